@@ -1,0 +1,231 @@
+"""The HTTP API's requests and answers, shared by the control plane and the client.
+
+Times are milliseconds since the epoch, UTC. Everything is JSON; ``kind`` and ``status`` values
+are the ones of the machines' tables.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from qfleet_wire.names import Millis
+
+JobKind = Literal["circuit.sample", "circuit.expect", "probe.echo"]
+JobStatus = Literal["planned", "running", "succeeded", "partial", "failed", "cancelled"]
+DeviceStatus = Literal[
+    "invited", "enrolled", "online", "silent", "lost", "quarantined", "revoked", "retired"
+]  # fmt: skip
+FINISHED: frozenset[str] = frozenset({"succeeded", "partial", "failed", "cancelled"})
+
+
+class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Ask for a job.
+
+    ``program`` is OpenQASM 2 or 3 text. ``parameters`` has one mapping of input names to values
+    per parameter point; none means one point without inputs. ``observables`` are Pauli sums,
+    sparse (``"0.5*Z0 Z1 + X2"``) or dense labels in Qiskit's order (``"ZZI"``, qubit 0 rightmost).
+    ``items`` counts the echoes of a ``probe.echo`` job.
+    """
+
+    kind: JobKind
+    name: str = ""
+    program: str = ""
+    shots: int = 0
+    observables: tuple[str, ...] = ()
+    parameters: tuple[dict[str, float], ...] = ()
+    items: int = 1
+    seed: int | None = None
+    priority: int = 0
+    max_attempts: int = 3
+    lost_after_s: float = 300.0
+    time_limit_s: float = 3600.0
+    deadline_s: float | None = None
+
+
+class TaskCounts(msgspec.Struct, frozen=True):
+    """How many of a job's tasks are in each state."""
+
+    pending: int = 0
+    leased: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+    expired: int = 0
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    """One task of a job: where it is and what happened to its attempts."""
+
+    id: str
+    status: str
+    attempt: int
+    device: str | None
+    items: int
+    progress: float
+    errors: tuple[str, ...]
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job as it stands. ``plan`` says in sentences how and why it was split."""
+
+    id: str
+    name: str
+    kind: str
+    status: JobStatus
+    created: Millis
+    finished: Millis | None
+    items: int
+    progress: float
+    tasks: TaskCounts
+    devices: tuple[str, ...]
+    plan: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+class JobDetail(msgspec.Struct, frozen=True):
+    """A job with its tasks."""
+
+    job: JobView
+    tasks: tuple[TaskView, ...]
+
+
+class SampleItemView(msgspec.Struct, frozen=True):
+    """Counts of one parameter point; keys as Qiskit writes them, registers split by a space."""
+
+    parameters: dict[str, float]
+    shots: int
+    counts: dict[str, int]
+
+
+class ValueView(msgspec.Struct, frozen=True):
+    """One expectation value. ``exact`` means evaluated on the state vector, without sampling."""
+
+    observable: str
+    value: float
+    standard_error: float
+    exact: bool
+
+
+class ExpectItemView(msgspec.Struct, frozen=True):
+    """Expectation values of one parameter point."""
+
+    parameters: dict[str, float]
+    values: tuple[ValueView, ...]
+
+
+class SourceView(msgspec.Struct, frozen=True):
+    """Which device and engine computed how many tasks in how much time."""
+
+    device: str
+    engine: str
+    engine_version: str
+    tasks: int
+    duration_ms: float
+
+
+class SampleResultView(msgspec.Struct, frozen=True, tag_field="kind", tag="circuit.sample"):
+    """Result of a sampling job. The quantum state is simulated on the devices."""
+
+    job: str
+    status: JobStatus
+    seed: int
+    items: tuple[SampleItemView, ...]
+    sources: tuple[SourceView, ...]
+
+
+class ExpectResultView(msgspec.Struct, frozen=True, tag_field="kind", tag="circuit.expect"):
+    """Result of an expectation job. The quantum state is simulated on the devices."""
+
+    job: str
+    status: JobStatus
+    seed: int
+    items: tuple[ExpectItemView, ...]
+    sources: tuple[SourceView, ...]
+
+
+class EchoResultView(msgspec.Struct, frozen=True, tag_field="kind", tag="probe.echo"):
+    """Result of an echo job: how many echoes came back right."""
+
+    job: str
+    status: JobStatus
+    items: int
+    sources: tuple[SourceView, ...]
+
+
+ResultView: TypeAlias = SampleResultView | ExpectResultView | EchoResultView
+
+
+class InviteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Ask for a one-time join token for a device of this name."""
+
+    device: str
+    valid_s: float = 3600.0
+
+
+class Invitation(msgspec.Struct, frozen=True):
+    """The answer to an invitation; ``token`` is shown once and never stored in clear."""
+
+    device: str
+    token: str
+    expires: Millis
+
+
+class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
+    """A device as the control plane knows it; None where it has not told yet."""
+
+    name: str
+    region: str
+    status: DeviceStatus
+    profile: str | None = None
+    machine: str | None = None
+    agent_version: str | None = None
+    engines: tuple[str, ...] = ()
+    cores: int | None = None
+    memory_bytes: int | None = None
+    workers: int | None = None
+    max_qubits: int | None = None
+    last_seen: Millis | None = None
+    running: int = 0
+    queued: int = 0
+    load: float | None = None
+    temperature_c: float | None = None
+    certificate_expires: Millis | None = None
+    trust: float | None = None
+    reason: str | None = None
+
+
+class RevokeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why a device is revoked; the reason stands in the audit log."""
+
+    reason: str
+
+
+class FleetView(msgspec.Struct, frozen=True):
+    """What this control plane leads."""
+
+    fleet: str
+    region: str
+    version: str
+    broker: str
+    devices: int
+    online: int
+    jobs_running: int
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where in a program something is wrong; both count from 1."""
+
+    line: int
+    column: int
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The body of every error answer: what was wrong, where, and what to do."""
+
+    code: str
+    message: str
+    hint: str = ""
+    where: Place | None = None
+    field: str | None = None

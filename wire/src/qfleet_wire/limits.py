@@ -1,0 +1,36 @@
+"""Every limit of the wire in one place: sizes in bytes, counts, depths, times."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that both sides enforce; a message outside them is refused before it is decoded."""
+
+    frame_bytes: int = 4 * 1024 * 1024
+    """Largest MQTT payload that the door reads."""
+    hello_bytes: int = 64 * 1024
+    """Largest unsealed handshake or enrolment message; enough for two certificate chains."""
+    batch_items: int = 4096
+    """Most payloads in one sealed message."""
+    chunk_bytes: int = 256 * 1024
+    """Payload size from which an artefact travels in chunks of this size."""
+    artefact_bytes: int = 256 * 1024 * 1024
+    """Largest artefact that is accepted in chunks."""
+    certificate_chain: int = 4
+    """Most certificates in a chain, leaf included, root excluded."""
+    suites: int = 16
+    """Most suites in an offer."""
+    program_statements: int = 1_000_000
+    """Most statements in a compiled program, nested ones counted."""
+    program_depth: int = 64
+    """Deepest nesting of statements or expressions in a compiled program."""
+    qubits: int = 64
+    """Widest program for a state-vector engine that the wire carries."""
+    shots: int = 100_000_000
+    """Most shots in one job."""
+    items: int = 1_000_000
+    """Most parameter points in one job."""
+
+
+LIMITS = Limits()

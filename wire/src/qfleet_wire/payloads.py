@@ -1,0 +1,248 @@
+"""What travels inside sealed messages: typed payloads, many to a batch.
+
+A batch holds raw items that are decoded one by one: an item of an unknown kind is answered with
+``Unsupported`` and harms no other. Unknown fields are ignored inside a major version. Every item
+may arrive twice or late; each says in its docstring what makes it repeatable.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from qfleet_wire.names import JobId, Millis, TaskId
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """The plaintext of one sealed message.
+
+    ``epoch`` is the sender's region-lease epoch on the way down, 0 on the way up; an agent
+    remembers the highest and refuses less.
+    """
+
+    epoch: int
+    sent: Millis
+    items: tuple[msgspec.Raw, ...]
+
+
+# ── down: controller to device ──────────────────────────────────────────────────────────────
+
+
+class Assign(msgspec.Struct, frozen=True, tag="assign"):
+    """Run a task. Repeatable: a device answers the same (task, attempt) with the same word.
+
+    ``work`` is an encoded ``workload.Work``; ``deadline`` bounds the run by wall clock and
+    ``time_limit_ms`` by duration; ``result_bytes`` is the disk to reserve for the result.
+    """
+
+    task: TaskId
+    attempt: int
+    job: JobId
+    work: msgspec.Raw
+    memory_bytes: int
+    result_bytes: int
+    time_limit_ms: int
+    priority: int = 0
+    deadline: Millis | None = None
+
+
+class Cancel(msgspec.Struct, frozen=True, tag="cancel"):
+    """Stop a task or forget it. Repeatable: the answer is a result with outcome ``cancelled``."""
+
+    task: TaskId
+    attempt: int
+    reason: str
+
+
+class Acknowledge(msgspec.Struct, frozen=True, tag="ack"):
+    """Results that are stored for good; the device drops them from its outbox. Repeatable."""
+
+    tasks: tuple[tuple[TaskId, int], ...]
+
+
+class Renewed(msgspec.Struct, frozen=True, tag="renewed"):
+    """A renewed certificate chain for the CSR with this SHA-256. Same CSR, same answer."""
+
+    csr_hash: bytes
+    chain: tuple[bytes, ...]
+
+
+class RenewalRefused(msgspec.Struct, frozen=True, tag="renewal-refused"):
+    """Why a renewal was not granted, and what to do."""
+
+    csr_hash: bytes
+    reason: str
+
+
+class Ask(msgspec.Struct, frozen=True, tag="ask"):
+    """Ask a device for its announcement and inventory again, or to rekey."""
+
+    what: Literal["announcement", "inventory"]
+
+
+# ── up: device to controller ────────────────────────────────────────────────────────────────
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """Measured speed of an engine on a device: the coefficients of the planner's cost model."""
+
+    engine: str
+    amplitude_ns: float
+    """Nanoseconds per gate and amplitude of a state vector."""
+    gate_us: float
+    """Microseconds per gate that do not depend on the width."""
+    shot_us: float
+    """Microseconds per shot of a dynamic program beside its gates."""
+
+
+class Engine(msgspec.Struct, frozen=True):
+    """An engine that a device has, and the workload kinds it runs."""
+
+    name: str
+    version: str
+    kinds: tuple[str, ...]
+
+
+class Announcement(msgspec.Struct, frozen=True, tag="announcement"):
+    """What a device is and can do. Sent on every new session and on change; the last one counts."""
+
+    agent_version: str
+    profile: str
+    boot_id: str
+    machine: str
+    cores: int
+    memory_bytes: int
+    workers: int
+    task_memory_bytes: int
+    max_qubits: int
+    engines: tuple[Engine, ...]
+    calibrations: tuple[Calibration, ...] = ()
+
+
+class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
+    """All (task, attempt) pairs the device holds, sent on every new session.
+
+    Accepted but unfinished, and finished but unacknowledged: both sides agree after any cut.
+    """
+
+    unfinished: tuple[tuple[TaskId, int], ...]
+    finished: tuple[tuple[TaskId, int], ...]
+
+
+class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
+    """The task is journalled and will run. Repeatable."""
+
+    task: TaskId
+    attempt: int
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The task will not run here; ``code`` for programs, ``text`` with the numbers for people."""
+
+    task: TaskId
+    attempt: int
+    code: Literal["memory", "engine", "qubits", "disk", "busy", "time", "invalid", "stopping"]
+    text: str
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """A worker has begun the task. A hint for people; may be lost."""
+
+    task: TaskId
+    attempt: int
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """Share of a task that is done, 0 to 1. A hint for people; may be lost."""
+
+    task: TaskId
+    attempt: int
+    fraction: float
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Where a result comes from. The batch that carries it is signed by the device."""
+
+    device: str
+    engine: str
+    engine_version: str
+    seed: int
+    duration_ms: float
+
+
+class TaskResult(msgspec.Struct, frozen=True):
+    """The end of one attempt. ``body`` is an encoded ``workload.WorkResult`` on success.
+
+    A body larger than a chunk travels as an artefact and ``artefact`` holds its SHA-256.
+    """
+
+    task: TaskId
+    attempt: int
+    outcome: Literal["succeeded", "failed", "cancelled", "expired"]
+    provenance: Provenance | None = None
+    body: msgspec.Raw | None = None
+    artefact: bytes | None = None
+    error: str | None = None
+
+
+class Results(msgspec.Struct, frozen=True, tag="results"):
+    """Encoded ``TaskResult`` items with one signature of the device's key over their hashes.
+
+    Kept in the outbox until acknowledged. Repeatable: merging is by task, duplicates by
+    (task, attempt).
+    """
+
+    results: tuple[msgspec.Raw, ...]
+    signature: bytes
+
+
+class Chunk(msgspec.Struct, frozen=True, tag="chunk"):
+    """Piece ``index`` of the artefact with this SHA-256. Repeatable: content-addressed."""
+
+    digest: bytes
+    index: int
+    count: int
+    data: bytes
+
+
+class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
+    """How a device is. The last one counts; load in [0, 1] per core, sizes in bytes, °C."""
+
+    sent: Millis
+    uptime_s: int
+    load: float
+    memory_free_bytes: int
+    disk_free_bytes: int
+    running: int
+    queued: int
+    outbox: int
+    temperature_c: float | None = None
+    dropped: int = 0
+    """Inbound messages that did not open since the start."""
+
+
+class RenewRequest(msgspec.Struct, frozen=True, tag="renew"):
+    """Ask for a new certificate. The CSR (DER) is stored before it is sent; repeatable."""
+
+    csr: bytes
+
+
+class Unsupported(msgspec.Struct, frozen=True, tag="unsupported"):
+    """The receiver does not know this kind of payload; either direction."""
+
+    kind: str
+
+
+Down: TypeAlias = Assign | Cancel | Acknowledge | Renewed | RenewalRefused | Ask | Unsupported
+Up: TypeAlias = (
+    Announcement
+    | Inventory
+    | Accepted
+    | Refused
+    | Started
+    | Progress
+    | Results
+    | Chunk
+    | Heartbeat
+    | RenewRequest
+    | Unsupported
+)
