@@ -1,0 +1,65 @@
+"""Which engines this device has, found without importing any of them.
+
+The daemon asks here; it must stay small, so nothing in this module may import an engine or numpy.
+"""
+
+import importlib.metadata
+import importlib.util
+from typing import Literal, NamedTuple
+
+from qfleet_wire import payloads
+
+EngineName = Literal["echo", "qulacs"]
+
+
+class _Candidate(NamedTuple):
+    name: EngineName
+    module: str
+    distribution: str
+    kinds: tuple[str, ...]
+    extra: str | None
+
+
+_CANDIDATES = (
+    _Candidate("echo", "qfleet_agent", "qfleet-agent", ("probe.echo",), None),
+    _Candidate("qulacs", "qulacs_core", "qulacs", ("circuit.sample", "circuit.expect"), "circuits"),
+)
+
+
+def available() -> tuple[payloads.Engine, ...]:
+    """Engines that are installed, with their versions and the workload kinds that they run."""
+    return tuple(
+        payloads.Engine(name=candidate.name, version=version, kinds=candidate.kinds)
+        for candidate in _CANDIDATES
+        if (version := _version(candidate)) is not None
+    )
+
+
+def kinds() -> frozenset[str]:
+    """Workload kinds that this device can run."""
+    return frozenset(kind for engine in available() for kind in engine.kinds)
+
+
+def engine_for(kind: str) -> payloads.Engine | None:
+    """Return the installed engine that runs ``kind``, or None."""
+    return next((engine for engine in available() if kind in engine.kinds), None)
+
+
+def missing(kind: str) -> str:
+    """Say why ``kind`` does not run here and what to install."""
+    for candidate in _CANDIDATES:
+        if kind in candidate.kinds:
+            return (
+                f"workload {kind!r} needs the engine {candidate.name!r}, which is not installed: "
+                f"pip install 'qfleet-agent[{candidate.extra}]'"
+            )
+    return f"workload {kind!r} is unknown to this agent: update qfleet-agent"
+
+
+def _version(candidate: _Candidate) -> str | None:
+    if importlib.util.find_spec(candidate.module) is None:
+        return None
+    try:
+        return importlib.metadata.version(candidate.distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
