@@ -45,6 +45,10 @@ class _Node(msgspec.Struct, frozen=True, array_like=True):
     """Base of all nodes: immutable, encoded as a short array."""
 
 
+class _Tagged(_Node, frozen=True, tag_field="node"):
+    """Base of the members of a union; in an array the tag stands first, its name nowhere."""
+
+
 class ClassicalType(_Node, frozen=True):
     """Type of a classical value; ``width`` in bits (1 for ``bool``, ignored for ``float``)."""
 
@@ -52,32 +56,32 @@ class ClassicalType(_Node, frozen=True):
     width: int
 
 
-class Constant(_Node, frozen=True, tag="k"):
+class Constant(_Tagged, frozen=True, tag="k"):
     """A literal value."""
 
     value: bool | int | float
 
 
-class Parameter(_Node, frozen=True, tag="p"):
+class Parameter(_Tagged, frozen=True, tag="p"):
     """Entry ``index`` of the parameter vector that a work item supplies."""
 
     index: int
 
 
-class Variable(_Node, frozen=True, tag="v"):
+class Variable(_Tagged, frozen=True, tag="v"):
     """The whole value of a slot; a bit register read as an unsigned integer."""
 
     slot: int
 
 
-class BitOf(_Node, frozen=True, tag="b"):
+class BitOf(_Tagged, frozen=True, tag="b"):
     """One bit of a slot, 0 or 1."""
 
     slot: int
     index: "Expression"
 
 
-class Unary(_Node, frozen=True, tag="1"):
+class Unary(_Tagged, frozen=True, tag="1"):
     """An operator or function of one value; ``~`` and ``popcount`` act on ``width`` bits."""
 
     operator: UnaryOperator
@@ -85,7 +89,7 @@ class Unary(_Node, frozen=True, tag="1"):
     width: int = 0
 
 
-class Binary(_Node, frozen=True, tag="2"):
+class Binary(_Tagged, frozen=True, tag="2"):
     """An operator of two values; ``width`` bits bound shifts and rotations (0: unbounded)."""
 
     operator: BinaryOperator
@@ -94,7 +98,7 @@ class Binary(_Node, frozen=True, tag="2"):
     width: int = 0
 
 
-class Convert(_Node, frozen=True, tag="c"):
+class Convert(_Tagged, frozen=True, tag="c"):
     """A value converted (wrapped, rounded) to another classical type."""
 
     type: ClassicalType
@@ -111,7 +115,7 @@ class Control(_Node, frozen=True):
     value: int = 1
 
 
-class Gate(_Node, frozen=True, tag="g"):
+class Gate(_Tagged, frozen=True, tag="g"):
     """A base gate raised to ``power`` and controlled; ``power`` is 1 for all but odd roots."""
 
     name: GateName
@@ -121,7 +125,7 @@ class Gate(_Node, frozen=True, tag="g"):
     power: float = 1.0
 
 
-class Measure(_Node, frozen=True, tag="m"):
+class Measure(_Tagged, frozen=True, tag="m"):
     """A measurement in the computational basis; the outcome goes to a bit unless ``slot`` is None."""
 
     qubit: int
@@ -129,13 +133,13 @@ class Measure(_Node, frozen=True, tag="m"):
     bit: int = 0
 
 
-class Reset(_Node, frozen=True, tag="r"):
+class Reset(_Tagged, frozen=True, tag="r"):
     """A qubit brought back to |0>."""
 
     qubit: int
 
 
-class Assign(_Node, frozen=True, tag="="):
+class Assign(_Tagged, frozen=True, tag="="):
     """A classical assignment to a slot, or to one bit of it."""
 
     slot: int
@@ -143,7 +147,7 @@ class Assign(_Node, frozen=True, tag="="):
     index: Expression | None = None
 
 
-class If(_Node, frozen=True, tag="?"):
+class If(_Tagged, frozen=True, tag="?"):
     """A branch on a classical condition."""
 
     condition: Expression
@@ -151,14 +155,14 @@ class If(_Node, frozen=True, tag="?"):
     otherwise: tuple["Statement", ...] = ()
 
 
-class While(_Node, frozen=True, tag="w"):
+class While(_Tagged, frozen=True, tag="w"):
     """A loop while a classical condition holds."""
 
     condition: Expression
     body: tuple["Statement", ...]
 
 
-class For(_Node, frozen=True, tag="f"):
+class For(_Tagged, frozen=True, tag="f"):
     """A loop over ``start, start+step, … ≤ stop`` (≥ for a negative step), the value in ``slot``."""
 
     slot: int
@@ -168,15 +172,15 @@ class For(_Node, frozen=True, tag="f"):
     body: tuple["Statement", ...]
 
 
-class Break(_Node, frozen=True, tag="b!"):
+class Break(_Tagged, frozen=True, tag="b!"):
     """Leave the innermost loop."""
 
 
-class Continue(_Node, frozen=True, tag="c!"):
+class Continue(_Tagged, frozen=True, tag="c!"):
     """Go on with the next pass of the innermost loop."""
 
 
-class End(_Node, frozen=True, tag="e!"):
+class End(_Tagged, frozen=True, tag="e!"):
     """End the shot here."""
 
 
