@@ -1,0 +1,45 @@
+"""Real brokers for the integration tests, each on a free port or a Unix socket of its own."""
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[str]:
+    """URL of a Mosquitto that listens on a Unix socket; skips where it is not installed."""
+    program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
+    if program is None:
+        pytest.skip("Mosquitto is not installed: apt-get install mosquitto")
+    socket = tmp_path / "mosquitto.sock"
+    configuration = tmp_path / "mosquitto.conf"
+    configuration.write_text(
+        f"listener 0 {socket}\nallow_anonymous true\nset_tcp_nodelay true\npersistence false\n"
+        "max_inflight_messages 20\nlog_dest stderr\nlog_type error\n"
+    )
+    log = (tmp_path / "mosquitto.log").open("wb")
+    # It gives up root for a user that could not reach the socket's directory otherwise.
+    tmp_path.chmod(0o777)
+    for parent in (tmp_path, *tmp_path.parents)[:3]:
+        with contextlib.suppress(PermissionError):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    with log, subprocess.Popen([program, "-c", str(configuration)], stderr=log, stdout=log) as process:
+        try:
+            _await_socket(process, socket)
+            yield f"unix://{socket}"
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _await_socket(process: "subprocess.Popen[bytes]", socket: Path) -> None:
+    deadline = time.monotonic() + 10
+    while not socket.exists():
+        assert process.poll() is None, f"mosquitto ended with code {process.returncode}"
+        assert time.monotonic() < deadline, "mosquitto does not open its socket"
+        time.sleep(0.01)
