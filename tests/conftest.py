@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import SupportsIndex, TypeVar
 
 import psutil
 import pytest
@@ -66,7 +66,7 @@ def pytest_configure() -> None:
             if busy > BUSY_S or elapsed > STALLED_S:
                 _blocked.append(f"{handle!r} ran {elapsed:.1f} s, {busy:.1f} s of it on the processor")
 
-    def audited_sleep(seconds: float) -> None:
+    def audited_sleep(seconds: float | SupportsIndex) -> None:
         sys.audit("time.sleep", seconds)  # the interpreter itself raises it from 3.13 on
         sleep(seconds)
 
