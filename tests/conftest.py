@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     skip = pytest.mark.skip(reason="installs packages or boots a system: opt in with --install")
     for item in items:
-        if "install" in item.keywords:
+        if item.get_closest_marker("install") is not None:
             item.add_marker(skip)
 
 
