@@ -1,0 +1,76 @@
+"""The Python SDK and the ``qfleet`` command: a fleet through the HTTP API of its control plane.
+
+    from qfleet import Fleet, JobRequest
+
+    with Fleet.from_configuration() as fleet:
+        result = fleet.run(JobRequest(kind="circuit.sample", program=text, shots=1024))
+
+Imports nothing of the control plane or the agent, and of the wire only specifications.
+"""
+
+from qfleet.errors import (
+    JobFailed,
+    LocalError,
+    QFleetError,
+    Refused,
+    RemoteError,
+    StillRunning,
+    Unreachable,
+    UserError,
+)
+from qfleet.fleet import Fleet
+from qfleet_wire.api import (
+    FINISHED,
+    DeviceView,
+    EchoResultView,
+    ExpectItemView,
+    ExpectResultView,
+    FleetView,
+    Invitation,
+    JobDetail,
+    JobRequest,
+    JobView,
+    Place,
+    Problem,
+    ResultView,
+    SampleItemView,
+    SampleResultView,
+    SourceView,
+    TaskCounts,
+    TaskView,
+    ValueView,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "FINISHED",
+    "DeviceView",
+    "EchoResultView",
+    "ExpectItemView",
+    "ExpectResultView",
+    "Fleet",
+    "FleetView",
+    "Invitation",
+    "JobDetail",
+    "JobFailed",
+    "JobRequest",
+    "JobView",
+    "LocalError",
+    "Place",
+    "Problem",
+    "QFleetError",
+    "Refused",
+    "RemoteError",
+    "ResultView",
+    "SampleItemView",
+    "SampleResultView",
+    "SourceView",
+    "StillRunning",
+    "TaskCounts",
+    "TaskView",
+    "Unreachable",
+    "UserError",
+    "ValueView",
+    "__version__",
+]

@@ -1,0 +1,21 @@
+"""All sub-commands of ``qfleet`` under one roof."""
+
+import typer
+
+from qfleet.command import check, demo, devices, init, jobs, run, version
+
+application = typer.Typer(
+    name="qfleet",
+    help="Run quantum workloads on a fleet of devices. Quantum states are simulated on the devices.",
+    epilog="Exit codes: 0 done, 1 internal error, 2 user error, 3 refused, 4 unreachable, 5 job failed.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+)
+application.command("init")(init.init)
+application.add_typer(devices.application, name="device")
+application.command("run")(run.run)
+application.add_typer(jobs.application, name="job")
+application.command("check")(check.check)
+application.command("demo")(demo.demo)
+application.command("version")(version.version)

@@ -1,0 +1,102 @@
+"""``qfleet device``: invite, list, show, revoke."""
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from qfleet import errors
+from qfleet.command import options, outcome
+from qfleet.fleet import Fleet
+from qfleet.render import qr, tables, terminal
+
+application = typer.Typer(help="Invite, see and revoke devices.", no_args_is_help=True)
+
+
+@application.command("invite")
+@outcome.reported
+def invite(
+    name: options.DeviceArgument,
+    *,
+    valid_s: Annotated[float, typer.Option(min=1, help="The token is good for so many seconds.")] = 3600.0,
+    show_qr: Annotated[bool, typer.Option("--qr/--no-qr", help="Draw the token as a QR code too.")] = True,
+    json: options.Json = False,
+) -> None:
+    """Make a one-time join token for a new device; it is shown once."""
+    with Fleet.from_configuration() as fleet:
+        invitation = fleet.invite(name, valid_s=valid_s)
+    if json:
+        terminal.write_json(invitation)
+        return
+    if show_qr and sys.stderr.isatty():
+        _draw(invitation.token)
+    terminal.say(f"One-time token for {invitation.device}, good until {tables.moment(invitation.expires)}.")
+    terminal.say("On the device: `qfleet-agent enrol -`, then paste the token and press Enter.")
+    terminal.output().print(terminal.printable(invitation.token), soft_wrap=True)
+
+
+def _draw(token: str) -> None:
+    drawn = qr.code(token, width=terminal.messages().width)
+    if drawn is None:
+        terminal.say("(this terminal is too narrow for the QR code)", "dim")
+    else:
+        sys.stderr.write(drawn)
+
+
+@application.command("list")
+@outcome.reported
+def list_devices(*, json: options.Json = False) -> None:
+    """List all devices."""
+    with Fleet.from_configuration() as fleet:
+        views = fleet.devices()
+    if json:
+        terminal.write_json(views)
+    elif views:
+        terminal.output().print(tables.devices(views, now_ms=_now()))
+    else:
+        terminal.say("No device yet; `qfleet device invite NAME` makes a token for one.")
+
+
+@application.command("show")
+@outcome.reported
+def show(name: options.DeviceArgument, *, json: options.Json = False) -> None:
+    """Show everything about one device."""
+    with Fleet.from_configuration() as fleet:
+        view = fleet.device(name)
+    if json:
+        terminal.write_json(view)
+    else:
+        terminal.output().print(tables.device(view, now_ms=_now()))
+
+
+@application.command("revoke")
+@outcome.reported
+def revoke(
+    name: options.DeviceArgument,
+    *,
+    reason: Annotated[str, typer.Option(help="Why; it stands in the audit log.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: options.Json = False,
+) -> None:
+    """Shut a device out for good: its session ends at once and its tasks go to others."""
+    if not yes:
+        _confirm(name)
+    with Fleet.from_configuration() as fleet:
+        view = fleet.revoke(name, reason)
+    if json:
+        terminal.write_json(view)
+    else:
+        terminal.say(f"{view.name} is {view.status}.")
+
+
+def _confirm(name: str) -> None:
+    if not sys.stdin.isatty():
+        raise errors.UserError(
+            f"revoking {name!r} cannot be undone and nobody can be asked here", hint="add --yes to do it"
+        )
+    typer.confirm(f"Revoke {name}? It cannot be undone.", abort=True, err=True)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

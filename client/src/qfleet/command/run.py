@@ -1,0 +1,80 @@
+"""``qfleet run``: submit a program."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qfleet import errors, parameters
+from qfleet.command import following, options, outcome
+from qfleet.fleet import Fleet
+from qfleet.render import terminal
+from qfleet_wire import api
+from qfleet_wire.limits import LIMITS
+
+_DEFAULT_SHOTS = 1024
+_LARGEST_PROGRAM = LIMITS.frame_bytes
+
+
+@outcome.reported
+def run(  # noqa: PLR0913 – the options of a command are its parameters
+    file: Annotated[Path, typer.Argument(metavar="FILE.qasm", help="OpenQASM 2 or 3 program.")],
+    *,
+    shots: Annotated[
+        int | None,
+        typer.Option(min=0, help="Shots per parameter point: 1024 if not given, none with --observable."),
+    ] = None,
+    observable: Annotated[
+        list[str] | None,
+        typer.Option(help="Pauli sum to evaluate, like '0.5*Z0 Z1 + X2' or 'ZZI'. Repeatable."),
+    ] = None,
+    points: Annotated[
+        list[str] | None,
+        typer.Option("--parameters", help="FILE.json, FILE.csv or 'theta=0:3.14:24'. Ranges are repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same counts.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the job; the file's name if not given.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")] = False,
+    top: options.Top = 16,
+    json: options.Json = False,
+) -> None:
+    """Submit an OpenQASM program: sample it, or with --observable evaluate expectation values."""
+    source = _read(file)
+    request = api.JobRequest(
+        kind="circuit.expect" if observable else "circuit.sample",
+        name=file.stem if name is None else name,
+        program=source,
+        shots=shots if shots is not None else 0 if observable else _DEFAULT_SHOTS,
+        observables=tuple(observable or ()),
+        parameters=parameters.parse(points or ()),
+        seed=seed,
+    )
+    with Fleet.from_configuration() as fleet:
+        try:
+            job = fleet.submit(request)
+        except errors.Refused as error:
+            outcome.fail(error, json=json, source=source, name=str(file))
+        if watch:
+            following.finish(fleet, job.id, top=top, json=json)
+        elif json:
+            terminal.write_json(job)
+        else:
+            _tell(job)
+
+
+def _tell(job: api.JobView) -> None:
+    for sentence in job.plan:
+        terminal.say(sentence, "dim")
+    terminal.output().print(terminal.printable(job.id))
+    terminal.say(f"Follow it with `qfleet job watch {job.id}`.")
+
+
+def _read(file: Path) -> str:
+    try:
+        if file.stat().st_size > _LARGEST_PROGRAM:
+            raise errors.UserError(f"{str(file)!r} has more than {_LARGEST_PROGRAM} bytes")
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise errors.UserError(f"cannot read the program {str(file)!r}: {error}") from error

@@ -1,0 +1,96 @@
+"""The exception tree of the client, split into "we misused it" and "they answered otherwise".
+
+Every error carries the exit code that the ``qfleet`` command ends with, so that scripts and the
+SDK agree on what happened. No message ever holds a token.
+"""
+
+import re
+from pathlib import Path
+
+from qfleet_wire import api
+
+
+class QFleetError(Exception):
+    """Base of every error that qfleet raises; its docstring is the default message."""
+
+    exit_code = 1
+
+    def __init__(self, message: str | None = None, *, hint: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or type(self).__name__))
+        self.hint = hint
+
+    @property
+    def problem(self) -> api.Problem:
+        """The error in the form in which the API reports its own."""
+        code = re.sub(r"(?<!^)(?=[A-Z])", "-", type(self).__name__).lower()
+        return api.Problem(code=code, message=str(self), hint=self.hint)
+
+
+class LocalError(QFleetError):
+    """What was asked cannot be asked like this."""
+
+    exit_code = 2
+
+
+class RemoteError(QFleetError):
+    """The control plane did not do what was asked."""
+
+
+class UserError(LocalError, ValueError):
+    """An argument, a file or a setting is not usable."""
+
+
+class StillRunning(LocalError, TimeoutError):
+    """The job has not finished within the time given to wait for it."""
+
+
+class Refused(RemoteError):
+    """The control plane refused a request; ``problem`` says what, where, and what to do."""
+
+    exit_code = 3
+
+    def __init__(self, problem: api.Problem, *, status: int) -> None:
+        super().__init__(problem.message, hint=problem.hint)
+        self.status = status
+        self._problem = problem
+
+    @property
+    def problem(self) -> api.Problem:
+        """The control plane's own words."""
+        return self._problem
+
+
+class Unreachable(RemoteError):
+    """No control plane answered."""
+
+    exit_code = 4
+
+
+class JobFailed(RemoteError):
+    """A job ended without its whole result; ``detail`` has its tasks and their errors."""
+
+    exit_code = 5
+
+    def __init__(self, detail: api.JobDetail) -> None:
+        job = detail.job
+        reasons = "; ".join(job.errors) or "no reason was given"
+        super().__init__(
+            f"job {job.id} {_ENDED.get(job.status, 'ended as ' + job.status)}: {reasons}",
+            hint=f"`qfleet job show {job.id}` lists its tasks and their errors",
+        )
+        self.detail = detail
+
+
+_ENDED = {
+    "failed": "failed",
+    "cancelled": "was cancelled",
+    "partial": "has only a part of its result",
+}
+
+
+class DemoFailed(RemoteError):
+    """A part of the demo did not do its work; ``log`` is where it says why."""
+
+    def __init__(self, message: str, *, log: Path) -> None:
+        super().__init__(message, hint=f"its log is {log}")
+        self.log = log

@@ -1,0 +1,205 @@
+"""The SDK: one object that speaks for a user with a control plane, synchronously.
+
+It decides nothing and keeps nothing but its connection: what a job is and how it stands is
+always the control plane's answer. A submission is never repeated by itself, because it is not
+known whether the first one arrived; questions are.
+"""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from qfleet import configuration, errors, outage
+from qfleet_wire import api
+
+_API = "api/v1"
+_POLL_S = 20.0
+"""How long the control plane may hold back an answer while a job runs."""
+_STEP_S = 1.0
+"""The same where somebody watches and no events stream."""
+_SILENCE_S = 30.0
+"""An event stream that is silent for longer is opened again."""
+
+
+class Fleet:
+    """A fleet, seen through the HTTP API of its control plane.
+
+    ``timeout_s`` bounds each request; ``patience_s`` is how long ``wait`` and ``watch`` bridge an
+    outage of the control plane. Every method raises ``Refused`` or ``Unreachable``.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout_s: float = 30.0, patience_s: float = 60.0) -> None:
+        # httpx takes longer to import than most commands take to run
+        from qfleet import transport  # noqa: PLC0415
+
+        self._connection = transport.Connection(url, token, timeout_s=timeout_s)
+        self._patience_s = patience_s
+
+    @classmethod
+    def from_configuration(cls) -> Self:
+        """Connect as the environment and the configuration file say."""
+        settings = configuration.load()
+        return cls(settings.url, settings.token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Fleet({self._connection.url!r})"
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    # ── the fleet and its devices ────────────────────────────────────────────────────────────
+
+    def overview(self) -> api.FleetView:
+        """Name, version, broker and counts of the fleet."""
+        answer: api.FleetView = self._connection.get(f"{_API}/fleet", api.FleetView)
+        return answer
+
+    def devices(self) -> tuple[api.DeviceView, ...]:
+        """All devices that were ever invited."""
+        answer: tuple[api.DeviceView, ...] = self._connection.get(
+            f"{_API}/devices", tuple[api.DeviceView, ...]
+        )
+        return answer
+
+    def device(self, name: str) -> api.DeviceView:
+        """One device."""
+        answer: api.DeviceView = self._connection.get(_path("devices", name), api.DeviceView)
+        return answer
+
+    def invite(self, device: str, *, valid_s: float = 3600.0) -> api.Invitation:
+        """Make a one-time join token for a new device, good for ``valid_s`` seconds."""
+        request = api.InviteRequest(device=device, valid_s=valid_s)
+        answer: api.Invitation = self._connection.post(f"{_API}/devices", request, api.Invitation)
+        return answer
+
+    def revoke(self, device: str, reason: str) -> api.DeviceView:
+        """Shut a device out for good; ``reason`` stands in the audit log."""
+        request = api.RevokeRequest(reason=reason)
+        answer: api.DeviceView = self._connection.post(
+            _path("devices", device, "revoke"), request, api.DeviceView
+        )
+        return answer
+
+    # ── jobs ─────────────────────────────────────────────────────────────────────────────────
+
+    def submit(self, request: api.JobRequest) -> api.JobView:
+        """Submit a job; when this returns, the job is stored for good."""
+        answer: api.JobView = self._connection.post(f"{_API}/jobs", request, api.JobView)
+        return answer
+
+    def jobs(self, *, limit: int = 50, status: api.JobStatus | None = None) -> tuple[api.JobView, ...]:
+        """The newest ``limit`` jobs, of one status where it is given."""
+        query = {"limit": str(limit)} | ({} if status is None else {"status": status})
+        answer: tuple[api.JobView, ...] = self._connection.get(
+            f"{_API}/jobs", tuple[api.JobView, ...], query=query
+        )
+        return answer
+
+    def job(self, job: str, *, wait_s: float = 0.0) -> api.JobDetail:
+        """How a job stands; ``wait_s`` lets the answer wait until it has finished, at most so long."""
+        query = {"wait_s": f"{wait_s:g}"} if wait_s > 0 else None
+        answer: api.JobDetail = self._connection.get(
+            _path("jobs", job), api.JobDetail, query=query, wait_s=wait_s
+        )
+        return answer
+
+    def wait(self, job: str, *, timeout_s: float | None = None) -> api.JobDetail:
+        """Wait until a job has finished, in whatever way.
+
+        Raises:
+            StillRunning: ``timeout_s`` seconds went by before it had.
+        """
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        patience = outage.Patience(self._patience_s)
+        while True:
+            left = _POLL_S if end is None else min(_POLL_S, end - time.monotonic())
+            detail = self._asked(job, wait_s=max(left, 0.0), patience=patience)
+            if detail is not None and detail.job.status in api.FINISHED:
+                return detail
+            if end is not None and time.monotonic() >= end:
+                raise errors.StillRunning(
+                    f"job {job} has not finished within {timeout_s:g} s", hint=f"`qfleet job watch {job}`"
+                )
+
+    def watch(self, job: str) -> Iterator[api.JobDetail]:
+        """Yield how a job stands, now and after each change, until it has finished.
+
+        Changes come as server-sent events, and by asking where events do not get through.
+        """
+        patience = outage.Patience(self._patience_s)
+        last: api.JobDetail | None = None
+        streaming = True
+        while last is None or last.job.status not in api.FINISHED:
+            pause_s = 0.0 if streaming or last is None else _STEP_S
+            detail = self._asked(job, wait_s=pause_s, patience=patience)
+            if detail is None:
+                continue
+            if detail != last:
+                last = detail
+                yield last
+            if streaming and last.job.status not in api.FINISHED:
+                streaming = False
+                for change in self._changes(job):
+                    streaming = True
+                    if change != last:
+                        last = change
+                        yield last
+
+    def result(self, job: str) -> api.ResultView:
+        """The result of a finished job."""
+        answer: api.ResultView = self._connection.get(_path("jobs", job, "result"), api.ResultView)
+        return answer
+
+    def run(self, request: api.JobRequest, *, timeout_s: float | None = None) -> api.ResultView:
+        """Submit a job, wait for it and return its result.
+
+        Raises:
+            JobFailed: it ended without its whole result.
+            StillRunning: it has not finished within ``timeout_s`` seconds; it goes on.
+        """
+        detail = self.wait(self.submit(request).id, timeout_s=timeout_s)
+        if detail.job.status != "succeeded":
+            raise errors.JobFailed(detail)
+        return self.result(detail.job.id)
+
+    def cancel(self, job: str) -> api.JobView:
+        """Cancel a job; its running tasks are stopped."""
+        answer: api.JobView = self._connection.post(_path("jobs", job, "cancel"), None, api.JobView)
+        return answer
+
+    def _asked(self, job: str, *, wait_s: float, patience: outage.Patience) -> api.JobDetail | None:
+        """Ask how a job stands; None after a pause when nothing answered and patience lasts."""
+        try:
+            detail = self.job(job, wait_s=wait_s)
+        except errors.Unreachable as error:
+            time.sleep(patience.failure(error, time.monotonic()))
+            return None
+        patience.success()
+        return detail
+
+    def _changes(self, job: str) -> Iterator[api.JobDetail]:
+        """Yield changes for as long as the event stream lasts; an end of it is no error."""
+        try:
+            for event in self._connection.events(_path("jobs", job, "events"), silence_s=_SILENCE_S):
+                if event.name == "job":
+                    yield self._connection.decode(event.data, api.JobDetail)
+        except (errors.Unreachable, errors.Refused):
+            return
+
+
+def _path(*segments: str) -> str:
+    return "/".join([_API, *(quote(segment, safe="") for segment in segments)])

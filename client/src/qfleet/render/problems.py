@@ -1,0 +1,37 @@
+"""Errors as people read them: what was wrong, the line it stands on with a caret, what to do."""
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from qfleet.render import terminal
+from qfleet_wire import api
+
+
+def text(problem: api.Problem, *, source: str = "", name: str = "") -> Text:
+    """Draw a problem; ``source`` is the program that ``problem.where`` points into, ``name`` its file."""
+    drawn = Text.assemble(("error: ", "bold red"), terminal.printable(problem.message))
+    if problem.where is not None:
+        drawn.append(f" ({name or 'program'}:{problem.where.line}:{problem.where.column})", style="dim")
+        drawn.append_text(excerpt(source, problem.where))
+    elif problem.field is not None:
+        drawn.append(f" (field {terminal.printable(problem.field)})", style="dim")
+    if problem.hint:
+        drawn.append_text(Text.assemble(("\nhint: ", "bold cyan"), terminal.printable(problem.hint)))
+    return drawn
+
+
+def excerpt(source: str, where: api.Place) -> Text:
+    """The line that ``where`` names with a caret below its column, nothing where there is none."""
+    lines = source.splitlines()
+    if not 1 <= where.line <= len(lines):
+        return Text()
+    line = terminal.printable(lines[where.line - 1]).expandtabs(1)
+    before = line[: max(where.column - 1, 0)]
+    margin = str(where.line)
+    return Text.assemble(
+        (f"\n  {margin} │ ", "dim"),
+        line,
+        (f"\n  {' ' * len(margin)} │ ", "dim"),
+        " " * cell_len(before),
+        ("^", "bold red"),
+    )

@@ -1,0 +1,182 @@
+"""Devices and jobs as tables."""
+
+import time
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from qfleet.render import terminal
+from qfleet_wire import api
+
+_STYLES = {
+    "online": "green",
+    "succeeded": "green",
+    "running": "cyan",
+    "planned": "cyan",
+    "partial": "yellow",
+    "silent": "yellow",
+    "unknown": "yellow",
+    "lost": "red",
+    "failed": "red",
+    "revoked": "red",
+    "expired": "red",
+    "quarantined": "red",
+}
+_MIB = 1024 * 1024
+_COUNTED = ("pending", "leased", "running", "succeeded", "failed", "unknown", "cancelled", "expired")
+
+
+def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
+    """One line per device."""
+    table = _table("device", "status", "profile", "cores", "memory", "engines", "qubits", "running", "seen")
+    for view in views:
+        table.add_row(
+            _plain(view.name),
+            status(view.status),
+            _plain(view.profile),
+            _plain(view.cores),
+            size(view.memory_bytes),
+            _plain(", ".join(view.engines)),
+            _plain(view.max_qubits),
+            _plain(f"{view.running}+{view.queued}"),
+            _plain(ago(view.last_seen, now_ms)),
+        )
+    return table
+
+
+def device(view: api.DeviceView, *, now_ms: int) -> Table:
+    """Everything about one device."""
+    table = _facts()
+    table.add_row("device", _plain(view.name))
+    table.add_row("region", _plain(view.region))
+    table.add_row("status", status(view.status))
+    table.add_row("reason", _plain(view.reason))
+    table.add_row("profile", _plain(view.profile))
+    table.add_row("machine", _plain(view.machine))
+    table.add_row("agent", _plain(view.agent_version))
+    table.add_row("engines", _plain(", ".join(view.engines)))
+    table.add_row("cores", _plain(view.cores))
+    table.add_row("memory", size(view.memory_bytes))
+    table.add_row("workers", _plain(view.workers))
+    table.add_row("widest program", _plain(f"{view.max_qubits} qubits" if view.max_qubits else None))
+    table.add_row("tasks", _plain(f"{view.running} running, {view.queued} queued"))
+    table.add_row("load", _plain(None if view.load is None else f"{view.load:.0%}"))
+    table.add_row(
+        "temperature", _plain(None if view.temperature_c is None else f"{view.temperature_c:.0f} °C")
+    )
+    table.add_row("seen", _plain(ago(view.last_seen, now_ms)))
+    table.add_row("certificate until", _plain(moment(view.certificate_expires)))
+    table.add_row("trust", _plain(None if view.trust is None else f"{view.trust:.2f}"))
+    return table
+
+
+def jobs(views: Sequence[api.JobView], *, now_ms: int) -> Table:
+    """One line per job."""
+    table = _table("job", "name", "kind", "status", "progress", "points", "devices", "created")
+    for view in views:
+        table.add_row(
+            _plain(view.id),
+            _plain(view.name),
+            _plain(view.kind),
+            status(view.status),
+            _plain(f"{view.progress:.0%}"),
+            _plain(view.items),
+            _plain(", ".join(view.devices)),
+            _plain(ago(view.created, now_ms)),
+        )
+    return table
+
+
+def job(detail: api.JobDetail, *, now_ms: int) -> Table:
+    """Everything about one job but its tasks."""
+    view = detail.job
+    table = _facts()
+    table.add_row("job", _plain(view.id))
+    table.add_row("name", _plain(view.name))
+    table.add_row("kind", _plain(view.kind))
+    table.add_row("status", status(view.status))
+    table.add_row("progress", _plain(f"{view.progress:.0%} of {view.items} points"))
+    table.add_row("tasks", _plain(counts(view.tasks)))
+    table.add_row("devices", _plain(", ".join(view.devices)))
+    table.add_row("created", _plain(ago(view.created, now_ms)))
+    if view.finished is not None:
+        table.add_row("took", _plain(f"{(view.finished - view.created) / 1000:.2f} s"))
+    for sentence in view.plan:
+        table.add_row("plan", _plain(sentence))
+    for error in view.errors:
+        table.add_row("error", _plain(error, "red"))
+    return table
+
+
+def tasks(views: Sequence[api.TaskView]) -> Table:
+    """One line per task, its errors below each other."""
+    table = _table("task", "status", "attempt", "device", "points", "progress", "errors")
+    for view in views:
+        table.add_row(
+            _plain(view.id),
+            status(view.status),
+            _plain(view.attempt),
+            _plain(view.device),
+            _plain(view.items),
+            _plain(f"{view.progress:.0%}"),
+            _plain("\n".join(view.errors), "red"),
+        )
+    return table
+
+
+def counts(tasks: api.TaskCounts) -> str:
+    """The states that any task is in, as ``3 running, 21 succeeded``."""
+    told = [(getattr(tasks, name), name) for name in _COUNTED]
+    return ", ".join(f"{count} {name}" for count, name in told if count) or "none yet"
+
+
+def status(word: str) -> Text:
+    """A status in its colour."""
+    return Text(terminal.printable(word), style=_STYLES.get(word, ""))
+
+
+def size(value: int | None) -> Text:
+    """Bytes in MiB or GiB."""
+    if value is None:
+        return _plain(None)
+    mib = value / _MIB
+    return Text(f"{mib / 1024:.1f} GiB" if mib >= 1024 else f"{mib:.0f} MiB")
+
+
+def ago(then_ms: int | None, now_ms: int) -> str | None:
+    """How long before ``now_ms`` something was; both in milliseconds since the epoch."""
+    if then_ms is None:
+        return None
+    seconds = max(now_ms - then_ms, 0) // 1000
+    for length, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
+def moment(then_ms: int | None) -> str | None:
+    """A point in time, UTC."""
+    if then_ms is None:
+        return None
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(then_ms / 1000))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _facts() -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column()
+    return table
+
+
+def _plain(value: object, style: str = "") -> Text:
+    if value is None or value == "":
+        return Text("–", style="dim")
+    return Text(terminal.printable(str(value)), style=style)
