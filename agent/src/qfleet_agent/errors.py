@@ -1,0 +1,60 @@
+"""The exception tree of the agent, split into "we misused it" and "they misbehaved"."""
+
+
+class AgentError(Exception):
+    """Base of every error that qfleet_agent raises; its docstring is the default message."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or type(self).__name__))
+
+
+class LocalError(AgentError):
+    """Something on this device is wrong: a setting, a file, a call."""
+
+
+class RemoteError(AgentError):
+    """The broker or the controller did something that must not be accepted."""
+
+
+class SettingsInvalid(LocalError, ValueError):
+    """The configuration file is not valid."""
+
+
+class ProfileNotFound(LocalError, ValueError):
+    """No profile of that name, or none that matches this device."""
+
+
+class TokenInvalid(LocalError, ValueError):
+    """The join token cannot be used."""
+
+
+class NotEnrolled(LocalError):
+    """This device has no identity yet: run `qfleet-agent enrol` first."""
+
+
+class AlreadyEnrolled(LocalError):
+    """This device has an identity already."""
+
+
+class IllegalStep(LocalError):
+    """A task was asked to take a step that its state does not have."""
+
+
+class JournalUnusable(LocalError):
+    """The journal cannot be opened, or was made by another version of the agent."""
+
+
+class StateInUse(LocalError):
+    """Another agent runs on this state directory."""
+
+
+class BrokerUnreachable(RemoteError):
+    """The broker cannot be reached or refused the login."""
+
+
+class EnrolmentFailed(RemoteError):
+    """The controller did not enrol this device."""
+
+
+class ControllerSilent(RemoteError):
+    """The controller did not answer in time."""

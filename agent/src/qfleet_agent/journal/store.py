@@ -1,0 +1,196 @@
+"""The journal's statements on an open SQLite file. Blocking: only the journal's thread calls it.
+
+``synchronous=FULL`` in WAL mode: what ``write`` has returned from survives a power cut.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qfleet_agent.errors import JournalUnusable
+from qfleet_agent.journal.layout import VERSION, Name
+from qfleet_agent.machine import effects, events
+from qfleet_agent.machine.admit import ROW_BYTES
+from qfleet_agent.machine.effects import Write
+from qfleet_agent.machine.events import Key
+
+
+class Contents(NamedTuple):
+    """What the machine is rebuilt from."""
+
+    epoch: int
+    tasks: list[events.StoredTask]
+    results: list[events.StoredResult]
+
+
+class Kept(NamedTuple):
+    """A result in the outbox; ``size`` is that of its artefact, 0 without one."""
+
+    result: bytes
+    digest: bytes | None
+    size: int
+
+
+class Store:
+    """An open journal."""
+
+    def __init__(self, path: Path, *, most_bytes: int | None = None) -> None:
+        """Open a journal that ``schema`` has prepared; ``most_bytes`` caps its size.
+
+        Raises:
+            JournalUnusable: it cannot be opened, or has another version.
+        """
+        try:
+            self._database = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=10
+            )
+            self._prepare(path, most_bytes)
+        except sqlite3.Error as error:
+            raise JournalUnusable(f"the journal {path} cannot be opened: {error}") from error
+
+    def _prepare(self, path: Path, most_bytes: int | None) -> None:
+        execute = self._database.execute
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA secure_delete = FAST")
+        execute("PRAGMA cache_size = -1024")
+        execute("PRAGMA journal_size_limit = 4194304")
+        version = execute("PRAGMA user_version").fetchone()[0]
+        if version != VERSION:
+            raise JournalUnusable(
+                f"the journal {path} has version {version}, this agent needs {VERSION}: "
+                "run the agent that made it, or upgrade it with `qfleet-agent run`"
+            )
+        if most_bytes is not None:
+            page = execute("PRAGMA page_size").fetchone()[0]
+            execute(f"PRAGMA max_page_count = {max(most_bytes // page, 64)}")
+
+    def load(self) -> Contents:
+        """Read what the machine is rebuilt from, in the order in which it was written."""
+        execute = self._database.execute
+        epoch = self.get(Name.EPOCH)
+        tasks = execute("SELECT task, attempt, assign FROM tasks ORDER BY rowid")
+        results = execute("SELECT task, attempt, length(result) + size FROM outbox ORDER BY rowid")
+        return Contents(
+            0 if epoch is None else int(epoch),
+            [events.StoredTask((task, attempt), assign) for task, attempt, assign in tasks],
+            [events.StoredResult((task, attempt), size + ROW_BYTES) for task, attempt, size in results],
+        )
+
+    def write(self, writes: Sequence[Write]) -> None:
+        """Make all of ``writes`` durable, in their order and in one transaction."""
+        with _Transaction(self._database):
+            for kind, run in _runs(writes):
+                _WRITERS[kind](self._database, run)
+
+    def results(self, keys: Iterable[Key]) -> dict[Key, Kept]:
+        """Read results; those that are no longer there are left out."""
+        found = {}
+        for key in keys:
+            row = self._database.execute(
+                "SELECT result, digest, size FROM outbox WHERE task = ? AND attempt = ?", key
+            ).fetchone()
+            if row is not None:
+                found[key] = Kept(*row)
+        return found
+
+    def artefact(self, digest: bytes, start: int, length: int) -> bytes:
+        """Read a piece of an artefact; empty when it is no longer there."""
+        row = self._database.execute(
+            "SELECT substr(data, ?, ?) FROM artefacts WHERE digest = ?", (start + 1, length, digest)
+        ).fetchone()
+        return b"" if row is None else bytes(row[0])
+
+    def get(self, name: Name) -> bytes | None:
+        """Read a single value."""
+        row = self._database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return None if row is None else row[0]
+
+    def put(self, values: Mapping[Name, bytes | None]) -> None:
+        """Make single values durable together; None deletes one."""
+        with _Transaction(self._database):
+            for name, value in values.items():
+                _put(self._database, name, value)
+
+    def close(self) -> None:
+        """Close the file; the log is folded into it."""
+        self._database.close()
+
+
+class _Transaction:
+    """``BEGIN IMMEDIATE`` … ``COMMIT``, or ``ROLLBACK`` after an error."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        self._database.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if error is None:
+            try:
+                self._database.execute("COMMIT")
+            except sqlite3.Error:
+                self._roll_back()
+                raise
+        else:
+            self._roll_back()
+
+    def _roll_back(self) -> None:
+        # SQLite has rolled back by itself after some errors, a full disk among them.
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+
+
+def _runs(writes: Sequence[Write]) -> list[tuple[type[Write], list[Write]]]:
+    """Group neighbours of one kind, so that each group is one ``executemany``."""
+    runs: list[tuple[type[Write], list[Write]]] = []
+    for write in writes:
+        if not runs or runs[-1][0] is not type(write):
+            runs.append((type(write), []))
+        runs[-1][1].append(write)
+    return runs
+
+
+def _save_tasks(database: sqlite3.Connection, writes: list[effects.SaveTask]) -> None:
+    database.executemany(
+        "INSERT OR REPLACE INTO tasks VALUES (?, ?, ?)", [(*one.key, one.assign) for one in writes]
+    )
+
+
+def _save_results(database: sqlite3.Connection, writes: list[effects.SaveResult]) -> None:
+    rows = [
+        (*one.key, one.result, one.digest, 0 if one.artefact is None else len(one.artefact)) for one in writes
+    ]
+    database.executemany("INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?)", rows)
+    artefacts = [(one.digest, one.artefact) for one in writes if one.artefact is not None]
+    if artefacts:
+        database.executemany("INSERT OR IGNORE INTO artefacts VALUES (?, ?)", artefacts)
+    database.executemany("DELETE FROM tasks WHERE task = ? AND attempt = ?", [one.key for one in writes])
+
+
+def _drop_results(database: sqlite3.Connection, writes: list[effects.DropResults]) -> None:
+    keys = [key for one in writes for key in one.keys]
+    database.executemany("DELETE FROM outbox WHERE task = ? AND attempt = ?", keys)
+    database.execute(
+        "DELETE FROM artefacts WHERE digest NOT IN (SELECT digest FROM outbox WHERE digest NOTNULL)"
+    )
+
+
+def _save_epochs(database: sqlite3.Connection, writes: list[effects.SaveEpoch]) -> None:
+    _put(database, Name.EPOCH, str(max(one.epoch for one in writes)).encode())
+
+
+def _put(database: sqlite3.Connection, name: Name, value: bytes | None) -> None:
+    if value is None:
+        database.execute("DELETE FROM meta WHERE name = ?", (name,))
+    else:
+        database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+
+_WRITERS: dict[type, Callable[[sqlite3.Connection, list[Any]], None]] = {
+    effects.SaveTask: _save_tasks,
+    effects.SaveResult: _save_results,
+    effects.DropResults: _drop_results,
+    effects.SaveEpoch: _save_epochs,
+}

@@ -1,0 +1,97 @@
+"""The configuration file of the agent: TOML, every key optional, an unknown one an error.
+
+Nothing secret stands in it: keys and logins live in the state directory, which only the agent
+can read.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from qfleet_agent.errors import SettingsInvalid
+from qfleet_wire.profile import explain
+
+DEFAULT_PATH = Path("/etc/qfleet/agent.toml")
+DEFAULT_STATE = Path("/var/lib/qfleet-agent")
+
+
+class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the agent connects. Times in seconds."""
+
+    broker: str | None = None
+    """Broker URL instead of the join token's: ``mqtt://host:port``, ``mqtts://…`` or ``unix:///path``."""
+    ca_file: Path | None = None
+    """Certificates that an ``mqtts`` broker is checked against, instead of the system's."""
+    reconnect_base_s: float = 5.0
+    """First wait after a lost connection; it doubles up to ``reconnect_most_s``, each ±50 %."""
+    reconnect_most_s: float = 120.0
+    answer_s: float = 15.0
+    """How long the controller may take to answer a hello before it is asked again."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.reconnect_base_s <= self.reconnect_most_s:
+            raise ValueError(
+                f"reconnect_base_s = {self.reconnect_base_s} must be above 0 "
+                f"and at most reconnect_most_s = {self.reconnect_most_s}"
+            )
+        if self.answer_s <= 0:
+            raise ValueError(f"answer_s = {self.answer_s} must be above 0")
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """All settings. Paths may be relative to the working directory."""
+
+    state: Path = DEFAULT_STATE
+    """Directory of the journal, the keys and the status file; the agent alone writes it."""
+    profile: str = "auto"
+    """Name of the device's profile; ``auto`` takes the best match."""
+    profiles_dir: Path | None = None
+    """Where profiles are looked for, instead of the installed ones."""
+    workers: int | None = None
+    """Worker processes, at most the profile's; default: the profile's, at most one per core."""
+    executor: Literal["local"] = "local"
+    """Where tasks run: in worker processes of this agent."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    preshared_key_file: Path | None = None
+    """A pre-shared key for the session: a TOML file with ``id`` (text) and ``key`` (hexadecimal)."""
+    link: Link = Link()
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise ValueError(f"workers = {self.workers} must be at least 1")
+
+
+def load(path: Path | None) -> Settings:
+    """Read the settings from ``path``; None reads the default file if there is one.
+
+    Raises:
+        SettingsInvalid: with the file, the key, what is wrong with it, and its nearest match.
+    """
+    chosen = DEFAULT_PATH if path is None else path
+    try:
+        text = chosen.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if path is None:
+            return Settings()
+        raise SettingsInvalid(f"{chosen}: there is no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{chosen}: cannot be read: {error}") from error
+    return parse(text, source=str(chosen))
+
+
+def parse(text: str, *, source: str) -> Settings:
+    """Read settings from TOML; ``source`` names the file in errors. Raises ``SettingsInvalid``."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Settings, dec_hook=_path)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsInvalid(f"{source}: not valid TOML: {error}") from error
+    except msgspec.ValidationError as error:
+        raise SettingsInvalid(f"{source}: {explain(error, Settings)}") from error
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"expected text, got {value!r}")
