@@ -100,8 +100,8 @@ def boot(base: Path, root: Path, *, read_only: dict[Path, str]) -> Machine:
     log = root.parent / "console.log"
     with log.open("wb") as output:
         console = subprocess.Popen(
-            ["systemd-nspawn", "--quiet", "--register=no", "--private-network", *place, "--boot", "--console=pipe",
-             f"--directory={root}", *binds],
+            ["systemd-nspawn", "--quiet", "--register=no", "--private-network", "--boot",
+             "--console=pipe", *place, f"--directory={root}", *binds],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
