@@ -1,0 +1,86 @@
+"""What is drawn in the terminal."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qfleet import errors
+from qfleet.render import histogram, problems, qr, results, tables, terminal
+from qfleet_wire import api
+
+
+def test_histogram_is_sorted_by_count_and_says_what_is_left_out() -> None:
+    lines = [line.plain for line in histogram.lines({"00": 10, "11": 30, "01": 10, "10": 50}, top=2)]
+    assert [line.split()[0] for line in lines] == ["10", "11", "…"]
+    assert "50.0%" in lines[0]
+    assert lines[2] == "… 2 more, together 20 (20.0%)"
+
+
+def test_histogram_without_shots() -> None:
+    assert [line.plain for line in histogram.lines({})] == ["no shots"]
+
+
+@given(
+    st.dictionaries(st.text("01 ", min_size=1, max_size=30), st.integers(1, 10**6), min_size=1),
+    st.integers(60, 200),
+)
+def test_histogram_fits_its_width(counts: dict[str, int], width: int) -> None:
+    lines = histogram.lines(counts, width=width)
+    assert all(len(line.plain) <= width for line in lines)
+    assert len(lines) == min(len(counts), 16) + (len(counts) > 16)
+
+
+def test_bar_is_full_for_all_and_seen_for_a_little() -> None:
+    assert histogram.bar(1.0, 8) == "█" * 8
+    assert histogram.bar(0.5, 8) == "████    "
+    assert histogram.bar(1e-9, 8).strip() == "▏"
+    assert histogram.bar(0.0, 8).strip() == ""
+
+
+def test_caret_stands_below_its_column_behind_tabs_and_wide_characters() -> None:
+    assert problems.excerpt("a\n\tθ漢 x;", api.Place(2, 5)).plain == "\n  2 │  θ漢 x;\n    │      ^"
+
+
+@pytest.mark.parametrize("line", [0, 3, 10**9])
+def test_a_place_outside_the_program_draws_nothing(line: int) -> None:
+    assert problems.excerpt("a\nb", api.Place(line, 1)).plain == ""
+
+
+def test_a_problem_with_a_field() -> None:
+    drawn = problems.text(api.Problem("invalid", "too many shots", "use fewer", field="shots"))
+    assert drawn.plain == "error: too many shots (field shots)\nhint: use fewer"
+
+
+@given(st.text())
+def test_printable_text_has_no_control_characters(text: str) -> None:
+    assert all(character.isprintable() or character in "\n\t" for character in terminal.printable(text))
+
+
+def test_qr_code_is_square_and_left_out_where_it_does_not_fit() -> None:
+    drawn = qr.code("QF1-" + "A" * 200, width=120)
+    assert drawn is not None
+    rows = drawn.rstrip("\n").split("\n")
+    assert len(rows) * 2 >= 40
+    assert qr.code("QF1-" + "A" * 200, width=40) is None
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [(None, None), (99_000, "1 s ago"), (0, "1 min ago"), (-7_200_000, "2 h ago"), (200_000, "0 s ago")],
+)
+def test_ago(then: int | None, told: str | None) -> None:
+    assert tables.ago(then, 100_000) == told
+
+
+def test_counts_of_tasks_leave_out_what_is_zero() -> None:
+    assert tables.counts(api.TaskCounts(running=2, failed=1)) == "2 running, 1 failed"
+    assert tables.counts(api.TaskCounts()) == "none yet"
+
+
+def test_point() -> None:
+    assert results.point({"gamma": 0.5, "beta": 1 / 3}) == "gamma = 0.5, beta = 0.333333"
+
+
+def test_errors_name_themselves_as_problems() -> None:
+    problem = errors.UserError("no", hint="do").problem
+    assert problem == api.Problem("user-error", "no", "do")
