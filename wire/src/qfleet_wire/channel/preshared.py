@@ -1,0 +1,86 @@
+"""Pre-shared keys: an optional second input to a handshake, each used once.
+
+A key that serves twice could be replayed into; so one is taken off the ring before it is used, and
+the caller stores ``used`` before it sends.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from qfleet_wire.errors import InvalidKey
+
+KEY_BYTES: Final = 32
+_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PresharedKey:
+    """A key of 32 bytes and the id by which both sides know it; the id travels in clear."""
+
+    id: str
+    key: bytes = field(repr=False)
+
+
+class Ring:
+    """Pre-shared keys in order, and which of them have served."""
+
+    __slots__ = ("_keys", "_used")
+
+    def __init__(self, keys: Iterable[PresharedKey], used: Iterable[str] = ()) -> None:
+        self._keys = {key.id: key for key in keys}
+        self._used = set(used)
+
+    @property
+    def used(self) -> frozenset[str]:
+        """Ids that have served and must be stored, so that they never serve again."""
+        return frozenset(self._used)
+
+    def next(self) -> PresharedKey | None:
+        """Take the first unused key, or None when there is none (device side)."""
+        for key in self._keys.values():
+            if key.id not in self._used:
+                return self.take(key.id)
+        return None
+
+    def take(self, key_id: str) -> PresharedKey | None:
+        """Take a key by its id; None if it is unknown or has served (controller side)."""
+        if key_id in self._used or key_id not in self._keys:
+            return None
+        self._used.add(key_id)
+        return self._keys[key_id]
+
+
+def read(text: str) -> tuple[PresharedKey, ...]:
+    """Read a key file: one ``ID HEX`` a line, ``#`` starts a comment.
+
+    Raises:
+        InvalidKey: with the line's number, never with its text.
+    """
+    keys: dict[str, PresharedKey] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        words = line.split("#", 1)[0].split()
+        if not words:
+            continue
+        key = _key(words, number)
+        if key.id in keys:
+            raise InvalidKey(f"pre-shared key file, line {number}: id stands twice")
+        keys[key.id] = key
+    return tuple(keys.values())
+
+
+def _key(words: list[str], number: int) -> PresharedKey:
+    try:
+        name, digits = words
+        key = bytes.fromhex(digits)
+    except ValueError:
+        raise InvalidKey(
+            f"pre-shared key file, line {number}: must be an id and hexadecimal digits"
+        ) from None
+    if _ID.fullmatch(name) is None or len(key) != KEY_BYTES:
+        raise InvalidKey(
+            f"pre-shared key file, line {number}: an id has 1 to 64 of A-Z a-z 0-9 . _ -, "
+            f"a key {KEY_BYTES} bytes"
+        )
+    return PresharedKey(name, key)

@@ -1,0 +1,50 @@
+"""The key schedule: from a transcript and the agreed secrets to a session's keys.
+
+``HKDF-Extract(salt = transcript hash, IKM = len‖kem‖len‖psk‖len‖resumption)``. An absent input has
+length 0 here and is named as absent in the transcript.
+"""
+
+from dataclasses import dataclass, field
+
+from qfleet_wire.channel import derivation
+from qfleet_wire.channel.labels import Label
+from qfleet_wire.channel.session import Secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What one handshake yields: a session's keys and the secret that resumes it."""
+
+    secrets: Secrets
+    resumption: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The secrets that go into one handshake; empty where absent."""
+
+    kem: bytes = field(repr=False)
+    preshared: bytes = field(default=b"", repr=False)
+    resumption: bytes = field(default=b"", repr=False)
+
+
+def handshake_transcript(hello: bytes, device: bytes, answer_body: bytes, controller: bytes) -> bytes:
+    """Hash a full handshake: the hello frame, the answer's signed body, both certificates' hashes."""
+    return derivation.digest(Label.HANDSHAKE_TRANSCRIPT, hello, device, answer_body, controller)
+
+
+def resumption_transcript(resume: bytes, device: bytes, answer_body: bytes, controller: bytes) -> bytes:
+    """Hash a resumption; the certificates are those of the full handshake it descends from."""
+    return derivation.digest(Label.RESUMPTION_TRANSCRIPT, resume, device, answer_body, controller)
+
+
+def derive(transcript: bytes, inputs: Inputs) -> Derived:
+    """Derive the keys of both directions and the next resumption secret."""
+    key = derivation.extract(transcript, inputs.kem, inputs.preshared, inputs.resumption)
+    return Derived(
+        Secrets(
+            derivation.expand(key, Label.SESSION_UP_KEY, transcript),
+            derivation.expand(key, Label.SESSION_DOWN_KEY, transcript),
+        ),
+        derivation.expand(key, Label.RESUMPTION_SECRET, transcript),
+    )
