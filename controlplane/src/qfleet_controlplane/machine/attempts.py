@@ -1,0 +1,103 @@
+"""How attempts end without a result: refused, failed, or lost with their device.
+
+A device that refuses is excluded for that task, unless it is only busy or stopping: then it rests
+for a moment. A task whose every possible device has refused fails with all the reasons; one that
+fails is tried again until its job's ``max_attempts``.
+"""
+
+from qfleet_controlplane.machine import endings, leases, state, tables
+from qfleet_controlplane.machine.turn import Turn
+from qfleet_controlplane.planning import schedule
+from qfleet_wire import payloads
+from qfleet_wire.names import Millis
+
+PASSING = frozenset({"busy", "stopping"})
+"""Refusals that say nothing about the task."""
+
+
+def refused(turn: Turn, device: state.Device, refusal: payloads.Refused) -> None:
+    """Give a refused task back; exclude the device, or let it rest."""
+    task = turn.state.tasks.get(refusal.task)
+    if task is None or not leases.holds(task, device, refusal.attempt):
+        return
+    state.release(device, task)
+    state.move(task, "refuse")
+    if refusal.code in PASSING:
+        device.rests_until = Millis(turn.now + turn.policy.rest_ms)
+        turn.state.timers.arm(device.rests_until, "rest", device.name)
+    else:
+        task.errors = _with(task, f"refused by {device.name} ({refusal.code}): {refusal.text}")
+        task.excluded = (*task.excluded, device.name)
+        if _nobody_left(turn, task):
+            end(turn, task, "every device that could run it has refused")
+            return
+    task.job.pending.appendleft(task)
+    turn.save_task(task)
+
+
+def failed(turn: Turn, task: state.Task, error: str) -> None:
+    """End an attempt that failed; try again while attempts are left."""
+    device = turn.state.devices.get(task.device) if task.device is not None else None
+    if device is not None:
+        state.release(device, task)
+    task.failures += 1
+    task.errors = _with(task, error)
+    state.advance(task, 0.0)
+    state.move(task, "fail")
+    if task.failures < task.job.request.max_attempts:
+        state.move(task, "retry")
+        task.job.pending.append(task)
+    else:
+        _last_word(turn, task)
+    turn.save_task(task)
+    endings.settle_end(turn, task.job)
+
+
+def lose(turn: Turn, task: state.Task, reason: str) -> None:
+    """Take a task from a device that is gone; it waits for another one."""
+    assert task.device is not None
+    state.release(turn.state.devices[task.device], task)
+    state.move(task, "lose")
+    task.losses += 1
+    task.errors = _with(task, f"attempt {task.attempt} on {task.device}: {reason}")
+    state.advance(task, 0.0)
+    if task.losses >= turn.policy.most_losses:
+        end(turn, task, f"lost with its device {task.losses} times")
+        return
+    task.job.pending.appendleft(task)
+    turn.save_task(task)
+
+
+def end(turn: Turn, task: state.Task, reason: str) -> None:
+    """Fail a pending task for good."""
+    state.move(task, "fail")
+    task.errors = _with(task, reason)
+    _last_word(turn, task)
+    turn.save_task(task)
+    endings.settle_end(turn, task.job)
+
+
+def add_error(task: state.Task, error: str) -> None:
+    """Remember an error that ends nothing."""
+    task.errors = _with(task, error)
+
+
+def _last_word(turn: Turn, task: state.Task) -> None:
+    for error in task.errors:
+        endings.note_error(task.job, error)
+    turn.changed[task.job.id] = task.job
+
+
+def _with(task: state.Task, error: str) -> tuple[str, ...]:
+    return (*task.errors[-(endings.MOST_ERRORS - 1) :], error[:1000])
+
+
+def _nobody_left(turn: Turn, task: state.Task) -> bool:
+    needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
+    return not any(
+        device.name not in task.excluded and schedule.lacks(needed, device.announcement) is None
+        for device in turn.state.devices.values()
+        if device.announcement is not None
+        and device.status not in tables.SHUT_OUT
+        and device.status != "lost"
+    )

@@ -1,0 +1,89 @@
+"""The moment a result counts, or does not: at most once for every task."""
+
+import hashlib
+from typing import Any
+
+from qfleet_controlplane.machine import attempts, effects, endings, leases, state
+from qfleet_controlplane.machine.turn import Turn
+from qfleet_controlplane.planning import validity
+from qfleet_wire import codec, payloads, workload
+from qfleet_wire.errors import InvalidMessage, LimitExceeded
+from qfleet_wire.limits import LIMITS
+
+_WORK_RESULT: Any = workload.WorkResult
+
+
+def judge(turn: Turn, device: state.Device, arrival: state.Arrival, body: bytes) -> bool:
+    """Count an open task's result if it is valid, else fail its attempt; say whether it counts."""
+    result = arrival.result
+    task = turn.state.tasks[result.task]
+    fault = _fault(task, body)
+    if fault is not None:
+        alarm = effects.Alarm(turn.cause, "invalid-result", task.id, f"{device.name}: {fault}")
+        turn.effects.append(alarm)
+        fail(turn, device, result, f"invalid result: {fault}")
+        return False
+    _win(turn, device, task, result.attempt)
+    task.digest = hashlib.sha256(body).digest()
+    turn.effects.append(_saved(turn, device, arrival))
+    endings.settle_end(turn, task.job)
+    return True
+
+
+def batch_id(flush: payloads.Results) -> bytes:
+    """Name a signed flush by its signature."""
+    return hashlib.sha256(flush.signature).digest()[:16]
+
+
+def provenance(turn: Turn, device: state.Device, flush: payloads.Results) -> None:
+    """Keep the signature of a flush and the digests it covers."""
+    digests = b"".join(hashlib.sha256(raw).digest() for raw in flush.results)
+    turn.effects.append(
+        effects.SaveBatch(turn.cause, batch_id(flush), device.name, flush.signature, digests, turn.now)
+    )
+
+
+def fail(turn: Turn, device: state.Device, result: payloads.TaskResult, reason: str) -> None:
+    """End an open task's attempt; one that is not its present attempt is only remembered."""
+    task = turn.state.tasks[result.task]
+    error = f"attempt {result.attempt} on {device.name}: {reason}"
+    if leases.holds(task, device, result.attempt):
+        attempts.failed(turn, task, error)
+    else:
+        attempts.add_error(task, error)
+        turn.save_task(task)
+
+
+def _fault(task: state.Task, body: bytes) -> str | None:
+    try:
+        answer = codec.decode(body, _WORK_RESULT, limit=LIMITS.artefact_bytes)
+    except (InvalidMessage, LimitExceeded) as error:
+        return str(error)
+    return validity.fault(task.job.specification, task.slice, answer)
+
+
+def _win(turn: Turn, device: state.Device, task: state.Task, attempt: int) -> None:
+    if leases.holds(task, device, attempt):
+        state.release(device, task)
+    elif task.status == "pending":
+        task.job.pending.remove(task)
+    else:
+        leases.withdraw(turn, task, "another device was first")
+    state.move(task, "succeed")
+    task.device, task.attempt = device.name, attempt
+    task.job.devices.add(device.name)
+    state.advance(task, 1.0)
+    turn.save_task(task)
+
+
+def _saved(turn: Turn, device: state.Device, arrival: state.Arrival) -> effects.SaveResult:
+    return effects.SaveResult(
+        turn.cause,
+        arrival.result.task,
+        device.name,
+        arrival.raw,
+        arrival.result,
+        batch_id(arrival.flush),
+        arrival.position,
+        turn.now,
+    )

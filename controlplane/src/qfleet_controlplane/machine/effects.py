@@ -1,0 +1,140 @@
+"""What the machine wants done; each effect carries the id of the event that caused it.
+
+``Save…`` effects name what changed; the service stores it as it stands when the batch is
+closed, so that a thing that changed ten times is written once. Sends happen after the commit only, and
+every one of them may be repeated.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from qfleet_controlplane.machine.state import Device, Job, Task
+from qfleet_wire import payloads
+from qfleet_wire.names import DeviceName, Millis, TaskId
+
+
+class _Effect(msgspec.Struct, frozen=True, gc=False):
+    """Base of all effects; ``cause`` is the id of an event."""
+
+    cause: int
+
+
+class SaveJob(_Effect, frozen=True):
+    """A job is new (``created``) or its status has changed."""
+
+    job: Job
+    created: bool = False
+
+
+class SaveTask(_Effect, frozen=True):
+    """A task has changed."""
+
+    task: Task
+
+
+class SaveDevice(_Effect, frozen=True):
+    """A device has changed."""
+
+    device: Device
+
+
+class SaveResult(_Effect, frozen=True):
+    """The result that counts for a task, as the device encoded and signed it.
+
+    ``batch`` names the signed flush it came in, ``position`` its place there.
+    """
+
+    task: TaskId
+    device: DeviceName
+    raw: bytes
+    result: payloads.TaskResult
+    batch: bytes
+    position: int
+    received: Millis
+
+
+class SaveBatch(_Effect, frozen=True):
+    """A signed flush of results of which at least one counts: its provenance."""
+
+    batch: bytes
+    device: DeviceName
+    signature: bytes
+    digests: bytes
+    received: Millis
+
+
+class SaveChunk(_Effect, frozen=True):
+    """A piece of an artefact."""
+
+    device: DeviceName
+    chunk: payloads.Chunk
+
+
+class DropChunks(_Effect, frozen=True):
+    """An artefact's pieces are of no use."""
+
+    device: DeviceName
+    digest: bytes
+
+
+class Audit(_Effect, frozen=True):
+    """Something that must be provable later."""
+
+    who: str
+    action: str
+    subject: str
+    detail: str
+
+
+class Alarm(_Effect, frozen=True):
+    """Something is wrong that a person should look at; it stands in the audit log too."""
+
+    kind: Literal["disagreement", "artefact", "invalid-result"]
+    subject: str
+    detail: str
+
+
+class Send(_Effect, frozen=True):
+    """Send a payload to a device once everything before it is stored."""
+
+    device: DeviceName
+    payload: payloads.Down
+
+
+class Notify(_Effect, frozen=True):
+    """Whoever watches this job should look again."""
+
+    job: Job
+
+
+class Assemble(_Effect, frozen=True):
+    """Read an artefact's chunks back, verify their SHA-256, and post ``events.Assembled``."""
+
+    device: DeviceName
+    digest: bytes
+    count: int
+
+
+class Compare(_Effect, frozen=True):
+    """Compare a further result of a finished task with the stored one; post ``events.Compared``."""
+
+    device: DeviceName
+    result: payloads.TaskResult
+
+
+Effect: TypeAlias = (
+    SaveJob
+    | SaveTask
+    | SaveDevice
+    | SaveResult
+    | SaveBatch
+    | SaveChunk
+    | DropChunks
+    | Audit
+    | Alarm
+    | Send
+    | Notify
+    | Assemble
+    | Compare
+)

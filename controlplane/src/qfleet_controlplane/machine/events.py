@@ -1,0 +1,171 @@
+"""What happens to the control plane, as the machine is told it.
+
+Messages of devices come verified: the link has opened them, and checked the signature of every
+``payloads.Results``. An event may come twice or late; the machine makes each harmless.
+"""
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import api, payloads
+from qfleet_wire.names import DeviceName, JobId, TaskId
+
+
+class _Event(msgspec.Struct, frozen=True):
+    """Base of all events."""
+
+
+class JobSubmitted(_Event, frozen=True):
+    """Someone asks for a job; the request is compiled, ``job`` and its seed are drawn."""
+
+    job: JobId
+    request: api.JobRequest
+    specification: Specification
+    who: str
+
+
+class JobCancelled(_Event, frozen=True):
+    """Someone cancels a job."""
+
+    job: JobId
+    reason: str
+    who: str
+
+
+class Invited(_Event, frozen=True):
+    """A join token was made for a device of this name."""
+
+    device: DeviceName
+    who: str
+
+
+class Enrolled(_Event, frozen=True):
+    """A device has its certificate."""
+
+    device: DeviceName
+    certificate_hash: bytes = b""
+    certificate_expires: int = 0
+
+
+class CertificateRenewed(_Event, frozen=True):
+    """A device has a new certificate."""
+
+    device: DeviceName
+    certificate_hash: bytes
+    certificate_expires: int
+
+
+class SessionOpened(_Event, frozen=True):
+    """A device has confirmed a new session; its announcement and inventory will follow."""
+
+    device: DeviceName
+
+
+class Heard(_Event, frozen=True):
+    """One payload of a device."""
+
+    device: DeviceName
+    item: payloads.Up
+
+
+class HeardBatch(_Event, frozen=True):
+    """Payloads of a device, in order."""
+
+    device: DeviceName
+    items: Sequence[payloads.Up]
+
+
+class PresenceLost(_Event, frozen=True):
+    """A device's last will came. A hint: the broker could have made it up."""
+
+    device: DeviceName
+
+
+class Revoked(_Event, frozen=True):
+    """Someone revokes a device for good."""
+
+    device: DeviceName
+    reason: str
+    who: str
+
+
+class Quarantined(_Event, frozen=True):
+    """Someone takes a device out of service until it is released."""
+
+    device: DeviceName
+    reason: str
+    who: str
+
+
+class Released(_Event, frozen=True):
+    """Someone ends a device's quarantine."""
+
+    device: DeviceName
+    who: str
+
+
+class Retired(_Event, frozen=True):
+    """Someone takes a device out of the fleet in good order."""
+
+    device: DeviceName
+    reason: str
+    who: str
+
+
+class Assembled(_Event, frozen=True):
+    """The chunks of an artefact were read back: ``body`` if its SHA-256 is right, else None."""
+
+    device: DeviceName
+    digest: bytes
+    body: bytes | None
+
+
+class Compared(_Event, frozen=True):
+    """A second result of a finished task was compared with the one that counts.
+
+    ``first`` is the device whose result counts; ``difference`` says how they contradict each other.
+    """
+
+    task: TaskId
+    first: DeviceName
+    second: DeviceName
+    difference: str | None
+
+
+class Tick(_Event, frozen=True):
+    """A timer is due."""
+
+
+class Settle(_Event, frozen=True):
+    """The batch of events is at its end: lease what can be leased now."""
+
+
+class Reloaded(_Event, frozen=True):
+    """The machine was rebuilt from the store while sessions live: ask devices what they hold."""
+
+    devices: tuple[DeviceName, ...]
+
+
+Event: TypeAlias = (
+    JobSubmitted
+    | JobCancelled
+    | Invited
+    | Enrolled
+    | CertificateRenewed
+    | SessionOpened
+    | Heard
+    | HeardBatch
+    | PresenceLost
+    | Revoked
+    | Quarantined
+    | Released
+    | Retired
+    | Assembled
+    | Compared
+    | Tick
+    | Settle
+    | Reloaded
+)

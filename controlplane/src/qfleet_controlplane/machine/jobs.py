@@ -1,0 +1,84 @@
+"""Jobs: taken in and planned, cancelled, and expired."""
+
+from qfleet_controlplane.machine import endings, events, leases, state, tables
+from qfleet_controlplane.machine.turn import Turn
+from qfleet_controlplane.planning import cost, plan, schedule
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire.names import JobId, Millis, TaskId
+
+
+def submit(turn: Turn, event: events.JobSubmitted) -> None:
+    """Plan a job and take it in; raise ``plan.PlanRefused`` before anything has changed."""
+    planned = plan.plan(event.specification, fleet_for(turn, event.specification))
+    job = state.Job(event.job, event.request, event.specification, planned, turn.now)
+    job.tasks = [
+        state.Task(TaskId(f"{event.job}-{position}"), job, position)
+        for position in range(len(planned.slices))
+    ]
+    turn.state.add(job)
+    if event.request.deadline_s is not None:
+        job.deadline = Millis(turn.now + int(event.request.deadline_s * 1000))
+        turn.state.timers.arm(job.deadline, "deadline", job.id)
+    turn.save_job(job, created=True)
+    for task in job.tasks:
+        turn.save_task(task)
+    turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {len(job.tasks)} tasks")
+
+
+def fleet_for(turn: Turn, specification: Specification) -> plan.Fleet:
+    """Count the online devices that can run a job, and their typical speed for it."""
+    requirement = leases.requirement(specification, cost.memory_bytes(specification))
+    announced = [
+        device.announcement
+        for device in turn.state.devices.values()
+        if device.status == "online" and device.announcement is not None
+    ]
+    able = [entry for entry in announced if schedule.lacks(requirement, entry) is None]
+    calibrations = [cost.calibration_of(entry, specification.kind) for entry in able]
+    return plan.Fleet(
+        len(able), sum(entry.workers for entry in able), cost.typical(specification, calibrations)
+    )
+
+
+def cancel(turn: Turn, event: events.JobCancelled) -> None:
+    """Cancel what is not over; a finished job is left as it is."""
+    job = turn.state.jobs.get(event.job)
+    if job is None:
+        return
+    end_tasks(turn, job, "cancel", event.reason)
+    job.errors.append(f"cancelled by {event.who}: {event.reason}")
+    turn.audit(event.who, "job.cancel", job.id, event.reason)
+    endings.close(turn, job, "cancel")
+
+
+def deadline(turn: Turn, key: str) -> None:
+    """Expire what is not over when a job's deadline has come."""
+    job = turn.state.jobs.get(JobId(key))
+    if job is not None:
+        job.errors.append("the job's deadline passed")
+        end_tasks(turn, job, "expire", "the job's deadline passed")
+        endings.settle_end(turn, job)
+
+
+def end_tasks(turn: Turn, job: state.Job, action: str, reason: str) -> None:
+    """Bring every open task of a job to its end and tell the devices that hold some."""
+    job.pending.clear()
+    for task in job.tasks:
+        if task.status in tables.TASK_OVER:
+            continue
+        leases.withdraw(turn, task, reason)
+        state.move(task, action)
+        turn.save_task(task)
+
+
+def resume(turn: Turn, job: state.Job) -> None:
+    """Put the estimates of a loaded job's held tasks back into the books."""
+    for device in {task.device for task in job.tasks if task.status in tables.TASK_HELD}:
+        if device is None:
+            continue
+        books = turn.state.devices[device]
+        for task in books.held.values():
+            if task.cost_ms == 0.0:
+                task.cost_ms = leases.estimate(books, task)
+                books.backlog_ms += task.cost_ms
+    endings.settle_end(turn, job)

@@ -1,0 +1,105 @@
+"""The machine: one event in, its effects out.
+
+Deterministic: the same events at the same times give the same state and effects. It raises only for
+an event that must not be taken in at all (``plan.PlanRefused``), and then nothing has changed.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from qfleet_controlplane.machine import (
+    artefacts,
+    devices,
+    effects,
+    events,
+    jobs,
+    leases,
+    messages,
+    results,
+    state,
+)
+from qfleet_controlplane.machine.policy import Policy
+from qfleet_controlplane.machine.turn import Turn
+from qfleet_wire.names import Millis
+
+
+class Machine:
+    """Holds the state and hands each event to the part that decides about it."""
+
+    def __init__(self, known: state.State | None = None, policy: Policy | None = None) -> None:
+        self.state = known or state.State()
+        self.policy = policy or Policy()
+        self._sequence = 0
+
+    def handle(self, event: events.Event, now: Millis) -> list[effects.Effect]:
+        """Decide; effects are to be performed in order, sends after everything is stored."""
+        self._sequence += 1
+        turn = Turn(self.state, self.policy, now, self._sequence)
+        _HANDLERS[type(event)](turn, event)
+        return turn.close()
+
+    def next_due(self) -> Millis | None:
+        """When the next ``events.Tick`` is due; None while nothing waits for time to pass."""
+        return self.state.timers.next_due()
+
+    def resume(self, now: Millis) -> list[effects.Effect]:
+        """Arm every timer of a state that was loaded from the store; once, before any event."""
+        self._sequence += 1
+        turn = Turn(self.state, self.policy, now, self._sequence)
+        for job in self.state.jobs.values():
+            if job.deadline is not None:
+                self.state.timers.arm(job.deadline, "deadline", job.id)
+        for device in self.state.devices.values():
+            device.heard_at = now
+            if device.status == "online":
+                self.state.timers.arm(now + self.policy.silence_ms, "silence", device.name)
+            elif device.status in {"silent", "lost"}:
+                device.silent_since = now
+                devices.await_return(turn, device)
+        for job in list(self.state.jobs.values()):
+            jobs.resume(turn, job)
+        return turn.close()
+
+
+def _tick(turn: Turn, _: events.Tick) -> None:
+    for kind, key in turn.state.timers.take(turn.now):
+        _ALARM_CLOCK[kind](turn, key)
+
+
+def _settle(turn: Turn, _: events.Settle) -> None:
+    leases.settle(turn)
+
+
+def _nothing(_: Turn, __: str) -> None:
+    """The device has rested; the settling after this event sees it."""
+
+
+_ALARM_CLOCK: Mapping[str, Callable[[Turn, str], None]] = {
+    "silence": devices.look_for_silence,
+    "device-lost": devices.give_up_device,
+    "lost": devices.give_up_tasks,
+    "resend": leases.resend,
+    "deadline": jobs.deadline,
+    "rest": _nothing,
+}
+
+_HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
+    events.JobSubmitted: jobs.submit,
+    events.JobCancelled: jobs.cancel,
+    events.Invited: devices.invited,
+    events.Enrolled: devices.enrolled,
+    events.CertificateRenewed: devices.renewed,
+    events.SessionOpened: devices.session_opened,
+    events.Heard: messages.heard,
+    events.HeardBatch: messages.heard_batch,
+    events.PresenceLost: devices.presence_lost,
+    events.Revoked: lambda turn, event: devices.shut_out(turn, event, "revoke"),
+    events.Quarantined: lambda turn, event: devices.shut_out(turn, event, "quarantine"),
+    events.Retired: lambda turn, event: devices.shut_out(turn, event, "retire"),
+    events.Released: devices.released,
+    events.Assembled: artefacts.assembled,
+    events.Compared: results.compared,
+    events.Tick: _tick,
+    events.Settle: _settle,
+    events.Reloaded: messages.ask_all,
+}

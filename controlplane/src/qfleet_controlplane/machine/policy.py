@@ -1,0 +1,28 @@
+"""The numbers by which the machine decides: times in milliseconds, counts, shares."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How patient the control plane is. One instance holds for the life of a machine."""
+
+    silence_ms: int = 90_000
+    """A device unheard for so long is silent: three heartbeats of the default profile."""
+    hint_ms: int = 5_000
+    """A device whose last will came, and that stays unheard for so long, is silent."""
+    device_lost_ms: int = 24 * 3_600_000
+    """A device silent for so long is lost."""
+    resend_first_ms: int = 5_000
+    """An assignment unanswered for so long is sent again; the wait doubles …"""
+    resend_most_ms: int = 60_000
+    """… up to this."""
+    rest_ms: int = 5_000
+    """A device that refused because it is busy or stopping gets no new task for so long."""
+    most_losses: int = 10
+    """A task that was lost with its device so often fails: it may be what kills them."""
+    trust_start: float = 0.5
+    trust_gain: float = 0.1
+    """Share of the missing trust that an agreeing duplicate gives."""
+    trust_loss: float = 0.5
+    """Share of its trust that a device keeps when a duplicate contradicts it."""

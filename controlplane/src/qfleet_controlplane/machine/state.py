@@ -1,0 +1,204 @@
+"""What the machine knows: unfinished jobs, their tasks, and the devices.
+
+Plain objects without behaviour beyond their own bookkeeping. Everything here can be rebuilt from
+the store; what cannot (whether a device has been heard since the start, which assignments it
+has answered) is only ever a hint that the next inventory settles. Finished jobs are dropped.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from qfleet_controlplane.machine import tables, timers
+from qfleet_controlplane.planning import plan, specification
+from qfleet_wire import api, payloads
+from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
+
+_NEVER = Millis(0)
+
+
+@dataclass(slots=True, eq=False)
+class Task:
+    """One slice of a job, and how far it got.
+
+    ``attempt`` counts leases; ``failures`` and ``losses`` say how they ended. ``digest`` is the
+    SHA-256 of the body that counted; it came from ``device`` in ``attempt``.
+    """
+
+    id: TaskId
+    job: "Job"
+    position: int
+    status: str = "pending"
+    attempt: int = 0
+    device: DeviceName | None = None
+    failures: int = 0
+    losses: int = 0
+    errors: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    digest: bytes | None = None
+    progress: float = 0.0
+    accepted: bool = False
+    leased_at: Millis = _NEVER
+    cost_ms: float = 0.0
+
+    @property
+    def slice(self) -> plan.Slice:
+        """The part of the job that this task computes."""
+        return self.job.plan.slices[self.position]
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A job with its tasks, in the order of its plan's slices."""
+
+    id: JobId
+    request: api.JobRequest
+    specification: specification.Specification
+    plan: plan.Plan
+    created: Millis
+    status: str = "planned"
+    finished: Millis | None = None
+    deadline: Millis | None = None
+    tasks: list[Task] = field(default_factory=list)
+    pending: deque[Task] = field(default_factory=deque)
+    counts: dict[str, int] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
+    done_items: float = 0.0
+    """Items of succeeded tasks plus the reported share of the others."""
+
+    @property
+    def items(self) -> int:
+        """Number of items over all slices."""
+        return self.plan.items
+
+    @property
+    def lost_after_ms(self) -> int:
+        """How long an unknown task waits for its device."""
+        return int(self.request.lost_after_s * 1000)
+
+
+@dataclass(slots=True, eq=False)
+class Device:
+    """A device, what it told about itself, and the tasks it holds."""
+
+    name: DeviceName
+    status: str
+    announcement: payloads.Announcement | None = None
+    heartbeat: payloads.Heartbeat | None = None
+    last_seen: Millis | None = None
+    reason: str | None = None
+    trust: float = 0.5
+    certificate_hash: bytes | None = None
+    certificate_expires: Millis | None = None
+    silent_since: Millis | None = None
+    held: dict[TaskId, Task] = field(default_factory=dict)
+    backlog_ms: float = 0.0
+    connected: bool = False
+    """Heard since the start, and no last will since: the scheduler may use it."""
+    heard_at: Millis = _NEVER
+    """As ``last_seen``, but counted from the start of this machine at the earliest."""
+    hinted_at: Millis | None = None
+    """When a last will came that nothing was heard after."""
+    inventory_due: bool = False
+    unanswered: int = 0
+    """Assignments without an answer; while there are some, a resend timer runs."""
+    resend_ms: int = 0
+    """The present wait of that timer; 0 while none runs."""
+    rests_until: Millis = _NEVER
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
+    """A result as it came: its signed bytes, and the flush whose signature covers them."""
+
+    result: payloads.TaskResult
+    raw: bytes
+    position: int
+    flush: payloads.Results
+
+
+@dataclass(slots=True, eq=False)
+class Artefact:
+    """Chunks of a large result that have come, and the result that waits for them."""
+
+    count: int = 0
+    have: set[int] = field(default_factory=set)
+    arrival: Arrival | None = None
+    reading: bool = False
+    """Complete, and being read back from the store."""
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    """All of it. ``tasks`` indexes the tasks of ``jobs``."""
+
+    jobs: dict[JobId, Job] = field(default_factory=dict)
+    tasks: dict[TaskId, Task] = field(default_factory=dict)
+    devices: dict[DeviceName, Device] = field(default_factory=dict)
+    artefacts: dict[tuple[DeviceName, bytes], Artefact] = field(default_factory=dict)
+    timers: timers.Timers = field(default_factory=timers.Timers)
+
+    def add(self, job: Job) -> None:
+        """Take a job and its tasks in, and put its books in order."""
+        self.jobs[job.id] = job
+        job.counts = _count(job.tasks)
+        job.pending = deque(task for task in job.tasks if task.status == "pending")
+        job.done_items = sum(task.progress * task.slice.items for task in job.tasks)
+        for task in job.tasks:
+            self.tasks[task.id] = task
+            if task.status in tables.TASK_HELD and task.device is not None:
+                hold(self.devices[task.device], task)
+
+    def drop(self, job: Job) -> None:
+        """Forget a finished job."""
+        del self.jobs[job.id]
+        for task in job.tasks:
+            del self.tasks[task.id]
+
+
+def move(task: Task, action: str) -> None:
+    """Take one step of the task's table and keep its job's counts."""
+    before = task.status
+    task.status = tables.step(tables.TASK, before, action)
+    counts = task.job.counts
+    counts[before] -= 1
+    counts[task.status] = counts.get(task.status, 0) + 1
+
+
+def hold(device: Device, task: Task) -> None:
+    """Enter a task in a device's books."""
+    device.held[task.id] = task
+    device.backlog_ms += task.cost_ms
+    task.device = device.name
+    if not task.accepted:
+        device.unanswered += 1
+
+
+def release(device: Device, task: Task) -> None:
+    """Strike a task from a device's books; one that is not there is left alone."""
+    if device.held.pop(task.id, None) is None:
+        return
+    if not task.accepted:
+        device.unanswered -= 1
+    device.backlog_ms = max(0.0, device.backlog_ms - task.cost_ms) if device.held else 0.0
+
+
+def answer(device: Device, task: Task) -> None:
+    """Note that the device has answered the assignment of a task it holds."""
+    if not task.accepted:
+        task.accepted = True
+        device.unanswered -= 1
+
+
+def advance(task: Task, fraction: float) -> None:
+    """Set a task's share that is done, and its job's sum with it."""
+    task.job.done_items += (fraction - task.progress) * task.slice.items
+    task.progress = fraction
+
+
+def _count(tasks: Iterable[Task]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for task in tasks:
+        counts[task.status] = counts.get(task.status, 0) + 1
+    return counts

@@ -1,0 +1,48 @@
+"""One event being handled: what the machine knows, when it is, and the effects so far."""
+
+from dataclasses import dataclass, field
+
+from qfleet_controlplane.machine.effects import Audit, Effect, Notify, SaveDevice, SaveJob, SaveTask, Send
+from qfleet_controlplane.machine.policy import Policy
+from qfleet_controlplane.machine.state import Device, Job, State, Task
+from qfleet_wire import payloads
+from qfleet_wire.names import DeviceName, Millis
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """Passed to every part of the machine that has a say in an event."""
+
+    state: State
+    policy: Policy
+    now: Millis
+    cause: int
+    effects: list[Effect] = field(default_factory=list)
+    changed: dict[str, Job] = field(default_factory=dict)
+
+    def save_task(self, task: Task) -> None:
+        """Store a task, and tell the watchers of its job."""
+        self.effects.append(SaveTask(self.cause, task))
+        self.changed[task.job.id] = task.job
+
+    def save_job(self, job: Job, *, created: bool = False) -> None:
+        """Store a job, and tell its watchers."""
+        self.effects.append(SaveJob(self.cause, job, created))
+        self.changed[job.id] = job
+
+    def save_device(self, device: Device) -> None:
+        """Store a device."""
+        self.effects.append(SaveDevice(self.cause, device))
+
+    def send(self, device: DeviceName, payload: payloads.Down) -> None:
+        """Send after the commit."""
+        self.effects.append(Send(self.cause, device, payload))
+
+    def audit(self, who: str, action: str, subject: str, detail: str = "") -> None:
+        """Append to the audit log."""
+        self.effects.append(Audit(self.cause, who, action, subject, detail))
+
+    def close(self) -> list[Effect]:
+        """Add one notification per changed job and return all effects."""
+        self.effects.extend(Notify(self.cause, job) for job in self.changed.values())
+        return self.effects

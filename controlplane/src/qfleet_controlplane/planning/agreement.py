@@ -1,0 +1,85 @@
+"""Whether two results of the same task say the same.
+
+On the same engine and architecture they are equal bit by bit. Elsewhere rounding differs: exact
+values agree within a tolerance, and counts and sampled values agree when their difference is no
+larger than chance makes it once in ``1 / LEVEL`` honest comparisons.
+"""
+
+import math
+from statistics import NormalDist
+
+from qfleet_controlplane.planning import merge
+from qfleet_wire import workload
+
+LEVEL = 1e-6
+"""Probability of an alarm about two honest devices."""
+TOLERANCE = 1e-7
+"""Difference allowed between exact values, relative to the larger of 1 and the value."""
+FEWEST = 5.0
+"""Cells of a chi-square table with a smaller expected count are pooled."""
+
+_SIGMA = NormalDist().inv_cdf(1.0 - LEVEL / 2.0)
+
+
+def differ(one: workload.WorkResult, other: workload.WorkResult) -> str | None:
+    """Say how two results of one task contradict each other; None when they agree."""
+    if one == other:
+        return None
+    if isinstance(one, workload.SampleResult) and isinstance(other, workload.SampleResult):
+        return _counts_differ(merge.counts([one]), merge.counts([other]))
+    if isinstance(one, workload.ExpectResult) and isinstance(other, workload.ExpectResult):
+        return _values_differ(merge.values([one]), merge.values([other]))
+    return "the answers are of different kinds or not equal"
+
+
+def _counts_differ(one: dict[int, merge.Counts], other: dict[int, merge.Counts]) -> str | None:
+    if one.keys() != other.keys():
+        return "the answers are for different items"
+    for index, left in one.items():
+        right = other[index]
+        statistic, freedom = _chi_square(left, right)
+        if freedom and statistic > _quantile(freedom):
+            return (
+                f"counts of item {index} differ by chi-square {statistic:.1f} at {freedom} degrees of freedom"
+            )
+    return None
+
+
+def _values_differ(
+    one: dict[int, tuple[merge.Value, ...]], other: dict[int, tuple[merge.Value, ...]]
+) -> str | None:
+    if one.keys() != other.keys():
+        return "the answers are for different items"
+    for index, lefts in one.items():
+        for left, right in zip(lefts, other[index], strict=True):
+            allowed = TOLERANCE * max(1.0, abs(left.mean)) + _SIGMA * math.hypot(
+                left.standard_error, right.standard_error
+            )
+            if abs(left.mean - right.mean) > allowed:
+                return f"values of item {index} differ: {left.mean!r} and {right.mean!r}"
+    return None
+
+
+def _chi_square(one: merge.Counts, other: merge.Counts) -> tuple[float, int]:
+    """Two-sample chi-square statistic (Press et al., Numerical Recipes, section 14.3), rare cells pooled."""
+    left_scale = math.sqrt(other.shots / one.shots)
+    right_scale = 1.0 / left_scale
+    share = min(one.shots, other.shots) / (one.shots + other.shots)
+    cells: list[tuple[int, int]] = []
+    pooled = (0, 0)
+    for outcome in one.counts.keys() | other.counts.keys():
+        cell = (one.counts.get(outcome, 0), other.counts.get(outcome, 0))
+        if sum(cell) * share < FEWEST:
+            pooled = (pooled[0] + cell[0], pooled[1] + cell[1])
+        else:
+            cells.append(cell)
+    if sum(pooled) > 0:
+        cells.append(pooled)
+    statistic = math.fsum((left_scale * a - right_scale * b) ** 2 / (a + b) for a, b in cells)
+    return statistic, max(0, len(cells) - 1)
+
+
+def _quantile(freedom: int) -> float:
+    """Upper quantile of chi-square at ``LEVEL`` by Wilson and Hilferty (PNAS 17, 684, 1931)."""
+    spread = 2.0 / (9.0 * freedom)
+    return freedom * (1.0 - spread + NormalDist().inv_cdf(1.0 - LEVEL) * math.sqrt(spread)) ** 3

@@ -1,0 +1,99 @@
+"""What work costs: time from a device's measured coefficients, memory from the width.
+
+A gate on n qubits touches 2^n amplitudes, so an evolution takes ``gates × (2^n × a + g)`` with the
+coefficients of ``payloads.Calibration`` (a: nanoseconds per amplitude, g: microseconds per gate).
+A dynamic program pays that for every shot. Estimates order and bound; they never refuse work.
+"""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import payloads
+
+DEFAULT = payloads.Calibration(engine="default", amplitude_ns=2.0, gate_us=2.0, shot_us=20.0)
+"""A slow small board: assumed of a device that has measured nothing yet."""
+
+ECHO_MS = 0.5
+"""An echo costs its way through the agent and nothing else."""
+DRAW_US = 0.2
+"""Drawing one shot from a state that is already evolved."""
+SETUP_MS = 0.2
+"""Decoding and building a program, per item."""
+TASK_MS = 5.0
+"""What a task costs beside its work: journal, two messages, a worker's attention."""
+BASE_BYTES = 48 * 1024 * 1024
+"""A worker process with an engine loaded, without a state."""
+
+
+class Rates(NamedTuple):
+    """Milliseconds per item, and per shot of an item."""
+
+    item_ms: float
+    shot_ms: float
+
+    def cost_ms(self, items: int, shots: int) -> float:
+        """Time for ``items`` items of ``shots`` shots each."""
+        return items * (self.item_ms + shots * self.shot_ms)
+
+
+def rates(job: Specification, calibration: payloads.Calibration = DEFAULT) -> Rates:
+    """Rates of a job on a device with this calibration."""
+    if job.kind == "probe.echo":
+        return Rates(ECHO_MS, 0.0)
+    amplitudes = 2.0**job.qubits
+    sweep_ms = amplitudes * calibration.amplitude_ns * 1e-6
+    evolution_ms = job.gates * (sweep_ms + calibration.gate_us * 1e-3)
+    values_ms = job.terms * sweep_ms
+    if job.dynamic:
+        return Rates(SETUP_MS, evolution_ms + values_ms + calibration.shot_us * 1e-3)
+    if job.kind == "circuit.expect":
+        return Rates(SETUP_MS + evolution_ms + values_ms, 0.0)
+    return Rates(SETUP_MS + evolution_ms + sweep_ms, DRAW_US * 1e-3)
+
+
+def memory_bytes(job: Specification) -> int:
+    """Memory that a worker needs: two state vectors of complex doubles beside the engine."""
+    if job.kind == "probe.echo":
+        return BASE_BYTES
+    return BASE_BYTES + int(2 * 16 * 2**job.qubits) + 2 * len(job.program)
+
+
+def calibration_of(announcement: payloads.Announcement | None, kind: str) -> payloads.Calibration:
+    """Return the calibration of the engine that would run ``kind``, or the default."""
+    if announcement is None or not announcement.calibrations:
+        return DEFAULT
+    engines = {engine.name for engine in announcement.engines if kind in engine.kinds}
+    measured = [entry for entry in announcement.calibrations if entry.engine in engines]
+    return min(measured, key=_speed) if measured else DEFAULT
+
+
+def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) -> Rates:
+    """Rates on the fleet's median device; on the default one when the fleet is empty."""
+    each = [rates(job, calibration) for calibration in calibrations]
+    if not each:
+        return rates(job)
+    return Rates(
+        statistics.median(rate.item_ms for rate in each), statistics.median(rate.shot_ms for rate in each)
+    )
+
+
+def _speed(calibration: payloads.Calibration) -> tuple[float, float]:
+    return (calibration.amplitude_ns, calibration.gate_us)
+
+
+def in_words(milliseconds: float) -> str:
+    """Spell a duration for people: ``0.4 ms``, ``35 ms``, ``2.1 s``, ``12 min``."""
+    for limit, divisor, unit in _UNITS.values():
+        if milliseconds < limit:
+            value = milliseconds / divisor
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    return f"{milliseconds / 3_600_000:.1f} h"
+
+
+_UNITS: Mapping[str, tuple[float, float, str]] = {
+    "ms": (1_000.0, 1.0, "ms"),
+    "s": (120_000.0, 1_000.0, "s"),
+    "min": (7_200_000.0, 60_000.0, "min"),
+}

@@ -1,0 +1,198 @@
+"""Which device gets which task.
+
+Jobs of higher priority go first; jobs of the same priority take turns, the oldest first. Each
+task goes to the device that would finish it earliest, among those that can run it, that have not
+refused it, and that have room: about ``BACKLOG_MS`` of estimated work in hand, at least
+one task per worker. What finds no room stays pending. The scheduler sees estimates and numbers only.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from qfleet_controlplane.planning import cost
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import payloads
+
+BACKLOG_MS = 2_000.0
+"""Estimated work that a worker may have in hand before its device is full."""
+MOST_TASKS_PER_WORKER = 64
+
+
+class Requirement(NamedTuple):
+    """What a task needs of a device; the same for all tasks of a job."""
+
+    kind: str
+    qubits: int
+    memory_bytes: int
+
+
+class Slot:
+    """A device as the scheduler sees it; what is chosen is entered at once."""
+
+    __slots__ = ("announcement", "backlog_ms", "held", "name", "workers")
+
+    def __init__(
+        self, name: str, announcement: payloads.Announcement, *, held: int, backlog_ms: float
+    ) -> None:
+        self.name = name
+        self.announcement = announcement
+        self.workers = max(1, announcement.workers)
+        self.held = held
+        self.backlog_ms = backlog_ms
+
+    @property
+    def wait_ms(self) -> float:
+        """Estimated time until a worker is free."""
+        return self.backlog_ms / self.workers
+
+    @property
+    def full(self) -> bool:
+        """Whether the device has enough in hand."""
+        if self.held < self.workers:
+            return False
+        return self.held >= self.workers * MOST_TASKS_PER_WORKER or self.wait_ms >= BACKLOG_MS
+
+    def take(self, cost_ms: float) -> None:
+        """Enter a task."""
+        self.held += 1
+        self.backlog_ms += cost_ms
+
+
+class Candidate(Protocol):
+    """A pending task as the scheduler sees it."""
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """Devices that refused it."""
+
+
+class Demand(NamedTuple):
+    """A job's pending tasks, next one first, and what they need."""
+
+    priority: int
+    age: tuple[int, str]
+    requirement: Requirement
+    specification: Specification
+    size: Callable[[Candidate], tuple[int, int]]
+    """Items and shots of a task."""
+    pending: Sequence[Candidate]
+
+
+class Choice(NamedTuple):
+    """One decision."""
+
+    task: Candidate
+    device: str
+    cost_ms: float
+
+
+def lacks(requirement: Requirement, announcement: payloads.Announcement) -> str | None:
+    """Say why a device cannot run a task, with the numbers; None when it can."""
+    if requirement.kind != "probe.echo" and not any(
+        requirement.kind in engine.kinds for engine in announcement.engines
+    ):
+        return f"no engine for {requirement.kind}"
+    if requirement.qubits > announcement.max_qubits:
+        return f"{requirement.qubits} qubits are over its {announcement.max_qubits}"
+    if requirement.memory_bytes > announcement.task_memory_bytes:
+        return (
+            f"{requirement.memory_bytes / 2**20:,.0f} MiB are over its "
+            f"{announcement.task_memory_bytes / 2**20:,.0f} MiB per task"
+        )
+    return None
+
+
+def schedule(demands: Iterable[Demand], slots: Iterable[Slot]) -> list[Choice]:
+    """Choose devices for as many pending tasks as there is room for, in order of the decisions."""
+    roomy = [slot for slot in slots if not slot.full]
+    choices: list[Choice] = []
+    levels: dict[int, list[Demand]] = {}
+    for demand in demands:
+        levels.setdefault(demand.priority, []).append(demand)
+    for _, level in sorted(levels.items(), reverse=True):
+        level.sort(key=_age)
+        roomy = [slot for slot in roomy if not slot.full]
+        if not roomy:
+            break
+        choices.extend(_level([_Queue(demand, roomy) for demand in level]))
+    return choices
+
+
+def _age(demand: Demand) -> tuple[int, str]:
+    return demand.age
+
+
+def _level(queues: list["_Queue"]) -> Iterator[Choice]:
+    """Let the jobs of one priority take turns until none finds a device."""
+    while queues:
+        waiting: list[_Queue] = []
+        for queue in queues:
+            choice = queue.next()
+            if choice is not None:
+                yield choice
+                waiting.append(queue)
+        queues = waiting
+
+
+class _Queue:
+    """One job's pending tasks and the devices open to them, soonest free first."""
+
+    __slots__ = ("_demand", "_heap", "_position", "_rates")
+
+    def __init__(self, demand: Demand, slots: Iterable[Slot]) -> None:
+        self._demand = demand
+        self._position = 0
+        self._rates: dict[str, cost.Rates] = {}
+        self._heap: list[tuple[float, int, Slot]] = []
+        for index, slot in enumerate(slots):
+            if lacks(demand.requirement, slot.announcement) is None:
+                calibration = cost.calibration_of(slot.announcement, demand.requirement.kind)
+                self._rates[slot.name] = cost.rates(demand.specification, calibration)
+                self._heap.append((self._finish(slot), index, slot))
+        heapq.heapify(self._heap)
+
+    def next(self) -> Choice | None:
+        """Choose for the next task that any device can take; None when no more can be placed."""
+        while self._heap and self._position < len(self._demand.pending):
+            task = self._demand.pending[self._position]
+            self._position += 1
+            choice = self._place(task)
+            if choice is not None:
+                return choice
+        return None
+
+    def _place(self, task: Candidate) -> Choice | None:
+        aside: list[tuple[float, int, Slot]] = []
+        choice = None
+        while self._heap:
+            known, index, slot = self._heap[0]
+            finish = self._finish(slot)
+            if slot.full:
+                heapq.heappop(self._heap)
+            elif finish > known:
+                heapq.heapreplace(self._heap, (finish, index, slot))
+            elif slot.name in task.excluded:
+                aside.append(heapq.heappop(self._heap))
+            else:
+                cost_ms = self._rates[slot.name].cost_ms(*self._demand.size(task))
+                slot.take(cost_ms)
+                heapq.heapreplace(self._heap, (self._finish(slot), index, slot))
+                choice = Choice(task, slot.name, cost_ms)
+                break
+        for entry in aside:
+            heapq.heappush(self._heap, entry)
+        return choice
+
+    def _finish(self, slot: Slot) -> float:
+        """When the device would finish one item of this job, if it were given one now."""
+        return slot.wait_ms + self._rates[slot.name].item_ms + self._one_item_shots_ms(slot)
+
+    def _one_item_shots_ms(self, slot: Slot) -> float:
+        return self._rates[slot.name].shot_ms * self._demand.specification.shots
+
+
+def explain(requirement: Requirement, fleet: Mapping[str, payloads.Announcement]) -> list[str]:
+    """Say of each device why it cannot run a job."""
+    reasons = ((name, lacks(requirement, announcement)) for name, announcement in sorted(fleet.items()))
+    return [f"{name}: {reason}" for name, reason in reasons if reason is not None]

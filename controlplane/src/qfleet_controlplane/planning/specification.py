@@ -1,0 +1,32 @@
+"""What a job computes, in the few facts that planning, scheduling and merging need."""
+
+import msgspec
+
+from qfleet_wire import api, workload
+
+
+class Specification(msgspec.Struct, frozen=True, kw_only=True):
+    """A compiled job. ``program`` holds the bytes of an encoded ``circuit.Program``.
+
+    ``items`` counts parameter points (or echoes), ``bits`` an outcome's width, ``registers`` the
+    widths of the output registers in order of declaration. A ``dynamic`` program is run once
+    per shot; a static one is evolved once per item. ``gates`` is a program's length.
+    """
+
+    kind: api.JobKind
+    seed: int
+    items: int
+    shots: int = 0
+    points: tuple[tuple[float, ...], ...] = ()
+    program: bytes = b""
+    observables: tuple[workload.Observable, ...] = ()
+    qubits: int = 0
+    gates: int = 0
+    bits: int = 0
+    registers: tuple[int, ...] = ()
+    dynamic: bool = False
+
+    @property
+    def terms(self) -> int:
+        """Number of Pauli products over all observables."""
+        return sum(len(observable.terms) for observable in self.observables)

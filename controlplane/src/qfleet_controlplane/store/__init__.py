@@ -1,0 +1,1 @@
+"""What lasts: tables, their migrations, one writer, and the audit log."""

@@ -1,0 +1,60 @@
+"""The one writer: a thread that owns the writing connection, a transaction at a time.
+
+SQLite has one writer at most; giving it to one thread makes that no matter of luck. Whoever writes
+hands over a function that takes the connection; it is committed when it returns and rolled back
+when it raises. The event loop never waits for a disk.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.store import engines
+
+T = TypeVar("T")
+
+
+class StoreFailed(Unavailable):
+    """The database did not take a transaction; nothing of it was stored."""
+
+
+class Writer:
+    """Runs transactions in order. Close it at the end; it cannot be opened again."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = engines.open_writer(url)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run ``work`` in a transaction of its own and return what it returns, committed.
+
+        Raises:
+            StoreFailed: the database refused; what ``work`` itself raises comes through unchanged.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self.transact, work)
+
+    def transact(self, work: Callable[[sa.Connection], T]) -> T:
+        """As ``run``, in the calling thread: for commands without an event loop."""
+        try:
+            with self._engine.begin() as connection:
+                return work(connection)
+        except exc.SQLAlchemyError as error:
+            raise StoreFailed(
+                f"the database did not take a transaction: {_reason(error)}; look at its disk and permissions"
+            ) from error
+
+    def close(self) -> None:
+        """Finish what was handed over, and close the connection."""
+        self._thread.shutdown(wait=True)
+        self._engine.dispose()
+
+
+def _reason(error: exc.SQLAlchemyError) -> str:
+    """The driver's own words: SQLAlchemy's would carry the parameters into the log."""
+    original = getattr(error, "orig", None)
+    return str(original if original is not None else type(error).__name__)
