@@ -17,7 +17,7 @@ MANIFESTS := uv.lock $(wildcard pyproject.toml */pyproject.toml)
 SOURCES := wire/src agent/src controlplane/src client/src applications/src
 SYNC := UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --inexact --python .tools/bin/python
 
-.PHONY: help setup demo test lint format types contracts check install-test bench clean
+.PHONY: help setup demo test lint format types contracts check install-test wheels bench clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,12 @@ check: lint types contracts test ## All of lint, types, contracts and test
 
 install-test: setup ## Install the wheels alone, and boot the units under systemd in a container (as root)
 	@.venv/bin/pytest -q --install tests/install $(ARGS)
+
+wheels: .tools/.uv-$(UV_VERSION) ## Build all wheels into dist/, with the versions that they were tested with
+	@$(UV) build --quiet --all-packages --wheel --clear --out-dir dist
+	@$(UV) export --quiet --frozen --all-packages --all-extras --no-dev --no-emit-workspace --no-hashes \
+	  --no-annotate --no-header > dist/constraints.txt
+	@ls dist
 
 bench: .venv/.synced-bench ## Print the performance figures against their peers
 	@.venv/bin/python -m benchmarks $(ARGS)

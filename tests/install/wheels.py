@@ -8,13 +8,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".tools" / "bin" / "uv"
-MEMBERS = {"qfleet-wire": "wire", "qfleet-agent": "agent", "qfleet-controlplane": "controlplane"}
+MEMBERS = {
+    "qfleet": "client",
+    "qfleet-agent": "agent",
+    "qfleet-controlplane": "controlplane",
+    "qfleet-wire": "wire",
+}
 TARGET_PYTHON = "3.11"
 """What Debian 12 has, where the wheels go."""
 
 
 def build(folder: Path) -> dict[str, Path]:
-    """Build the daemons' wheels from the tree into ``folder``; name → wheel."""
+    """Build the members' wheels from the tree into ``folder``; name → wheel."""
     built = {}
     for package, member in MEMBERS.items():
         output = folder / package
@@ -26,11 +31,16 @@ def build(folder: Path) -> dict[str, Path]:
 
 def locked(package: str, *extras: str) -> str:
     """The package's dependencies pinned and hashed, without the members, as a requirements file."""
-    chosen = [part for extra in extras for part in ("--extra", extra)]
-    return run(
-        str(UV), "export", "--quiet", "--frozen", "--no-dev", "--no-emit-workspace",
-        "--package", package, *chosen,
-    )  # fmt: skip
+    return _exported("--package", package, *(part for extra in extras for part in ("--extra", extra)))
+
+
+def locked_together() -> str:
+    """The same for all members with all their extras."""
+    return _exported("--all-packages", "--extra", "circuits", "--extra", "broker")
+
+
+def _exported(*chosen: str) -> str:
+    return run(str(UV), "export", "--quiet", "--frozen", "--no-dev", "--no-emit-workspace", *chosen)
 
 
 def download(cache: Path, requirements: str) -> Path:

@@ -1,0 +1,180 @@
+"""The units on a Debian 12 with a booted systemd: installed as docs/install.md says, started, and broken.
+
+Control plane and agent share the machine, each under its own user. Only the waiting times of the units
+are shortened; what they may do is what the files in packaging/systemd say.
+"""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.install import wheels
+from tests.install.machine import Machine, Unavailable, base_system, boot
+
+UNITS = wheels.ROOT / "packaging" / "systemd"
+AGENT, CONTROL_PLANE = "qfleet-agent", "qfleet-controlplane"
+DEVICE = "boxed"
+BIN = "/opt/qfleet/bin"
+SHORTER = "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=2s\nRestartSec=200ms\n"
+GHZ = """OPENQASM 3.0;
+include "stdgates.inc";
+qubit[3] q;
+bit[3] c;
+h q[0];
+cx q[0], q[1];
+cx q[1], q[2];
+c = measure q;
+"""
+
+pytestmark = [
+    pytest.mark.install,
+    pytest.mark.skipif(
+        sys.version_info[:2] != (3, 11),
+        reason="the wheels for Debian 12 are picked by Python 3.11, and this is another version",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def machine(
+    cache: Path, built: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Machine]:
+    """A machine with both units up and the agent enrolled."""
+    root = tmp_path_factory.mktemp("machine") / "root"
+    root.mkdir()
+    third_party = wheels.download(cache, wheels.locked_together())
+    try:
+        booted = boot(
+            base_system(cache), root, read_only={third_party: "/wheels", built["qfleet"].parent: "/members"}
+        )
+    except Unavailable as error:
+        pytest.skip(f"cannot boot a container here: {error}")
+    try:
+        _install(booted)
+        _start(booted)
+        yield booted
+    finally:
+        booted.power_off()
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _install(machine: Machine) -> None:
+    machine.run("python3", "-m", "venv", "/opt/qfleet")
+    machine.run(
+        f"{BIN}/pip", "install", "--quiet", "--no-index", "--find-links=/wheels", "--find-links=/members",
+        "qfleet-agent[circuits]", "qfleet-controlplane[broker]", "qfleet",
+    )  # fmt: skip
+    for file, folder in (("qfleet.sysusers", "sysusers.d"), ("qfleet.tmpfiles", "tmpfiles.d")):
+        machine.write(f"/usr/lib/{folder}/qfleet.conf", (UNITS / file).read_text(encoding="utf-8"))
+    for unit in (AGENT, CONTROL_PLANE):
+        text = (UNITS / f"{unit}.service").read_text(encoding="utf-8")
+        machine.write(f"/etc/systemd/system/{unit}.service", text)
+        machine.write(f"/etc/systemd/system/{unit}.service.d/shorter.conf", SHORTER)
+    machine.run("systemd-sysusers")
+    machine.run("systemd-tmpfiles", "--create", "qfleet.conf")
+    machine.run("systemctl", "daemon-reload")
+
+
+def _start(machine: Machine) -> None:
+    machine.run(f"{BIN}/qfleet-controlplane", "init", "--fleet", "test", "--region", "local")
+    machine.run("systemctl", "enable", "--now", CONTROL_PLANE)
+    token = json.loads(qfleet(machine, "device", "invite", DEVICE, "--json"))["token"]
+    machine.run("runuser", "-u", AGENT, "--", f"{BIN}/qfleet-agent", "enrol", "-", text=f"{token}\n")
+    machine.run("systemctl", "enable", "--now", AGENT)
+    wait_online(machine)
+
+
+def qfleet(machine: Machine, *arguments: str, check: bool = True) -> str:
+    """Run the client as the operator of this machine."""
+    return machine.run(
+        "env", "QFLEET_URL=http://127.0.0.1:8440", f"QFLEET_TOKEN_FILE=/var/lib/{CONTROL_PLANE}/admin.token",
+        f"{BIN}/qfleet", *arguments, check=check,
+    ).stdout  # fmt: skip
+
+
+def wait_online(machine: Machine) -> None:
+    def is_online() -> bool:
+        listed = qfleet(machine, "device", "list", "--json", check=False)
+        return bool(listed) and any(device["status"] == "online" for device in json.loads(listed))
+
+    try:
+        machine.wait_for("the device is online", is_online, timeout=150)
+    except AssertionError as error:
+        raise AssertionError(
+            f"{error}\n{machine.journal(AGENT)}\n{machine.journal(CONTROL_PLANE)}"
+        ) from error
+
+
+@pytest.mark.parametrize("unit", [AGENT, CONTROL_PLANE])
+def test_a_unit_runs_as_its_own_user_and_systemd_has_nothing_to_say(machine: Machine, unit: str) -> None:
+    state = machine.unit(unit)
+    assert (state["ActiveState"], state["SubState"], state["NRestarts"]) == ("active", "running", "0")
+    assert machine.run("stat", "--format", "%U", f"/proc/{state['MainPID']}").stdout.strip() == unit
+    verified = machine.run("systemd-analyze", "verify", f"{unit}.service")
+    assert verified.stdout + verified.stderr == ""
+
+
+def test_a_job_runs_within_what_the_units_allow(machine: Machine) -> None:
+    machine.write("/root/ghz.qasm", GHZ)
+    result = json.loads(qfleet(machine, "run", "/root/ghz.qasm", "--shots", "1000", "--watch", "--json"))
+    counts = result["items"][0]["counts"]
+    assert set(counts) <= {"000", "111"}
+    assert sum(counts.values()) == 1000
+
+
+@pytest.mark.parametrize("unit", [AGENT, CONTROL_PLANE])
+def test_the_watchdog_restarts_a_loop_that_stands_still(machine: Machine, unit: str) -> None:
+    before = machine.unit(unit)
+    machine.run("systemctl", "kill", "--kill-who=main", "--signal=STOP", unit)
+
+    def is_back() -> bool:
+        now = machine.unit(unit)
+        return now["ActiveState"] == "active" and int(now["NRestarts"]) == int(before["NRestarts"]) + 1
+
+    machine.wait_for(f"{unit} is restarted", is_back)
+    assert machine.unit(unit)["MainPID"] != before["MainPID"]
+    assert "Watchdog timeout" in machine.journal(unit)
+    wait_online(machine)
+
+
+@pytest.mark.parametrize(
+    ("unit", "configuration", "line"),
+    [
+        (AGENT, "/etc/qfleet/agent.toml", "wrokers = 2\n"),
+        (CONTROL_PLANE, "/etc/qfleet/controlplane.toml", 'fleeet = "x"\n'),
+    ],
+)
+def test_a_wrong_setting_is_said_once_and_not_tried_again(
+    machine: Machine, unit: str, configuration: str, line: str
+) -> None:
+    file = machine.root / configuration.lstrip("/")
+    right = file.read_text(encoding="utf-8") if file.exists() else ""
+    machine.run("systemctl", "stop", unit)
+    machine.write(configuration, line + right)
+    try:
+        machine.run("systemctl", "start", unit, check=False)
+        state = machine.unit(unit)
+        # Between two tries a unit that loops is "activating (auto-restart)".
+        assert (state["ActiveState"], state["SubState"], state["Result"]) == ("failed", "failed", "exit-code")
+        assert (state["ExecMainStatus"], state["NRestarts"]) == ("78", "0")
+        assert "did you mean" in machine.journal(unit)
+    finally:
+        machine.write(configuration, right)
+        machine.run("systemctl", "reset-failed", unit)
+        machine.run("systemctl", "start", unit)
+    wait_online(machine)
+
+
+def test_stopping_is_clean(machine: Machine) -> None:
+    machine.run("systemctl", "stop", AGENT)
+    stopped = machine.unit(AGENT)
+    assert (stopped["ActiveState"], stopped["Result"], stopped["ExecMainStatus"]) == (
+        "inactive",
+        "success",
+        "0",
+    )
+    machine.run("systemctl", "start", AGENT)
+    wait_online(machine)
