@@ -1,0 +1,75 @@
+"""What the API stands on, and how a route finds it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from litestar.connection import ASGIConnection
+
+from qfleet_controlplane.authority.roles import Caller
+from qfleet_controlplane.metrics import Registry
+from qfleet_wire import api
+from qfleet_wire.names import DeviceName, JobId
+
+
+class Tokens(Protocol):
+    """Where tokens are looked up."""
+
+    def caller_of(self, token: str) -> Caller | None:
+        """Return whose token this is, or None for an unknown one."""
+
+
+class Jobs(Protocol):
+    """Jobs; everything is read from committed state, and an unknown job raises ``NotFound``."""
+
+    async def submit(self, request: api.JobRequest, who: str) -> api.JobView:
+        """Take a job; it is durable when this returns."""
+
+    async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
+        """Cancel what is unfinished of a job."""
+
+    async def jobs(self, limit: int, status: api.JobStatus | None) -> Sequence[api.JobView]:
+        """List jobs, the newest first."""
+
+    async def job(self, job: JobId) -> api.JobDetail:
+        """One job with its tasks."""
+
+    async def result(self, job: JobId) -> api.ResultView:
+        """The result of a finished job; ``Conflict`` while it is not finished."""
+
+    async def wait_for_change(self, job: JobId, seen: int, timeout_s: float) -> int:
+        """Wait until the job's version differs from ``seen`` or time is up; return the version."""
+
+
+class Devices(Protocol):
+    """Devices; an unknown one raises ``NotFound``."""
+
+    async def devices(self) -> Sequence[api.DeviceView]:
+        """List devices by name."""
+
+    async def device(self, device: DeviceName) -> api.DeviceView:
+        """One device."""
+
+    async def invite(self, request: api.InviteRequest, who: str) -> api.Invitation:
+        """Make a one-time join token."""
+
+    async def revoke(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
+        """Revoke a device for good; its sessions end at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """All parts that routes call; ``unready`` names what is missing to serve."""
+
+    jobs: Jobs
+    devices: Devices
+    tokens: Tokens
+    metrics: Registry
+    fleet: Callable[[], "api.FleetView"]
+    unready: Callable[[], Sequence[str]]
+
+
+def backends_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Backends:
+    """Return the backends of the application that serves this request."""
+    backends: Backends = connection.app.state.backends
+    return backends

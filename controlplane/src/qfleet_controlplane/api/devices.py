@@ -1,0 +1,47 @@
+"""Routes for devices: invite, look, revoke."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from litestar import Request, get, post
+from litestar.params import FromPath, JSONBody
+
+from qfleet_controlplane.api import authentication
+from qfleet_controlplane.api.backends import backends_of
+from qfleet_controlplane.authority.roles import Caller
+from qfleet_wire import api
+from qfleet_wire.names import DeviceName
+
+Call = Request[Any, Caller, Any]
+
+
+@post(
+    "/devices",
+    guards=[authentication.admin],
+    summary="Invite a device",
+    description="The token in the answer is a secret, good for one device and one use; it is shown once.",
+)
+async def invite(request: Call, data: JSONBody[api.InviteRequest]) -> api.Invitation:
+    """Make a one-time join token."""
+    return await backends_of(request).devices.invite(data, request.auth.name)
+
+
+@get("/devices", guards=[authentication.viewer], summary="List devices")
+async def listing(request: Call) -> Sequence[api.DeviceView]:
+    """List every device, revoked ones too."""
+    return await backends_of(request).devices.devices()
+
+
+@get("/devices/{name:str}", guards=[authentication.viewer], summary="Show a device")
+async def detail(request: Call, name: FromPath[str]) -> api.DeviceView:
+    """Show one device."""
+    return await backends_of(request).devices.device(DeviceName(name))
+
+
+@post("/devices/{name:str}/revoke", guards=[authentication.admin], status_code=200, summary="Revoke a device")
+async def revoke(request: Call, name: FromPath[str], data: JSONBody[api.RevokeRequest]) -> api.DeviceView:
+    """Revoke a device for good: its sessions end at once and its name is spent."""
+    return await backends_of(request).devices.revoke(DeviceName(name), data.reason, request.auth.name)
+
+
+ROUTES = (invite, listing, detail, revoke)

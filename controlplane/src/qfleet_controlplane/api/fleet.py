@@ -1,0 +1,18 @@
+"""The route that says what this control plane leads."""
+
+from typing import Any
+
+from litestar import Request, get
+
+from qfleet_controlplane.api import authentication
+from qfleet_controlplane.api.backends import backends_of
+from qfleet_wire import api
+
+
+@get("/fleet", guards=[authentication.viewer], sync_to_thread=False, summary="What this control plane leads")
+def overview(request: Request[Any, Any, Any]) -> api.FleetView:
+    """Names, version and counts."""
+    return backends_of(request).fleet()
+
+
+ROUTES = (overview,)

@@ -1,0 +1,109 @@
+"""Routes for jobs: submit, look, wait, watch, cancel, fetch the result."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from qfleet_controlplane.api import authentication
+from qfleet_controlplane.api.backends import Jobs, backends_of
+from qfleet_controlplane.authority.roles import Caller
+from qfleet_wire import api
+from qfleet_wire.names import JobId
+
+_LONGEST_WAIT_S = 60.0
+_MOST_LISTED = 1000
+_KEEP_ALIVE_S = 15.0
+
+_encode = msgspec.json.Encoder().encode
+Call = Request[Any, Caller, Any]
+
+
+@post(
+    "/jobs",
+    guards=[authentication.operator],
+    summary="Submit a job",
+    description="The job is stored for good when this answers.",
+)
+async def submit(request: Call, data: JSONBody[api.JobRequest]) -> api.JobView:
+    """Compile, plan and store a job."""
+    return await backends_of(request).jobs.submit(data, request.auth.name)
+
+
+@get("/jobs", guards=[authentication.viewer], summary="List jobs, the newest first")
+async def listing(
+    request: Call,
+    limit: Annotated[int, QueryParameter(ge=1, le=_MOST_LISTED)] = 50,
+    status: FromQuery[api.JobStatus | None] = None,
+) -> Sequence[api.JobView]:
+    """List jobs, of one status if asked."""
+    return await backends_of(request).jobs.jobs(limit, status)
+
+
+@get(
+    "/jobs/{job:str}",
+    guards=[authentication.viewer],
+    summary="Show a job with its tasks",
+    description="With wait_s, answers when the job is finished or the time is up.",
+)
+async def detail(
+    request: Call,
+    job: FromPath[str],
+    wait_s: Annotated[float, QueryParameter(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
+) -> api.JobDetail:
+    """Show a job, waiting for its end if asked."""
+    jobs = backends_of(request).jobs
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait_s
+    seen = 0
+    found = await jobs.job(JobId(job))
+    while found.job.status not in api.FINISHED and (left := end - loop.time()) > 0:
+        seen = await jobs.wait_for_change(JobId(job), seen, left)
+        found = await jobs.job(JobId(job))
+    return found
+
+
+@get(
+    "/jobs/{job:str}/events",
+    guards=[authentication.viewer],
+    summary="Watch a job",
+    description="Server-sent events `job`, each with the job's detail; ends when the job is finished.",
+    media_type="text/event-stream",
+)
+async def events(request: Call, job: FromPath[str]) -> ServerSentEvent:
+    """Stream a job's detail on each change."""
+    jobs = backends_of(request).jobs
+    return ServerSentEvent(_changes(jobs, JobId(job), await jobs.job(JobId(job))))
+
+
+@get("/jobs/{job:str}/result", guards=[authentication.viewer], summary="Fetch a finished job's result")
+async def result(request: Call, job: FromPath[str]) -> api.ResultView:
+    """Fetch the result; 409 while the job is not finished."""
+    return await backends_of(request).jobs.result(JobId(job))
+
+
+@post("/jobs/{job:str}/cancel", guards=[authentication.operator], status_code=200, summary="Cancel a job")
+async def cancel(request: Call, job: FromPath[str]) -> api.JobView:
+    """Cancel what is unfinished of a job; repeatable."""
+    who = request.auth.name
+    return await backends_of(request).jobs.cancel(JobId(job), f"cancelled by {who}", who)
+
+
+async def _changes(jobs: Jobs, job: JobId, found: api.JobDetail) -> AsyncIterator[ServerSentEventMessage]:
+    """Yield the detail now and on each change; a comment now and then keeps proxies from closing."""
+    seen = 0
+    while True:
+        yield ServerSentEventMessage(event="job", data=_encode(found).decode())
+        if found.job.status in api.FINISHED:
+            return
+        while (version := await jobs.wait_for_change(job, seen, _KEEP_ALIVE_S)) == seen:
+            yield ServerSentEventMessage(comment="alive", data=None)
+        seen = version
+        found = await jobs.job(job)
+
+
+ROUTES = (submit, listing, detail, events, result, cancel)

@@ -1,0 +1,105 @@
+"""Every error as a ``Problem``: what was wrong, where, and what to do.
+
+An unexpected error is logged in full and answered without its text, which may hold anything.
+"""
+
+import difflib
+import logging
+import re
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from qfleet_controlplane import errors
+from qfleet_wire.api import InviteRequest, JobRequest, Problem, RevokeRequest
+from qfleet_wire.errors import LimitExceeded, WireError
+
+_log = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[Exception], int, str], ...] = (
+    (errors.Unauthenticated, 401, "unauthenticated"),
+    (errors.Forbidden, 403, "forbidden"),
+    (errors.NotFound, 404, "not-found"),
+    (errors.Conflict, 409, "conflict"),
+    (LimitExceeded, 413, "too-large"),
+    (errors.Unavailable, 503, "unavailable"),
+    (errors.RemoteError, 422, "invalid"),
+    (WireError, 422, "invalid"),
+)
+_CODES = {
+    400: "invalid",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not-found",
+    405: "method-not-allowed",
+    413: "too-large",
+    415: "unsupported-media-type",
+    429: "too-many-requests",
+}
+_HINTS = {
+    404: "the routes are listed at /api/v1/openapi",
+    405: "the routes and their methods are listed at /api/v1/openapi",
+    413: "split the request, or raise api.max_body_bytes in the control plane's configuration",
+}
+_FIELDS = sorted(
+    {field for kind in (JobRequest, InviteRequest, RevokeRequest) for field in kind.__struct_fields__}
+)
+
+
+def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Turn any exception into the response that carries its problem."""
+    if isinstance(error, HTTPException):
+        return _respond(error.status_code, _http_problem(error), error.headers)
+    for kind, status, code in _STATUS:
+        if isinstance(error, kind):
+            return _respond(status, _problem_of(error, code))
+    _log.error("A request failed unexpectedly.", exc_info=error, extra={"action": "api_failed"})
+    return _respond(500, Problem("internal", "the control plane failed; its log says why"))
+
+
+def _problem_of(error: Exception, code: str) -> Problem:
+    """Keep what a refusal says about place, field and remedy, where it says so."""
+    return Problem(
+        code=code,
+        message=str(error),
+        hint=getattr(error, "hint", None) or "",
+        where=getattr(error, "where", None),
+        field=getattr(error, "field", None),
+    )
+
+
+def _http_problem(error: HTTPException) -> Problem:
+    code = _CODES.get(error.status_code, "internal" if error.status_code >= 500 else "invalid")
+    if isinstance(error, ValidationException):
+        return _validation_problem(error, code)
+    return Problem(code, error.detail, _HINTS.get(error.status_code, ""))
+
+
+def _validation_problem(error: ValidationException, code: str) -> Problem:
+    entries = error.extra if isinstance(error.extra, list) else []
+    entry: dict[str, Any] = entries[0] if entries and isinstance(entries[0], dict) else {}
+    message = str(entry.get("message") or error.detail)
+    field = entry.get("key")
+    if message == "'data'":
+        return Problem(code, "the request has no body", "send a JSON object")
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    hint = ""
+    if unknown:
+        field = unknown[1]
+        nearest = difflib.get_close_matches(field, _FIELDS, n=1, cutoff=0.5)
+        hint = f"did you mean `{nearest[0]}`?" if nearest else ""
+    return Problem(code, message, hint, field=None if field is None else str(field))
+
+
+def _respond(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response[Problem]:
+    extra = dict(headers or {})
+    if status == 401:
+        extra["WWW-Authenticate"] = "Bearer"
+    return Response(problem, status_code=status, headers=extra, media_type="application/json")
+
+
+def encode(problem: Problem) -> bytes:
+    """Spell a problem as JSON, for answers that the framework does not make."""
+    return msgspec.json.encode(problem)

@@ -1,0 +1,404 @@
+"""The HTTP layer over a real socket, with stand-ins behind it that remember what they were asked."""
+
+import asyncio
+import dataclasses
+import datetime as dt
+import ipaddress
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from litestar import Litestar
+
+from qfleet_controlplane import settings
+from qfleet_controlplane.api import application, server
+from qfleet_controlplane.api.backends import Backends
+from qfleet_controlplane.authority.roles import Caller, Role
+from qfleet_controlplane.errors import ConfigurationError, Conflict, NotFound
+from qfleet_controlplane.metrics import Registry
+from qfleet_wire import api
+from qfleet_wire.names import DeviceName, JobId, Millis
+
+SECRETS = {"v" * 64: Role.VIEWER, "o" * 64: Role.OPERATOR, "a" * 64: Role.ADMIN}
+VIEWER, OPERATOR, ADMIN = ({"Authorization": f"Bearer {token}"} for token in SECRETS)
+
+
+def view(status: api.JobStatus) -> api.JobView:
+    finished = Millis(2) if status in api.FINISHED else None
+    return api.JobView(
+        "j1", "", "probe.echo", status, Millis(1), finished, 1, 0.0, api.TaskCounts(), (), (), ()
+    )  # fmt: skip
+
+
+class Tokens:
+    def caller_of(self, token: str) -> Caller | None:
+        role = SECRETS.get(token)
+        return None if role is None else Caller(role.name.lower(), role)
+
+
+class Jobs:
+    """One job, ``j1``, whose status tests set; ``broken`` fails as nothing should."""
+
+    def __init__(self) -> None:
+        self.status: api.JobStatus = "running"
+        self.version = 1
+        self.changed = asyncio.Event()
+        self.submitted: list[tuple[api.JobRequest, str]] = []
+        self.asked: list[tuple[object, ...]] = []
+        self.waits = 0
+
+    def change(self, status: api.JobStatus) -> None:
+        self.status, self.version = status, self.version + 1
+        self.changed.set()
+
+    async def submit(self, request: api.JobRequest, who: str) -> api.JobView:
+        self.submitted.append((request, who))
+        return view("planned")
+
+    async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
+        self.asked.append(("cancel", job, reason, who))
+        self.change("cancelled")
+        return view(self.status)
+
+    async def jobs(self, limit: int, status: api.JobStatus | None) -> Sequence[api.JobView]:
+        self.asked.append(("jobs", limit, status))
+        return [view(self.status)]
+
+    async def job(self, job: JobId) -> api.JobDetail:
+        if job == "broken":
+            raise RuntimeError("hunter2")
+        if job != "j1":
+            raise NotFound(f"there is no job {job!r}")
+        return api.JobDetail(view(self.status), ())
+
+    async def result(self, job: JobId) -> api.ResultView:
+        raise Conflict(f"job {job} is {self.status}: wait until it is finished")
+
+    async def wait_for_change(self, job: JobId, seen: int, timeout_s: float) -> int:
+        self.waits += 1
+        self.asked.append(("wait", job))
+        if seen == self.version:
+            self.changed.clear()
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self.changed.wait()
+            except TimeoutError:
+                pass
+        return self.version
+
+
+class Devices:
+    async def devices(self) -> Sequence[api.DeviceView]:
+        return [await self.device(DeviceName("d"))]
+
+    async def device(self, device: DeviceName) -> api.DeviceView:
+        return api.DeviceView(name=device, region="r", status="online")
+
+    async def invite(self, request: api.InviteRequest, who: str) -> api.Invitation:
+        return api.Invitation(request.device, f"qf1-made-for-{who}", Millis(9))
+
+    async def revoke(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
+        return api.DeviceView(name=device, region="r", status="revoked", reason=f"{who}: {reason}")
+
+
+class Site:
+    def __init__(self, client: httpx.AsyncClient, jobs: Jobs, missing: list[str]) -> None:
+        self.client, self.jobs, self.missing = client, jobs, missing
+
+
+def make(jobs: Jobs, missing: list[str]) -> Litestar:
+    backends = Backends(
+        jobs=jobs,
+        devices=Devices(),
+        tokens=Tokens(),
+        metrics=Registry(),
+        fleet=lambda: api.FleetView("f", "r", "0", "mqtt://b", 1, 1, 0),
+        unready=lambda: missing,
+    )
+    return application.make(backends, version="0", max_body_bytes=2000)
+
+
+@asynccontextmanager
+async def site(
+    where: settings.Api | None = None, *, trust: ssl.SSLContext | None = None
+) -> AsyncIterator[Site]:
+    jobs, missing = Jobs(), list[str]()
+    http = server.HttpServer(make(jobs, missing), where or settings.Api(port=0))
+    await http.start()
+    try:
+        async with httpx.AsyncClient(base_url=http.url, verify=trust or True, timeout=10) as client:
+            yield Site(client, jobs, missing)
+    finally:
+        await http.stop()
+
+
+def run(main: Callable[[Site], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30), site() as running:
+            await main(running)
+
+    asyncio.run(bounded())
+
+
+@dataclasses.dataclass(frozen=True)
+class Wrong:
+    method: str
+    path: str
+    status: int
+    words: str
+    headers: dict[str, str] = dataclasses.field(default_factory=lambda: OPERATOR)
+    content: str | None = None
+
+
+ECHO = '{"kind": "probe.echo"}'
+WRONG = [
+    Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={}),
+    Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={"Authorization": "Basic YTpi"}),
+    Wrong("GET", "/api/v1/jobs", 401, "not known", headers={"Authorization": "Bearer no"}),
+    Wrong("POST", "/api/v1/jobs", 403, "role operator", headers=VIEWER, content=ECHO),
+    Wrong("POST", "/api/v1/devices", 403, "role admin", content='{"device": "d"}'),
+    Wrong("POST", "/api/v1/devices/d/revoke", 403, "role admin", content='{"reason": "r"}'),
+    Wrong("GET", "/api/v1/nothing", 404, "/api/v1/openapi"),
+    Wrong("GET", "/api/v1/jobs/j2", 404, "j2"),
+    Wrong("PUT", "/api/v1/jobs", 405, "/api/v1/openapi"),
+    Wrong("GET", "/api/v1/jobs/j1/result", 409, "wait until it is finished"),
+    Wrong("POST", "/api/v1/jobs", 413, "max_body_bytes", content="x" * 3000),
+    Wrong("POST", "/api/v1/jobs", 400, "JSON", content="{nonsense"),
+    Wrong("POST", "/api/v1/jobs", 400, "no body"),
+    Wrong("POST", "/api/v1/jobs", 400, "did you mean `shots`?", content='{"kind": "probe.echo", "shotz": 1}'),
+    Wrong("POST", "/api/v1/jobs", 400, "probe.eco", content='{"kind": "probe.eco"}'),
+    Wrong("POST", "/api/v1/jobs", 400, "shots", content='{"kind": "probe.echo", "shots": "x"}'),
+    Wrong("GET", "/api/v1/jobs?limit=0", 400, "limit"),
+    Wrong("GET", "/api/v1/jobs?status=lost", 400, "status"),
+    Wrong("GET", "/api/v1/jobs/j1?wait_s=1e9", 400, "wait_s"),
+    Wrong("GET", "/api/v1/jobs/broken", 500, "its log says why"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: f"{wrong.method} {wrong.path} {wrong.status}")
+def test_every_error_is_a_problem(wrong: Wrong) -> None:
+    async def main(site: Site) -> None:
+        answer = await site.client.request(
+            wrong.method, wrong.path, headers=wrong.headers, content=wrong.content
+        )
+        assert answer.status_code == wrong.status
+        assert answer.headers["content-type"].startswith("application/json")
+        problem = api.Problem(**answer.json())
+        assert problem.code
+        assert wrong.words in f"{problem.message} {problem.hint} {problem.field}"
+        assert "hunter2" not in answer.text
+        assert site.jobs.submitted == []
+
+    run(main)
+
+
+def test_a_401_says_how_to_authenticate_and_no_log_repeats_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    async def main(site: Site) -> None:
+        for headers in (ADMIN, {"Authorization": "Bearer hunter2"}):
+            answer = await site.client.get("/api/v1/jobs/broken", headers=headers)
+            assert answer.headers.get("www-authenticate") == ("Bearer" if answer.status_code == 401 else None)
+
+    run(main)
+    text = "\n".join(
+        f"{record.getMessage()} {record.exc_info}" for record in caplog.records if record.name != "httpx"
+    )
+    assert "A request failed unexpectedly" in text
+    for secret in SECRETS:
+        assert secret not in text
+
+
+def test_requests_reach_the_service_with_the_callers_name() -> None:
+    async def main(site: Site) -> None:
+        answer = await site.client.post("/api/v1/jobs", headers=OPERATOR, content=ECHO)
+        assert answer.status_code == 201
+        assert answer.json()["status"] == "planned"
+        assert site.jobs.submitted == [(api.JobRequest(kind="probe.echo"), "operator")]
+        invited = await site.client.post("/api/v1/devices", headers=ADMIN, json={"device": "d"})
+        assert invited.json() == {"device": "d", "token": "qf1-made-for-admin", "expires": 9}
+        revoked = await site.client.post("/api/v1/devices/d/revoke", headers=ADMIN, json={"reason": "lost"})
+        assert (revoked.json()["status"], revoked.json()["reason"]) == ("revoked", "admin: lost")
+        for path, key in (("jobs", "id"), ("devices", "name")):
+            listed = await site.client.get(f"/api/v1/{path}", headers=VIEWER)
+            assert key in listed.json()[0]
+        cancelled = await site.client.post("/api/v1/jobs/j1/cancel", headers=OPERATOR)
+        assert cancelled.json()["status"] == "cancelled"
+        await site.client.get("/api/v1/jobs?limit=7&status=failed", headers=VIEWER)
+        assert site.jobs.asked == [
+            ("jobs", 50, None),
+            ("cancel", "j1", "cancelled by operator", "operator"),
+            ("jobs", 7, "failed"),
+        ]
+        assert (await site.client.get("/api/v1/fleet", headers=VIEWER)).json()["fleet"] == "f"
+
+    run(main)
+
+
+def test_a_long_poll_answers_when_the_job_ends() -> None:
+    async def main(site: Site) -> None:
+        waiting = asyncio.create_task(site.client.get("/api/v1/jobs/j1?wait_s=20", headers=VIEWER))
+        while site.jobs.waits < 2:  # noqa: ASYNC110 - the request is on its way over a socket
+            await asyncio.sleep(0.001)
+        assert not waiting.done()
+        site.jobs.change("succeeded")
+        assert (await waiting).json()["job"]["status"] == "succeeded"
+        site.jobs.status = "running"
+        answer = await site.client.get("/api/v1/jobs/j1?wait_s=0.01", headers=VIEWER)
+        assert answer.json()["job"]["status"] == "running"
+
+    run(main)
+
+
+def test_events_show_each_change_and_end_with_the_job() -> None:
+    async def main(site: Site) -> None:
+        statuses = []
+        async with site.client.stream("GET", "/api/v1/jobs/j1/events", headers=VIEWER) as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            async for line in stream.aiter_lines():
+                if line.startswith("data: "):
+                    statuses.append(json.loads(line[6:])["job"]["status"])
+                    if len(statuses) == 1:
+                        site.jobs.change("partial")
+        assert statuses[0] == "running"
+        assert statuses[-1] == "partial"
+
+    run(main)
+
+
+def test_stopping_does_not_wait_for_a_watcher() -> None:
+    async def main() -> None:
+        async with asyncio.timeout(20), site() as running:
+            request = running.client.stream("GET", "/api/v1/jobs/j1/events", headers=VIEWER)
+            stream = await request.__aenter__()
+            await anext(stream.aiter_lines())
+            await request.__aexit__(None, None, None)
+
+    asyncio.run(main())
+
+
+def test_health_and_readiness() -> None:
+    async def main(site: Site) -> None:
+        assert (await site.client.get("/healthz")).text == "ok\n"
+        assert (await site.client.get("/readyz")).status_code == 200
+        assert (
+            (await site.client.get("/metrics"))
+            .headers["content-type"]
+            .startswith("text/plain; version=0.0.4")
+        )
+        site.missing.append("broker")
+        answer = await site.client.get("/readyz")
+        assert answer.status_code == 503
+        assert "broker" in answer.json()["message"]
+
+    run(main)
+
+
+def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
+    async def main(site: Site) -> None:
+        answer = await site.client.get("/api/v1/openapi")
+        assert answer.status_code == 200
+        schema = answer.json()
+        assert set(schema["paths"]) == {
+            "/api/v1/jobs",
+            "/api/v1/jobs/{job}",
+            "/api/v1/jobs/{job}/events",
+            "/api/v1/jobs/{job}/result",
+            "/api/v1/jobs/{job}/cancel",
+            "/api/v1/devices",
+            "/api/v1/devices/{name}",
+            "/api/v1/devices/{name}/revoke",
+            "/api/v1/fleet",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        }
+        request = schema["paths"]["/api/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
+        assert request["schema"] == {"$ref": "#/components/schemas/JobRequest"}
+        assert set(schema["components"]["schemas"]["JobRequest"]["properties"]) == set(
+            api.JobRequest.__struct_fields__
+        )
+        assert "http://" not in answer.text
+        assert "https://" not in answer.text
+
+    run(main)
+
+
+def test_an_answer_takes_no_delayed_acknowledgement() -> None:
+    async def main(site: Site) -> None:
+        loop = asyncio.get_running_loop()
+        spans = []
+        for _ in range(20):
+            start = loop.time()
+            await site.client.post("/api/v1/jobs", headers=OPERATOR, content=ECHO)
+            spans.append(loop.time() - start)
+        # With Nagle's algorithm on, every one takes 40 ms or more.
+        assert min(spans) < 0.03
+
+    run(main)
+
+
+def test_a_taken_address_is_a_configuration_error() -> None:
+    async def main(site: Site) -> None:
+        port = site.client.base_url.port
+        assert port is not None
+        second = server.HttpServer(make(site.jobs, []), settings.Api(port=port))
+        with pytest.raises(ConfigurationError, match=str(port)):
+            await second.start()
+
+    run(main)
+
+
+def test_beyond_loopback_only_tls_13_is_spoken(tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+
+    async def main() -> None:
+        trust = ssl.create_default_context(cafile=str(certificate))
+        where = settings.Api(port=0, tls_certificate=str(certificate), tls_key=str(key))
+        async with asyncio.timeout(20), site(where, trust=trust) as running:
+            assert (await running.client.get("/healthz")).text == "ok\n"
+            old = ssl.create_default_context(cafile=str(certificate))
+            old.maximum_version = ssl.TLSVersion.TLSv1_2
+            async with httpx.AsyncClient(base_url=running.client.base_url, verify=old) as client:
+                with pytest.raises(httpx.ConnectError):
+                    await client.get("/healthz")
+
+    asyncio.run(main())
+
+
+def _certificate(directory: Path) -> tuple[Path, Path]:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / "tls.pem", directory / "tls.key"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
