@@ -11,10 +11,15 @@ from qfleet.command import options, outcome
 from qfleet.fleet import Fleet
 from qfleet.render import terminal
 
+_DEFAULT_URL = "http://127.0.0.1:8440"
+
 
 @outcome.reported
 def init(
-    url: Annotated[str, typer.Argument(help="Where the control plane is, like http://127.0.0.1:8440.")],
+    url: Annotated[
+        str | None,
+        typer.Argument(help=f"Where the control plane is; asked for if not given, else {_DEFAULT_URL}."),
+    ] = None,
     *,
     token_file: Annotated[
         Path | None,
@@ -26,6 +31,7 @@ def init(
     json: options.Json = False,
 ) -> None:
     """Store the URL of a control plane and an API token for it (mode 0600)."""
+    url = _url() if url is None else url
     token = _token(token_file)
     fleet = None
     if not offline:
@@ -38,6 +44,12 @@ def init(
     terminal.say(f"Stored in {file}.")
     if fleet is not None:
         terminal.say(f"This is fleet {fleet.fleet}, region {fleet.region}: {fleet.online} devices online.")
+
+
+def _url() -> str:
+    if not sys.stdin.isatty():
+        return _DEFAULT_URL
+    return str(typer.prompt("URL of the control plane", default=_DEFAULT_URL, err=True))
 
 
 def _token(file: Path | None) -> str:
