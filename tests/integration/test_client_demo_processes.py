@@ -1,6 +1,7 @@
 """The demo's processes and directory: what it starts it stops, and nothing else."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ import psutil
 import pytest
 
 from qfleet import errors
-from qfleet.demo import processes
+from qfleet.demo import interruptions, processes
 from qfleet.demo.directory import Directory
 
 STUBBORN = """
@@ -119,6 +120,26 @@ def test_a_command_gets_its_secret_through_standard_input_and_its_output_is_not_
 def test_a_command_that_fails_or_hangs_is_told(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(errors.DemoFailed, match=told):
         processes.run(command(text), log=tmp_path / "log", stdin="\n", timeout_s=2.0)
+
+
+def test_a_signal_waits_until_a_deferred_block_has_ended() -> None:
+    done = []
+
+    def interrupted() -> None:
+        with interruptions.deferred():
+            signal.raise_signal(signal.SIGTERM)
+            done.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert done == [True]
+
+
+def test_signals_interrupt_and_are_handled_as_before_afterwards() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), interruptions.raised():
+        signal.raise_signal(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_settings_of_the_user_do_not_reach_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from qfleet import errors
+from qfleet.demo import interruptions
 
 _STEP_S = 0.02
 _PATIENCE_S = 15.0
@@ -38,7 +39,8 @@ class Family:
 
     def start(self, name: str, command: Sequence[str], *, log: Path) -> None:
         """Start a process whose output goes to ``log``."""
-        with log.open("ab") as output:
+        # a signal between the start of a process and its record would leave it behind
+        with log.open("ab") as output, interruptions.deferred():
             child = subprocess.Popen(  # noqa: S603 – our own commands, no shell
                 command,
                 stdin=subprocess.DEVNULL,
@@ -47,9 +49,9 @@ class Family:
                 env=environment(),
                 start_new_session=True,
             )
-        started = _stat(child.pid)
-        self._children.append((Record(name, child.pid, started[1] if started else 0), child, log))
-        _write(self._record, [record for record, _, _ in self._children])
+            started = _stat(child.pid)
+            self._children.append((Record(name, child.pid, started[1] if started else 0), child, log))
+            _write(self._record, [record for record, _, _ in self._children])
 
     def check(self) -> None:
         """Raise ``DemoFailed`` when a process has ended by itself."""

@@ -37,9 +37,13 @@ class Report:
     """All outcomes of one demo."""
 
     outcomes: Sequence[Outcome]
-    agrees: bool
     seconds: float
     directory: Path
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything agrees."""
+        return all(outcome.agrees for outcome in self.outcomes)
 
     def show(self, kept: Site | None, *, json: bool) -> None:
         """Print it; ``kept`` is the site where it was left running."""

@@ -4,17 +4,13 @@ However it ends, by itself, by an error, by Ctrl-C or by SIGTERM, no process sta
 was asked for and all went well.
 """
 
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 
 import typer
 from rich.progress import Progress
 
 from qfleet import errors
-from qfleet.demo import exercises, processes, report, site
+from qfleet.demo import exercises, interruptions, processes, report, site
 from qfleet.demo.directory import Directory
 from qfleet.fleet import Fleet
 from qfleet.render import progress, terminal
@@ -28,14 +24,13 @@ def run(directory: Directory, *, keep: bool, json: bool) -> bool:
     """Run the whole demo and tell whether all results agree with the exact values."""
     began = time.monotonic()
     family = processes.Family(directory.record)
-    with directory.claimed(), _ending_as_interrupts():
+    with directory.claimed(), interruptions.raised():
         _stop_earlier(directory)
         directory.clear()
         kept = False
         try:
             place, outcomes = _main_job(directory, family)
-            agrees = all(outcome.agrees for outcome in outcomes)
-            kept = keep and agrees
+            kept = keep and all(outcome.agrees for outcome in outcomes)
         except KeyboardInterrupt:
             terminal.say("Interrupted; stopping everything.")
             raise typer.Exit(_INTERRUPTED) from None
@@ -44,16 +39,16 @@ def run(directory: Directory, *, keep: bool, json: bool) -> bool:
             raise
         finally:
             if not kept:
-                with _uninterrupted():
+                with interruptions.deferred():
                     family.stop()
-    terminal_report = report.Report(outcomes, agrees, time.monotonic() - began, directory.path)
-    terminal_report.show(place if kept else None, json=json)
-    return agrees
+    told = report.Report(outcomes, time.monotonic() - began, directory.path)
+    told.show(place if kept else None, json=json)
+    return told.agrees
 
 
 def stop(directory: Directory, *, json: bool) -> None:
     """Stop what an earlier demo left running in ``directory``."""
-    with directory.claimed(), _ending_as_interrupts():
+    with directory.claimed(), interruptions.raised():
         stopped = processes.stop_recorded(directory.record)
     if json:
         terminal.write_json({"stopped": stopped})
@@ -99,30 +94,3 @@ def _follow(
                 if detail.job.status != "succeeded":
                     raise errors.JobFailed(detail)
     return [finished[job.id] for job in jobs]
-
-
-@contextmanager
-def _ending_as_interrupts() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold signals back while processes are being stopped; impatience must not leave any behind."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
