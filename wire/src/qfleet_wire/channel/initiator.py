@@ -26,7 +26,7 @@ from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.identity import ControllerIdentity, DeviceIdentity
 from qfleet_wire.channel.labels import Label
 from qfleet_wire.channel.preshared import PresharedKey
-from qfleet_wire.channel.session import Binding, Session, Terms
+from qfleet_wire.channel.session import Session
 from qfleet_wire.channel.suites import PrivateShare
 from qfleet_wire.errors import AnotherAnswer, PresharedKeyMissing, ResumptionUnusable, Untrusted
 from qfleet_wire.names import Millis, RegionName
@@ -154,7 +154,7 @@ def finish(attempt: Attempt, frame: bytes, standing: Standing, *, now: Millis) -
         Label.ANSWER_SIGNATURE,
         *(attempt.frame, own.peer.certificate_hash, controller.certificate_hash, answer.body),
     )
-    used = _agreed(attempt, body)
+    _check_offer(attempt, body)
     standing = _judge(body, standing, own.authority.root, controller.hashes, controller.validity)
     inputs = schedule.Inputs(
         kem=attempt.shares[body.suite].decapsulate(body.ciphertext),
@@ -163,24 +163,11 @@ def finish(attempt: Attempt, frame: bytes, standing: Standing, *, now: Millis) -
     transcript = schedule.handshake_transcript(
         attempt.frame, own.peer.certificate_hash, answer.body, controller.certificate_hash
     )
-    device = _device(own)
     derived = schedule.derive(transcript, inputs)
-    state = resumption.State(
-        secret=derived.resumption,
-        session=body.session,
-        generation=0,
-        suite=body.suite,
-        fleet=device.fleet,
-        region=attempt.circumstances.region,
-        device=device.device,
-        device_certificate=own.peer.certificate_hash,
-        device_ends=own.peer.validity.not_after,
-        controllers=controller.hashes,
-        controller_validity=controller.validity,
-        since=Millis(body.time),
-        preshared=used,
+    state = resumption.begin(
+        own.peer, controller, body, region=attempt.circumstances.region, secret=derived.resumption
     )
-    session = _session(state, derived, attempt.circumstances.security, now)
+    session = schedule.open_session("device", state, derived, rekey_ms=_rekey_ms(attempt), now=now)
     return Established(session, state, standing, Millis(body.time), identity)
 
 
@@ -260,7 +247,7 @@ def finish_resume(attempt: ResumeAttempt, frame: bytes, standing: Standing, *, n
     )
     derived = schedule.derive(transcript, inputs)
     following = resumption.following(state, derived.resumption, body.session)
-    session = _session(following, derived, attempt.circumstances.security, now)
+    session = schedule.open_session("device", following, derived, rekey_ms=_rekey_ms(attempt), now=now)
     return Established(session, following, standing, Millis(body.time), None)
 
 
@@ -279,13 +266,11 @@ def _controller_of(peer: chains.Peer, region: RegionName) -> ControllerIdentity:
     return peer.identity
 
 
-def _agreed(attempt: Attempt, body: frames.AnswerBody) -> bool:
-    """Check that the answer keeps to the offer; return whether a pre-shared key is used."""
+def _check_offer(attempt: Attempt, body: frames.AnswerBody) -> None:
     if body.suite not in attempt.shares:
         raise Untrusted(f"controller chose suite {body.suite!r}, which was not offered", code="suite")
     if body.preshared != (attempt.preshared.id if attempt.preshared else None):
         raise Untrusted("controller changed the pre-shared key", code="preshared-key")
-    return attempt.preshared is not None
 
 
 def _judge(
@@ -307,10 +292,8 @@ def _judge(
     return Standing(bound, revocations, body.epoch)
 
 
-def _session(state: resumption.State, derived: schedule.Derived, security: Security, now: Millis) -> Session:
-    binding = Binding(suites.SUITES[state.suite].number, state.session, state.region, state.device)
-    terms = Terms(state.device_ends, state.preshared, security.rekey_minutes * 60_000)
-    return Session("device", derived.secrets, binding, terms, now=now)
+def _rekey_ms(attempt: Attempt | ResumeAttempt) -> int:
+    return attempt.circumstances.security.rekey_minutes * 60_000
 
 
 def _device(own: Credentials) -> DeviceIdentity:

@@ -6,7 +6,6 @@ carries in ``state`` is stored before the frame is sent.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from qfleet_wire import codec
 from qfleet_wire.channel import chains, derivation, frames, keys, resumption, schedule, suites
@@ -15,7 +14,7 @@ from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.identity import ControllerIdentity, DeviceIdentity
 from qfleet_wire.channel.labels import Label
 from qfleet_wire.channel.preshared import PresharedKey
-from qfleet_wire.channel.session import Binding, Session, Terms
+from qfleet_wire.channel.session import Session
 from qfleet_wire.errors import Refused, Untrusted
 from qfleet_wire.names import DeviceName, Millis, RegionName
 from qfleet_wire.topics import DeviceTopic
@@ -106,32 +105,14 @@ def answer(
     shares = {share.suite: share.public_key for share in request.body.shares}
     suite = suites.choose(tuple(shares), policy.suites)
     agreed = suite.encapsulate(shares[suite.name], random)
-    session = random(frames.SESSION_ID_BYTES)
-    body = _Body(request.frame, suite.name, session, agreed.ciphertext, request.preshared).encode(
-        policy, random
-    )
+    body = _answer_body(request, suite, policy, agreed.ciphertext, random)
+    raw = codec.encode(body)
     ours, theirs = own.peer.certificate_hash, request.peer.certificate_hash
-    signature = keys.sign(own.key, Label.ANSWER_SIGNATURE, request.frame, theirs, ours, body)
-    transcript = schedule.handshake_transcript(request.frame, theirs, body, ours)
-    inputs = schedule.Inputs(agreed.secret, preshared.key if preshared else b"")
-    derived = schedule.derive(transcript, inputs)
-    state = resumption.State(
-        secret=derived.resumption,
-        session=session,
-        generation=0,
-        suite=suite.name,
-        fleet=own.identity.fleet,
-        region=request.region,
-        device=request.device,
-        device_certificate=theirs,
-        device_ends=request.peer.validity.not_after,
-        controllers=own.peer.hashes,
-        controller_validity=own.peer.validity,
-        since=policy.now,
-        preshared=preshared is not None,
-    )
-    frame = frames.write(frames.Answer(body, own.chain, signature))
-    return Answered(frame, _session(state, derived, policy), state)
+    signature = keys.sign(own.key, Label.ANSWER_SIGNATURE, request.frame, theirs, ours, raw)
+    transcript = schedule.handshake_transcript(request.frame, theirs, raw, ours)
+    derived = schedule.derive(transcript, schedule.Inputs(agreed.secret, preshared.key if preshared else b""))
+    state = resumption.begin(request.peer, own.peer, body, region=request.region, secret=derived.resumption)
+    return _answered(frames.write(frames.Answer(raw, own.chain, signature)), state, derived, policy)
 
 
 def examine_resume(
@@ -175,19 +156,18 @@ def answer_resume(request: ResumeRequest, policy: Policy, random: Random) -> Ans
         raise Refused("a pre-shared key is required: make a full handshake", code="resumption")
     (suite,) = suites.usable([state.suite])
     agreed = suite.encapsulate(request.body.share.public_key, random)
-    session = random(frames.SESSION_ID_BYTES)
-    body = _Body(request.frame, suite.name, session, agreed.ciphertext, None).encode(policy, random)
+    body = _answer_body(request, suite, policy, agreed.ciphertext, random)
+    raw = codec.encode(body)
     transcript = schedule.resumption_transcript(
-        request.frame, state.device_certificate, body, state.controllers[0]
+        request.frame, state.device_certificate, raw, state.controllers[0]
     )
     inputs = schedule.Inputs(
         agreed.secret, resumption=derivation.expand(state.secret, Label.RESUMPTION_INPUT)
     )
     derived = schedule.derive(transcript, inputs)
-    following = resumption.following(state, derived.resumption, session)
-    proof = derivation.proof(state.secret, Label.RESUME_ANSWER_PROOF, request.frame, body)
-    frame = frames.write(frames.ResumeAnswer(body, proof))
-    return Answered(frame, _session(following, derived, policy), following)
+    following = resumption.following(state, derived.resumption, body.session)
+    proof = derivation.proof(state.secret, Label.RESUME_ANSWER_PROOF, request.frame, raw)
+    return _answered(frames.write(frames.ResumeAnswer(raw, proof)), following, derived, policy)
 
 
 def _check_scope(own: Credentials, body: frames.HelloBody | frames.ResumeBody, topic: DeviceTopic) -> None:
@@ -216,32 +196,26 @@ def _check_preshared(request: HelloRequest, policy: Policy, preshared: Preshared
         )
 
 
-class _Body(NamedTuple):
-    """The parts of an answer that differ from one request to the next."""
-
-    request: bytes
-    suite: str
-    session: bytes
-    ciphertext: bytes
-    preshared: str | None
-
-    def encode(self, policy: Policy, random: Random) -> bytes:
-        return codec.encode(
-            frames.AnswerBody(
-                request=frames.frame_hash(self.request),
-                suite=self.suite,
-                session=self.session,
-                ciphertext=self.ciphertext,
-                time=policy.now,
-                epoch=policy.epoch,
-                revocations=policy.revocations,
-                nonce=random(frames.NONCE_BYTES),
-                preshared=self.preshared,
-            )
-        )
+def _answer_body(
+    request: HelloRequest | ResumeRequest,
+    suite: suites.Suite,
+    policy: Policy,
+    ciphertext: bytes,
+    random: Random,
+) -> frames.AnswerBody:
+    return frames.AnswerBody(
+        request=frames.frame_hash(request.frame),
+        suite=suite.name,
+        session=random(frames.SESSION_ID_BYTES),
+        ciphertext=ciphertext,
+        time=policy.now,
+        epoch=policy.epoch,
+        revocations=policy.revocations,
+        nonce=random(frames.NONCE_BYTES),
+        preshared=request.preshared if isinstance(request, HelloRequest) else None,
+    )
 
 
-def _session(state: resumption.State, derived: schedule.Derived, policy: Policy) -> Session:
-    binding = Binding(suites.SUITES[state.suite].number, state.session, state.region, state.device)
-    terms = Terms(state.device_ends, state.preshared, policy.rekey_ms)
-    return Session("controller", derived.secrets, binding, terms, now=policy.now)
+def _answered(frame: bytes, state: resumption.State, derived: schedule.Derived, policy: Policy) -> Answered:
+    session = schedule.open_session("controller", state, derived, rekey_ms=policy.rekey_ms, now=policy.now)
+    return Answered(frame, session, state)

@@ -12,9 +12,11 @@ import msgspec
 from qfleet_wire import codec
 from qfleet_wire.channel import derivation
 from qfleet_wire.channel.certificates import Validity
-from qfleet_wire.channel.frames import Bytes16, Bytes32
+from qfleet_wire.channel.chains import Peer
+from qfleet_wire.channel.frames import AnswerBody, Bytes16, Bytes32
+from qfleet_wire.channel.identity import DeviceIdentity
 from qfleet_wire.channel.labels import Label
-from qfleet_wire.errors import InvalidKey, InvalidMessage, LimitExceeded
+from qfleet_wire.errors import InvalidKey, InvalidMessage, LimitExceeded, Untrusted
 from qfleet_wire.names import DeviceName, FleetName, Millis, RegionName
 
 LIFETIME_MS: Final = 7 * 86_400_000
@@ -84,6 +86,27 @@ class Record(msgspec.Struct, frozen=True):
 def identifier(secret: bytes) -> bytes:
     """Return the public id of a resumption secret, 16 bytes."""
     return derivation.expand(secret, Label.RESUMPTION_ID)[:16]
+
+
+def begin(device: Peer, controller: Peer, body: AnswerBody, *, region: RegionName, secret: bytes) -> State:
+    """Return the first generation, after a full handshake that ended in this answer."""
+    if not isinstance(device.identity, DeviceIdentity):
+        raise Untrusted("a handshake begins at a device")
+    return State(
+        secret=secret,
+        session=body.session,
+        generation=0,
+        suite=body.suite,
+        fleet=device.identity.fleet,
+        region=region,
+        device=device.identity.device,
+        device_certificate=device.certificate_hash,
+        device_ends=device.validity.not_after,
+        controllers=controller.hashes,
+        controller_validity=controller.validity,
+        since=Millis(body.time),
+        preshared=body.preshared is not None,
+    )
 
 
 def following(state: State, secret: bytes, session: bytes) -> State:

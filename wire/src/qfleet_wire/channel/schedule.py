@@ -6,9 +6,11 @@ length 0 here and is named as absent in the transcript.
 
 from dataclasses import dataclass, field
 
-from qfleet_wire.channel import derivation
+from qfleet_wire.channel import derivation, resumption, suites
+from qfleet_wire.channel.identity import Role
 from qfleet_wire.channel.labels import Label
-from qfleet_wire.channel.session import Secrets
+from qfleet_wire.channel.session import Binding, Secrets, Session, Terms
+from qfleet_wire.names import Millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,12 @@ def derive(transcript: bytes, inputs: Inputs) -> Derived:
         ),
         derivation.expand(key, Label.RESUMPTION_SECRET, transcript),
     )
+
+
+def open_session(
+    role: Role, state: resumption.State, derived: Derived, *, rekey_ms: int, now: Millis
+) -> Session:
+    """Open a session with its first sequence number; ``role`` is our own."""
+    binding = Binding(suites.SUITES[state.suite].number, state.session, state.region, state.device)
+    terms = Terms(state.device_ends, state.preshared, rekey_ms)
+    return Session(role, derived.secrets, binding, terms, now=now)
