@@ -94,8 +94,9 @@ def _qaoa() -> Exercise:
     edges = " + ".join(f"{1 / _RING:g}*Z{u} Z{(u + 1) % _RING}" for u in range(_RING))
     points = tuple(
         {"gamma": gamma * math.pi / 12, "beta": beta * math.pi / 16}
-        for gamma in range(1, 7)
-        for beta in range(1, 5)
+        # both signs of either angle, and the best point, gamma = pi/4 and beta = pi/8
+        for gamma in (-2, -1, 1, 2, 3, 4)
+        for beta in (-1, 1, 2, 3)
     )
     request = api.JobRequest(
         kind="circuit.expect",
@@ -116,7 +117,7 @@ def _landscape(result: api.ResultView) -> list[Line]:
         value = item.values[0]
         lines.append(
             Line(
-                subject=f"γ = {gamma / math.pi:.4f} π, β = {beta / math.pi:.4f} π",
+                subject=f"γ = {gamma / math.pi:+.4f} π, β = {beta / math.pi:+.4f} π",
                 measured=(1 - value.value) / 2,
                 exact=ring_cut(gamma, beta),
                 error=value.standard_error / 2,

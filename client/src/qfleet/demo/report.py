@@ -53,7 +53,7 @@ class Report:
         for outcome in self.outcomes:
             _show(outcome)
         console = terminal.output()
-        console.print(f"\n{results.SIMULATED} Sealing, enrolment and scheduling were real.")
+        console.print(f"\n{results.SIMULATED} Sealing, enrolment and scheduling were real.", soft_wrap=True)
         console.print(self._verdict())
         if kept is not None:
             _show_use(kept, self.directory)
@@ -113,11 +113,12 @@ def _show(outcome: Outcome) -> None:
 def _table(lines: Sequence[Line]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for title in ("measured", "exact", "standard error", ""):
+    for title in ("measured", "exact", "error", ""):
         table.add_column(title, justify="right")
     for line in lines:
         verdict = Text("agrees", style="green") if line.agrees else Text("DIFFERS", style="bold red")
-        error = f"± {line.error:.4f}" if line.error else f"tolerance {line.tolerance:.0e}"
+        rounding = f"rounding, {line.tolerance:.0e}" if line.tolerance else "none"
+        error = f"± {line.error:.4f}" if line.error else rounding
         table.add_row(line.subject, f"{line.measured:.6f}", f"{line.exact:.6f}", error, verdict)
     return table
 
