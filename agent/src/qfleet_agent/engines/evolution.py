@@ -1,0 +1,135 @@
+"""Brings a program to its final measurements: all at once if it is static, else history by history.
+
+The answer depends on the program, a parameter point and the blocks' seeds alone; nothing here knows
+how a job was split. Where several points begin with the same gates, those are evolved once.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import qulacs
+
+from qfleet_agent.engines import assembly, draws, fusion, memory, validity
+from qfleet_agent.engines.errors import WorkInvalid
+from qfleet_agent.engines.expressions import Scope
+from qfleet_agent.engines.trajectories import Code, Machine
+from qfleet_wire import circuit, circuit_facts, workload
+
+
+class Final(NamedTuple):
+    """A measurement at the very end: qubit, slot, bit."""
+
+    qubit: int
+    slot: int
+    bit: int
+
+
+class Static:
+    """A unitary program: one state per parameter point, exact."""
+
+    def __init__(
+        self, program: circuit.Program, split: circuit_facts.Split, *, points: int, budget: int
+    ) -> None:
+        self.finals = tuple(Final(*measured) for measured in split.measured)
+        self._program = program
+        blocks = fusion.plan(split.gates, fuse=program.qubits >= fusion.FROM_QUBITS)
+        shared = next((index for index, block in enumerate(blocks) if not block.fixed), len(blocks))
+        if points < 2 or memory.states(program.qubits, 3) > budget:
+            shared = 0
+        self._own = blocks[shared:]
+        self._state = qulacs.QuantumState(program.qubits)
+        self._start: qulacs.QuantumState | None = None
+        if shared:
+            self._start = qulacs.QuantumState(program.qubits)
+            nothing = Scope(program.slots, ())
+            start = assembly.circuit_of(
+                blocks[:shared], program.qubits, lambda gate: assembly.bound(nothing, gate)
+            )
+            start.update_quantum_state(self._start)
+
+    def state(self, parameters: Sequence[float]) -> qulacs.QuantumState:
+        """Evolve to one parameter point. The state is valid until the next call."""
+        scope = Scope(self._program.slots, parameters)
+        own = assembly.circuit_of(self._own, self._program.qubits, lambda gate: assembly.bound(scope, gate))
+        if self._start is None:
+            self._state.set_zero_state()
+        else:
+            self._state.load(self._start)
+        own.update_quantum_state(self._state)
+        return self._state
+
+
+class Dynamic:
+    """A program that its own outcomes steer, at one parameter point."""
+
+    def __init__(self, planner: assembly.Planner, parameters: Sequence[float], *, budget: int) -> None:
+        program = planner.program
+        body, self.finals = _without_finals(program.body)
+        self._code: Code = assembly.assemble(planner, body, parameters)
+        self._origin = Machine(program.qubits)
+        self._origin.advance(self._code)
+        self._machine = Machine(program.qubits)
+        self._group = memory.group(program.qubits, budget)
+        self._natural_end = len(self._code.steps)
+
+    def histories(self, seed: int, shots: int) -> Iterator[tuple[Machine, bool]]:
+        """Run a block; yields the machine at the end of each history, and whether finals follow."""
+        block = draws.Block(seed)
+        for first in range(0, shots, self._group):
+            group = np.arange(first, min(first + self._group, shots))
+            for _ in self._machine.explore(self._code, self._origin, block, group):
+                yield self._machine, self._machine.position == self._natural_end
+
+
+class Plan:
+    """A checked program and how to run it."""
+
+    def __init__(self, program: circuit.Program, *, points: int, budget: int) -> None:
+        validity.check_program(program)
+        memory.check(program.qubits, budget)
+        self.program = program
+        self._budget = budget
+        split = circuit_facts.split_static(program)
+        self.static = None if split is None else Static(program, split, points=points, budget=budget)
+        self._planner = assembly.Planner(program)
+
+    def dynamic(self, parameters: Sequence[float]) -> Dynamic:
+        """Prepare a program that is not static for one parameter point."""
+        return Dynamic(self._planner, parameters, budget=self._budget)
+
+
+def check_parameters(program: circuit.Program, parameters: Sequence[float]) -> None:
+    """Check that a work item supplies the parameters that the program names.
+
+    Raises:
+        WorkInvalid: their number differs.
+    """
+    if len(parameters) != len(program.parameters):
+        raise WorkInvalid(
+            f"a work item gives {len(parameters)} parameters; the program names {len(program.parameters)}"
+        )
+
+
+def blocks_of(
+    item: workload.SampleItem | workload.ExpectItem, job_seed: int
+) -> Iterator[tuple[int, int, int]]:
+    """Yield (block, shots, seed) for each block of an item."""
+    for offset, shots in enumerate(draws.sizes(item.shots)):
+        block = item.first_block + offset
+        yield block, shots, workload.block_seed(job_seed, item.index, block)
+
+
+def _without_finals(
+    body: tuple[circuit.Statement, ...],
+) -> tuple[tuple[circuit.Statement, ...], tuple[Final, ...]]:
+    """Part the run of measurements at the very end from the statements before it."""
+    end = len(body)
+    while end and isinstance(body[end - 1], circuit.Measure):
+        end -= 1
+    last = {
+        (statement.slot, statement.bit): Final(statement.qubit, statement.slot, statement.bit)
+        for statement in body[end:]
+        if isinstance(statement, circuit.Measure) and statement.slot is not None
+    }
+    return body[:end], tuple(last.values())
