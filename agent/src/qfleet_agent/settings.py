@@ -55,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Where tasks run: in worker processes of this agent."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     preshared_key_file: Path | None = None
-    """A pre-shared key for the session: a TOML file with ``id`` (text) and ``key`` (hexadecimal)."""
+    """Pre-shared keys for sessions, each used once: one ``ID HEX`` a line."""
     link: Link = Link()
 
     def __post_init__(self) -> None:
@@ -63,12 +63,19 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"workers = {self.workers} must be at least 1")
 
 
-def load(path: Path | None) -> Settings:
+def load(path: Path | None, *, state: Path | None = None) -> Settings:
     """Read the settings from ``path``; None reads the default file if there is one.
+
+    ``state`` is the state directory to use instead of the configured one.
 
     Raises:
         SettingsInvalid: with the file, the key, what is wrong with it, and its nearest match.
     """
+    read = _read(path)
+    return read if state is None else msgspec.structs.replace(read, state=state)
+
+
+def _read(path: Path | None) -> Settings:
     chosen = DEFAULT_PATH if path is None else path
     try:
         text = chosen.read_text(encoding="utf-8")

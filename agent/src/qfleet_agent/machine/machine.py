@@ -81,6 +81,11 @@ class Machine:
         return self._tasks.load
 
     @property
+    def finished(self) -> int:
+        """Results that wait for an acknowledgement."""
+        return len(self._tasks.outbox)
+
+    @property
     def epoch(self) -> int:
         """The highest epoch that a controller's message carried."""
         return self._epoch

@@ -1,0 +1,128 @@
+"""``qfleet-agent check``: looks at all that the agent needs, and says what to do where it lacks."""
+
+import asyncio
+import secrets
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+import aiomqtt
+import msgspec
+
+from qfleet_agent import clock
+from qfleet_agent.command import exits
+from qfleet_agent.daemon import place
+from qfleet_agent.errors import AgentError, NotEnrolled
+from qfleet_agent.journal import journal, membership, vault
+from qfleet_agent.journal.layout import Name
+from qfleet_agent.journal.membership import Membership
+from qfleet_agent.journal.store import Store
+from qfleet_agent.link import broker
+from qfleet_agent.settings import Settings
+from qfleet_wire.channel import authority
+from qfleet_wire.errors import WireError
+from qfleet_wire.topics import Channel, DeviceTopic, topic_for
+
+_DELAYED_ACK_MS = 40.0
+"""Round trips of a multiple of this mean that Nagle's algorithm waits for delayed acknowledgements."""
+_ROUNDS = 5
+_DAY_MS = 86_400_000
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that was looked at."""
+
+    what: str
+    verdict: Literal["fine", "warning", "failure"]
+    text: str
+
+
+def run(settings: Settings, *, as_json: bool) -> int:
+    """Print the findings; exit 1 when one is a failure."""
+    findings = list(look(settings))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(findings).decode() + "\n")
+    else:
+        for one in findings:
+            sys.stdout.write(f"{one.verdict:8} {one.what:12} {one.text}\n")
+    return exits.INTERNAL if any(one.verdict == "failure" for one in findings) else exits.FINE
+
+
+def look(settings: Settings) -> Iterator[Finding]:
+    """Look at one thing after the other."""
+    yield _guarded("device", lambda: _device(settings))
+    yield _guarded("state", lambda: _state(settings))
+    held: list[Membership] = []
+    yield _guarded("identity", lambda: _identity(settings, held))
+    if held:
+        yield _guarded("broker", lambda: asyncio.run(_broker(settings, held[0])))
+
+
+def _guarded(what: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except (AgentError, WireError, OSError, aiomqtt.MqttError, TimeoutError) as error:
+        return Finding(what, "failure", str(error) or type(error).__name__)
+
+
+def _device(settings: Settings) -> Finding:
+    here = place.survey(settings)
+    engines = ", ".join(f"{engine.name} {engine.version}" for engine in here.engines)
+    text = (
+        f"profile {here.profile.name}: {here.bounds.workers} workers, "
+        f"up to {here.bounds.max_qubits} qubits; engines {engines or 'none'}"
+    )
+    if not any(kind.startswith("circuit.") for kind in here.bounds.kinds):
+        return Finding("device", "warning", f"{text}: no circuits run, install qfleet-agent[circuits]")
+    return Finding("device", "fine", text)
+
+
+def _state(settings: Settings) -> Finding:
+    mode = stat.S_IMODE(settings.state.stat().st_mode)
+    if mode & 0o077:
+        return Finding(
+            "state", "warning", f"{settings.state} is open to others (mode {mode:04o}): chmod 0700 it"
+        )
+    return Finding("state", "fine", str(settings.state))
+
+
+def _identity(settings: Settings, held: list[Membership]) -> Finding:
+    path = journal.path_in(settings.state)
+    if not path.exists():
+        raise NotEnrolled
+    store = Store(path)
+    try:
+        found = membership.read(store.get(Name.MEMBERSHIP))
+    finally:
+        store.close()
+    identity = vault.load(settings.state).current
+    known = authority.read_record(found.authority, found.authority_hash)
+    own = authority.credentials(identity.seed, identity.chain, known)
+    held.append(found)
+    left = own.peer.validity.not_after - clock.Clock(clock.RELEASED).now()
+    name = f"{found.device} of fleet {found.fleet}, region {found.region}"
+    if left < 0:
+        return Finding("identity", "warning", f"{name}; the certificate has ended and will be renewed")
+    return Finding("identity", "fine", f"{name}; {left // _DAY_MS} days left")
+
+
+async def _broker(settings: Settings, held: Membership) -> Finding:
+    url = settings.link.broker or held.broker
+    address = broker.parse(url, login=held.login, password=held.password, ca_file=settings.link.ca_file)
+    client = broker.client(
+        address, lambda _topic, _payload: None, identifier=f"check-{secrets.token_hex(4)}", keep_alive_s=30
+    )
+    topic = topic_for(DeviceTopic(held.region, held.device, Channel.PRESENCE))
+    trips = []
+    async with client:
+        for _ in range(_ROUNDS):
+            begin = time.monotonic()
+            await client.publish(topic, b"online", qos=1)
+            trips.append((time.monotonic() - begin) * 1000)
+    middle = sorted(trips)[_ROUNDS // 2]
+    text = f"{url}: a message takes {middle:.1f} ms"
+    if middle > _DELAYED_ACK_MS and middle % _DELAYED_ACK_MS < _DELAYED_ACK_MS / 4:
+        return Finding("broker", "warning", f"{text}, which looks like Nagle: set_tcp_nodelay on the broker")
+    return Finding("broker", "fine", text)

@@ -1,0 +1,150 @@
+"""Puts a daemon together from the settings, the device and what the journal holds."""
+
+import asyncio
+import logging
+import secrets
+from pathlib import Path
+
+from qfleet_agent import clock, status
+from qfleet_agent.daemon import place as places
+from qfleet_agent.daemon import speed
+from qfleet_agent.daemon.daemon import Daemon
+from qfleet_agent.daemon.executor import Executor
+from qfleet_agent.daemon.performer import Performer
+from qfleet_agent.daemon.place import Place
+from qfleet_agent.errors import SettingsInvalid
+from qfleet_agent.journal import journal as journals
+from qfleet_agent.journal import membership, vault
+from qfleet_agent.journal.journal import Journal
+from qfleet_agent.journal.layout import Name
+from qfleet_agent.journal.store import Contents
+from qfleet_agent.link import broker
+from qfleet_agent.link.handshakes import Handshakes, Remembered
+from qfleet_agent.link.link import Ears, Link, Rhythm
+from qfleet_agent.machine import events
+from qfleet_agent.machine.admit import MIB
+from qfleet_agent.machine.machine import Machine
+from qfleet_agent.notify import Notifier
+from qfleet_agent.settings import Settings
+from qfleet_agent.workers import pool
+from qfleet_wire import codec
+from qfleet_wire.channel import preshared, resumption
+from qfleet_wire.channel.initiator import Circumstances, Standing
+from qfleet_wire.channel.preshared import Ring
+from qfleet_wire.errors import InvalidKey, RemoteError
+
+WORKER_OVERHEAD_BYTES = 256 * MIB
+"""Memory of a worker beside its task: interpreter, engine, libraries."""
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, notifier: Notifier) -> None:
+    """Run the agent until it is told to stop.
+
+    Raises:
+        NotEnrolled, ProfileNotFound, SettingsInvalid, InvalidKey, InvalidSpecification: it cannot
+            run like this; starting again changes nothing.
+        JournalUnusable, StateInUse: it cannot run now.
+    """
+    place = places.survey(settings)
+    with status.Lock(settings.state):
+        path = await asyncio.to_thread(journals.prepare, settings.state)
+        journal = Journal(
+            path,
+            most_bytes=place.profile.budget.disk_mib * MIB,
+            reserve_bytes=place.bounds.disk_reserve_bytes,
+        )
+        try:
+            contents = await journal.open()
+            daemon = await assemble(place, notifier, journal, contents)
+            await daemon.run()
+        finally:
+            await journal.close()
+
+
+async def assemble(place: Place, notifier: Notifier, journal: Journal, contents: Contents) -> Daemon:
+    """Rebuild what the journal remembers and connect the parts; nothing runs yet."""
+    settings, profile = place.settings, place.profile
+    handshakes = await _handshakes(place, journal)
+    calibrations = await speed.known(journal, place.engines, place.hardware.machine, place.bounds.workers)
+    held = handshakes.membership
+    machine = Machine(held.device, place.bounds, place.announcement(calibrations or ()))
+    performer = Performer(machine, journal)
+    pulse = asyncio.Event()
+    address = broker.parse(
+        settings.link.broker or held.broker,
+        login=held.login,
+        password=held.password,
+        ca_file=settings.link.ca_file,
+    )
+    rhythm = Rhythm(
+        profile.link.keep_alive_s,
+        settings.link.reconnect_base_s,
+        settings.link.reconnect_most_s,
+        settings.link.answer_s,
+    )
+    link = Link(address, rhythm, handshakes, journal, Ears(performer.number, performer.tell, pulse.set))
+    workers = pool.Settings(
+        workers=place.bounds.workers,
+        memory_bytes=place.bounds.task_memory_bytes + WORKER_OVERHEAD_BYTES,
+    )
+    executor = Executor(workers, performer.tell, performer.number)
+    performer.connect(link, executor)
+    performer.tell(events.Restored(performer.number(), contents.epoch, contents.tasks, contents.results))
+    return Daemon(place, notifier, journal, handshakes, machine, performer, executor, link, pulse)
+
+
+async def _handshakes(place: Place, journal: Journal) -> Handshakes:
+    settings = place.settings
+    held = membership.read(await journal.get(Name.MEMBERSHIP))
+    remembered = Remembered(
+        membership=held,
+        identities=vault.load(settings.state),
+        standing=_standing(await journal.get(Name.STANDING)),
+        resumption=_resumption(await journal.get(Name.RESUMPTION)),
+        ring=Ring(
+            _preshared(settings.preshared_key_file), _used(await journal.get(Name.USED_PRESHARED_KEYS))
+        ),
+    )
+    circumstances = Circumstances(held.region, place.boot_id, place.profile.security)
+    return Handshakes(
+        remembered,
+        journal,
+        state=settings.state,
+        circumstances=circumstances,
+        random=secrets.token_bytes,
+    )
+
+
+def _standing(stored: bytes | None) -> Standing:
+    if stored is None:
+        return Standing(clock.RELEASED)
+    try:
+        return codec.decode(stored, Standing)
+    except RemoteError as error:
+        # Going on without it would take back what controllers have proved.
+        raise InvalidKey(
+            "what the journal holds of controllers is damaged: enrol the device again"
+        ) from error
+
+
+def _resumption(stored: bytes | None) -> resumption.State | None:
+    try:
+        return None if stored is None else resumption.read_state(stored)
+    except InvalidKey as error:
+        log.warning("%s", error, extra={"action": "resumption-lost"})
+        return None
+
+
+def _preshared(path: Path | None) -> tuple[preshared.PresharedKey, ...]:
+    if path is None:
+        return ()
+    try:
+        return preshared.read(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"preshared_key_file = {str(path)!r} cannot be read: {error}") from error
+
+
+def _used(stored: bytes | None) -> list[str]:
+    return [] if stored is None else stored.decode().split()

@@ -1,0 +1,47 @@
+"""What this device takes on: its profile, cut to what the machine really has. Pure."""
+
+from collections.abc import Sequence
+
+from qfleet_agent.machine.admit import AMPLITUDE_BYTES, MIB, Bounds
+from qfleet_agent.profiles import Hardware
+from qfleet_wire.payloads import Engine
+from qfleet_wire.profile import Profile
+
+SYSTEM_BYTES = 192 * MIB
+"""Memory that is left to the system and the agent itself."""
+MEMORY_SHARE = 0.85
+VECTORS = 2
+"""State vectors that an engine holds at once."""
+QUEUE_PER_WORKER = 4096
+QUEUE_BYTES = 64 * MIB
+
+
+def bounds(profile: Profile, hardware: Hardware, engines: Sequence[Engine], wanted: int | None) -> Bounds:
+    """Return what the device may do; ``wanted`` is the setting for the number of workers."""
+    budget = profile.budget
+    workers = max(min(wanted or budget.workers, budget.workers, hardware.cores), 1)
+    usable = max(int(hardware.memory_bytes * MEMORY_SHARE) - SYSTEM_BYTES, 0)
+    memory = min(budget.task_memory_mib * MIB, usable // workers)
+    return Bounds(
+        workers=workers,
+        task_memory_bytes=memory,
+        max_qubits=min(budget.max_qubits, widest(memory)),
+        max_shots=budget.max_shots,
+        task_ms=budget.task_seconds * 1000,
+        disk_bytes=(budget.disk_mib - budget.disk_reserve_mib) * MIB,
+        disk_reserve_bytes=budget.disk_reserve_mib * MIB,
+        queue_tasks=workers * QUEUE_PER_WORKER,
+        queue_bytes=QUEUE_BYTES,
+        kinds={kind: engine.name for engine in engines for kind in engine.kinds},
+        temperature_limit_c=budget.temperature_limit_c,
+    )
+
+
+def widest(memory_bytes: int) -> int:
+    """Qubits of the widest state vector of which ``VECTORS`` fit in a worker's memory."""
+    return max((memory_bytes // (VECTORS * AMPLITUDE_BYTES)).bit_length() - 1, 0)
+
+
+def allowed(profile: Profile, engines: Sequence[Engine]) -> tuple[Engine, ...]:
+    """Return the installed engines that the profile lets run."""
+    return tuple(engine for engine in engines if engine.name in profile.engines)

@@ -1,0 +1,169 @@
+"""Puts the agent together and runs it until it is told to stop.
+
+An agent without a network is healthy: it is ready when its journal is open, and keeps what it has
+until somebody asks for it.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from dataclasses import dataclass, field
+
+from qfleet_agent import __version__, facts, status
+from qfleet_agent.daemon import speed
+from qfleet_agent.daemon.executor import Executor
+from qfleet_agent.daemon.performer import Performer
+from qfleet_agent.daemon.place import Place
+from qfleet_agent.journal.journal import Journal
+from qfleet_agent.link.handshakes import Handshakes
+from qfleet_agent.link.link import Link
+from qfleet_agent.machine import events
+from qfleet_agent.machine.admit import MIB
+from qfleet_agent.machine.machine import Machine
+from qfleet_agent.notify import Notifier
+from qfleet_wire.payloads import Heartbeat
+
+LEAVE_S = 2.0
+"""How long what is in line may take to leave when the agent stops."""
+CALIBRATION_DELAY_S = 2.0
+"""The engines are measured only after the first session had time to open."""
+WORKER_OVERHEAD_BYTES = 256 * MIB
+"""Memory of a worker beside its task: interpreter, engine, libraries."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """The parts of a running agent."""
+
+    place: Place
+    notifier: Notifier
+    journal: Journal
+    handshakes: Handshakes
+    machine: Machine
+    performer: Performer
+    executor: Executor
+    link: Link
+    pulse: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT; what is unfinished then stays journalled."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        try:
+            async with asyncio.TaskGroup() as group:
+                running = [
+                    group.create_task(work)
+                    for work in (
+                        self.performer.run(),
+                        self.link.run(),
+                        self._beat(),
+                        self._watch(),
+                        self._measure(),
+                    )
+                ]
+                self.notifier.ready(f"ready as {self.handshakes.membership.device}")
+                await stop.wait()
+                await self._leave()
+                for task in running:
+                    task.cancel()
+        finally:
+            await self.executor.close()
+
+    async def _leave(self) -> None:
+        log.info("Stopping; what is unfinished stays in the journal.", extra={"action": "stopping"})
+        self.notifier.stopping()
+        self.performer.tell(events.Stopping(self.performer.number()))
+        await self.executor.close()
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self.performer.settle()
+        except TimeoutError:
+            log.warning("The journal cannot be written; the last results are lost and run again.")
+        await self.link.leave(LEAVE_S)
+
+    async def _watch(self) -> None:
+        interval = self.notifier.watchdog_s
+        while interval is not None:
+            self.notifier.alive()
+            await asyncio.sleep(interval)
+
+    async def _beat(self) -> None:
+        while True:
+            condition = await asyncio.to_thread(facts.condition, self.place.settings.state)
+            self.performer.tell(
+                events.Measured(self.performer.number(), condition.disk_free_bytes, condition.temperature_c)
+            )
+            self.link.send(self._heartbeat(condition))
+            self._tell_status()
+            await self.journal.hold_reserve()
+            try:
+                async with asyncio.timeout(self.place.profile.link.heartbeat_s):
+                    await self.pulse.wait()
+            except TimeoutError:
+                pass
+            self.pulse.clear()
+
+    def _heartbeat(self, condition: facts.Condition) -> Heartbeat:
+        running, load = self.executor.running, self.machine.load
+        return Heartbeat(
+            sent=self.handshakes.clock.now(),
+            uptime_s=condition.uptime_s,
+            load=condition.load,
+            memory_free_bytes=condition.memory_free_bytes,
+            disk_free_bytes=condition.disk_free_bytes,
+            running=running,
+            queued=max(load.unfinished - running, 0),
+            outbox=self.machine.finished,
+            temperature_c=condition.temperature_c,
+            dropped=self.link.inbox.dropped.total(),
+        )
+
+    def _tell_status(self) -> None:
+        state = "connected" if self.link.online else f"not connected: {self.link.trouble or 'connecting'}"
+        self.notifier.status(
+            f"{state}; {self.machine.load.unfinished} tasks, {self.machine.finished} results wait"
+        )
+        status.write(self.place.settings.state, self._status())
+
+    def _status(self) -> status.Status:
+        place, load, held = self.place, self.machine.load, self.handshakes.membership
+        return status.Status(
+            time=self.handshakes.clock.now(),
+            pid=os.getpid(),
+            version=__version__,
+            fleet=held.fleet,
+            region=held.region,
+            device=held.device,
+            profile=place.profile.name,
+            online=self.link.online,
+            trouble=self.link.trouble,
+            unfinished=load.unfinished,
+            running=self.executor.running,
+            outbox=self.machine.finished,
+            stored_bytes=load.stored_bytes,
+            reserved_bytes=load.reserved_bytes,
+            disk_bytes=place.bounds.disk_bytes,
+            journal_full=self.performer.journal_full,
+            workers=place.bounds.workers,
+            max_qubits=place.bounds.max_qubits,
+            task_memory_bytes=place.bounds.task_memory_bytes,
+            engines=tuple(f"{engine.name} {engine.version}" for engine in place.engines),
+            certificate_ends=self.handshakes.own.peer.validity.not_after,
+            dropped=dict(self.link.inbox.dropped),
+        )
+
+    async def _measure(self) -> None:
+        place = self.place
+        which = (place.engines, place.hardware.machine, place.bounds.workers)
+        if await speed.known(self.journal, *which) is not None:
+            return
+        await asyncio.sleep(CALIBRATION_DELAY_S)
+        calibrations = await speed.measure(self.journal, self.executor, *which)
+        if calibrations:
+            announced = place.announcement(calibrations)
+            self.performer.tell(events.Announced(self.performer.number(), announced))

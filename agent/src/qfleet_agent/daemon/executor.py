@@ -1,0 +1,186 @@
+"""Hands tasks to worker processes, which it starts with the first task and lets go when idle.
+
+An agent that has nothing to do has no children and no engine in memory.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+
+from qfleet_agent.machine import effects
+from qfleet_agent.machine import events as machine_events
+from qfleet_agent.machine.events import Key
+from qfleet_agent.workers import calibration, events, pool
+from qfleet_wire.limits import LIMITS
+from qfleet_wire.payloads import Calibration
+
+IDLE_S = 300.0
+"""How long workers are kept without a task."""
+
+log = logging.getLogger(__name__)
+
+
+class Executor:
+    """The local worker processes. All methods are called in the event loop."""
+
+    def __init__(
+        self,
+        settings: pool.Settings,
+        tell: Callable[[machine_events.Event], None],
+        number: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._tell = tell
+        self._number = number
+        self._pool: pool.Pool | None = None
+        self._waiting: dict[Key, effects.Start] = {}
+        self._held: set[Key] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._opening: asyncio.Task[None] | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    @property
+    def running(self) -> int:
+        """Tasks that workers have now."""
+        return 0 if self._pool is None else self._pool.running
+
+    def start(self, wanted: effects.Start) -> None:
+        """Run a task; what comes of it is told."""
+        if self._closed:
+            return
+        self._held.add(wanted.key)
+        self._keep()
+        if self._pool is None:
+            self._waiting[wanted.key] = wanted
+            self._open()
+        else:
+            _submit(self._pool, wanted)
+
+    def stop(self, key: Key) -> None:
+        """End a task, whether it runs or waits; nothing more is told of it."""
+        self._held.discard(key)
+        if self._waiting.pop(key, None) is None and self._pool is not None:
+            self._pool.cancel(key)
+        self._release()
+
+    async def calibrate(self) -> tuple[Calibration, ...]:
+        """Measure the engines in a worker."""
+        self._keep()
+        self._open()
+        assert self._opening is not None
+        await asyncio.shield(self._opening)
+        try:
+            return () if self._pool is None else await calibration.calibrate(self._pool)
+        finally:
+            self._release()
+
+    async def close(self) -> None:
+        """Kill the workers; unfinished tasks stay journalled."""
+        self._closed = True
+        self._keep()
+        for task in [*self._background, *([self._opening] if self._opening else [])]:
+            task.cancel()
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    def _open(self) -> None:
+        if self._opening is None or (self._opening.done() and self._pool is None):
+            self._opening = asyncio.create_task(self._start_pool())
+
+    async def _start_pool(self) -> None:
+        opened = pool.Pool(self._settings, self._told)
+        try:
+            await opened.start()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the tasks must be answered
+            log.error("The workers do not start: %s", error, extra={"action": "workers-failed"})  # noqa: TRY400
+            await opened.close()
+            self._fail_waiting(f"the workers do not start: {error}")
+            return
+        except asyncio.CancelledError:
+            await opened.close()
+            raise
+        self._pool = opened
+        waiting, self._waiting = self._waiting, {}
+        for wanted in waiting.values():
+            _submit(opened, wanted)
+
+    def _fail_waiting(self, reason: str) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for key in waiting:
+            self._held.discard(key)
+            self._tell(machine_events.WorkFailed(self._number(), key, reason))
+
+    def _told(self, happened: Sequence[events.Event]) -> None:
+        for one in happened:
+            key: Key = one.key  # type: ignore[assignment]  # the workers' plain strings
+            match one:
+                case events.Started():
+                    self._tell(machine_events.WorkStarted(self._number(), key))
+                case events.Progress():
+                    self._tell(machine_events.WorkProgressed(self._number(), key, one.fraction))
+                case events.Finished():
+                    self._held.discard(key)
+                    self._finished(one, key)
+                case events.Failed():
+                    self._held.discard(key)
+                    self._tell(machine_events.WorkFailed(self._number(), key, one.reason))
+                case events.Cancelled():
+                    self._held.discard(key)
+        self._release()
+
+    def _finished(self, one: events.Finished, key: Key) -> None:
+        if len(one.body) <= LIMITS.chunk_bytes:
+            self._tell(self._result(one, key, None))
+            return
+        task = asyncio.create_task(self._digest(one, key))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _digest(self, one: events.Finished, key: Key) -> None:
+        # A state vector takes a second to hash: not in the loop.
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(one.body).digest())
+        self._tell(self._result(one, key, digest))
+
+    def _result(self, one: events.Finished, key: Key, digest: bytes | None) -> machine_events.WorkFinished:
+        return machine_events.WorkFinished(
+            self._number(),
+            key,
+            body=one.body,
+            engine=one.engine,
+            engine_version=one.engine_version,
+            seed=one.seed,
+            duration_ms=one.duration_ms,
+            digest=digest,
+        )
+
+    def _keep(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _release(self) -> None:
+        if self._held or self._closed or self._pool is None or self._idle is not None:
+            return
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._let_go)
+
+    def _let_go(self) -> None:
+        self._idle = None
+        if self._held or self._pool is None:
+            return
+        leaving, self._pool, self._opening = self._pool, None, None
+        task = asyncio.create_task(leaving.close())
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _submit(opened: pool.Pool, wanted: effects.Start) -> None:
+    opened.submit(
+        wanted.key,
+        wanted.work,
+        memory_bytes=wanted.memory_bytes,
+        time_limit_s=wanted.time_limit_ms / 1000,
+        priority=wanted.priority,
+    )

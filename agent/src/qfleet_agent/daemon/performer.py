@@ -1,0 +1,171 @@
+"""Carries out what the machine wants: first the journal, all writes of a round at once, then the rest.
+
+What happens while a round is being journalled makes the next round: under load a commit carries
+many tasks, and no timer adds latency. Nothing is sent that is not durable.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Sequence
+from typing import Protocol
+
+from qfleet_agent import clock
+from qfleet_agent.journal.journal import Journal
+from qfleet_agent.machine import effects, events
+from qfleet_agent.machine.effects import Act, Write
+from qfleet_agent.machine.events import Event, Key
+from qfleet_agent.machine.machine import Machine
+from qfleet_wire import payloads
+
+FULL_DISK_RETRY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Sender(Protocol):
+    """Where payloads leave."""
+
+    def send(self, payload: payloads.Up) -> None:
+        """Put a payload in line for the current session; without one it is dropped."""
+
+    def send_result(self, key: Key, result: bytes | None) -> None:
+        """Put a result in line; None: it is read from the journal when its turn comes."""
+
+    def drop_results(self, keys: Sequence[Key]) -> None:
+        """Take acknowledged results out of the line."""
+
+    def renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
+        """Take in the answer about a certificate."""
+
+
+class Runner(Protocol):
+    """Where tasks run."""
+
+    def start(self, wanted: effects.Start) -> None:
+        """Run a task."""
+
+    def stop(self, key: Key) -> None:
+        """End a task."""
+
+
+class Performer:
+    """Feeds the machine, one round after the other."""
+
+    def __init__(self, machine: Machine, journal: Journal) -> None:
+        self._machine = machine
+        self._journal = journal
+        self._inbox: list[Event] = []
+        self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = 0
+        self._sender: Sender | None = None
+        self._runner: Runner | None = None
+        self.journal_full = False
+        """Whether the last attempt to write found the disk full."""
+
+    def connect(self, sender: Sender, runner: Runner) -> None:
+        """Say where payloads leave and tasks run; before ``run``."""
+        self._sender = sender
+        self._runner = runner
+
+    def number(self) -> int:
+        """Number an event."""
+        self._last += 1
+        return self._last
+
+    def tell(self, event: Event) -> None:
+        """Take an event in; it is handled in the next round."""
+        self._inbox.append(event)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Handle events until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            happened, self._inbox = self._inbox, []
+            self._settled.clear()
+            await self._round(happened)
+            self._settled.set()
+
+    async def settle(self) -> None:
+        """Wait until all events so far are handled; for good only when nobody tells any more."""
+        while self._inbox or not self._settled.is_set():
+            await self._settled.wait()
+            await asyncio.sleep(0)
+
+    async def _round(self, happened: Sequence[Event]) -> None:
+        writes: list[Write] = []
+        acts: list[Act] = []
+        now = clock.monotonic()
+        for event in happened:
+            for effect in self._machine.handle(event, now):
+                if isinstance(effect, effects.WRITES):
+                    writes.append(effect)
+                else:
+                    acts.append(effect)
+        self._set_timer()
+        if writes:
+            await self._save(writes)
+        self._act(writes, acts)
+
+    async def _save(self, writes: list[Write]) -> None:
+        while True:
+            try:
+                await self._journal.write(writes)
+            except sqlite3.OperationalError as error:
+                # Nothing is lost by waiting: what is not durable has not been answered.
+                self.journal_full = True
+                log.error("The journal cannot be written: %s", error, extra={"action": "journal-full"})  # noqa: TRY400
+                await asyncio.sleep(FULL_DISK_RETRY_S)
+            else:
+                self.journal_full = False
+                return
+
+    def _act(self, writes: list[Write], acts: list[Act]) -> None:
+        assert self._sender is not None
+        fresh: dict[Key, bytes] = {}
+        for write in writes:
+            if isinstance(write, effects.DropResults):
+                self._sender.drop_results(write.keys)
+            elif isinstance(write, effects.SaveResult) and write.digest is None:
+                fresh[write.key] = write.result
+        for act in acts:
+            if isinstance(act, effects.SendResults):
+                for key in act.keys:
+                    self._sender.send_result(key, fresh.get(key))
+            else:
+                self._do(act)
+
+    def _do(
+        self, act: effects.Start | effects.Stop | effects.Send | effects.Report | effects.Renewal
+    ) -> None:
+        assert self._sender is not None
+        assert self._runner is not None
+        match act:
+            case effects.Send():
+                self._sender.send(act.payload)
+            case effects.Start():
+                self._runner.start(act)
+            case effects.Stop():
+                self._runner.stop(act.key)
+            case effects.Renewal():
+                self._sender.renewal(act.answer)
+            case effects.Report():
+                log.warning("%s", act.text, extra={"action": act.action, "cause": act.cause})
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake = self._machine.next_wake()
+        if wake is not None:
+            delay = max(wake - clock.monotonic(), 0) / 1000
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.tell(events.Ticked(self.number()))

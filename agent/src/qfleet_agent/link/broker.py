@@ -1,0 +1,110 @@
+"""The MQTT connection: how a broker URL becomes an aiomqtt client with our rules.
+
+MQTT 3.1.1, QoS 1, a clean session, at most 20 messages in flight, Nagle off: with it on, a QoS 1
+message takes 44 ms.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import aiomqtt
+
+from qfleet_agent.errors import SettingsInvalid
+
+MOST_IN_FLIGHT = 20
+CONNECT_TIMEOUT_S = 10.0
+_DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where a broker is and how to log in."""
+
+    host: str
+    port: int
+    transport: Literal["tcp", "unix"]
+    tls: bool
+    login: str
+    password: str = field(repr=False)
+    ca_file: Path | None = None
+
+
+def parse(url: str, *, login: str, password: str, ca_file: Path | None = None) -> Broker:
+    """Read a broker URL: ``mqtt://host[:port]``, ``mqtts://host[:port]`` or ``unix:///path``.
+
+    Raises:
+        SettingsInvalid: with what is wrong with it.
+    """
+    parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise SettingsInvalid("a broker URL holds no login: the agent has its own from its enrolment")
+    if parts.scheme == "unix" and parts.path and not parts.netloc:
+        return Broker(parts.path, 0, "unix", tls=False, login=login, password=password)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise SettingsInvalid(f"broker URL {url!r}: {error}") from error
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path.strip("/"):
+        raise SettingsInvalid(
+            f"broker URL {url!r} must be mqtt://host[:port], mqtts://host[:port] or unix:///path"
+        )
+    return Broker(
+        parts.hostname,
+        port or _DEFAULT_PORTS[parts.scheme],
+        "tcp",
+        tls=parts.scheme == "mqtts",
+        login=login,
+        password=password,
+        ca_file=ca_file,
+    )
+
+
+def client(
+    broker: Broker,
+    deliver: Callable[[str, bytes], None],
+    *,
+    identifier: str,
+    keep_alive_s: int,
+    will: aiomqtt.Will | None = None,
+) -> aiomqtt.Client:
+    """Make a client that hands every message to ``deliver`` (topic, payload), which must not raise."""
+    nodelay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)] if broker.transport == "tcp" else []
+    return aiomqtt.Client(
+        broker.host,
+        broker.port,
+        username=broker.login or None,
+        password=broker.password or None,
+        identifier=identifier,
+        queue_type=_handing_to(deliver),
+        protocol=aiomqtt.ProtocolVersion.V311,
+        will=will,
+        clean_session=True,
+        transport=broker.transport,
+        timeout=CONNECT_TIMEOUT_S,
+        keepalive=keep_alive_s,
+        max_inflight_messages=MOST_IN_FLIGHT,
+        tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None,
+        socket_options=nodelay,
+    )
+
+
+async def lost(client: aiomqtt.Client) -> None:
+    """Wait until the connection is lost, then raise ``aiomqtt.MqttError``."""
+    async for message in client.messages:  # messages are delivered past the queue
+        raise AssertionError(f"a message on {message.topic} stayed in the queue")
+
+
+def _handing_to(deliver: Callable[[str, bytes], None]) -> type[asyncio.Queue[aiomqtt.Message]]:
+    # aiomqtt wakes a task for every message of its queue; handing it on saves a third of the time.
+    class Handing(asyncio.Queue[aiomqtt.Message]):
+        def put_nowait(self, item: aiomqtt.Message) -> None:
+            payload: Any = item.payload
+            deliver(str(item.topic), payload if isinstance(payload, bytes) else b"")
+
+    return Handing

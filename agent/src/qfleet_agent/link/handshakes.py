@@ -1,0 +1,191 @@
+"""Opens sessions: resumes where it can, says a full hello where it must, remembers what was proved.
+
+What must not be forgotten is stored before anything is sent that rests on it: a pre-shared key is
+marked as used before the hello, a resumption secret before the first message under it. An answer
+that does not verify changes nothing; the true one may still come.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qfleet_agent import clock
+from qfleet_agent.journal import vault
+from qfleet_agent.journal.journal import Journal
+from qfleet_agent.journal.layout import Name
+from qfleet_agent.journal.membership import Membership
+from qfleet_wire import codec
+from qfleet_wire.channel import authority, frames, initiator, renewal, resumption
+from qfleet_wire.channel import clock as bounds
+from qfleet_wire.channel.authority import Authority, Credentials
+from qfleet_wire.channel.derivation import Random
+from qfleet_wire.channel.initiator import Attempt, Circumstances, Established, ResumeAttempt, Standing
+from qfleet_wire.channel.preshared import Ring
+from qfleet_wire.channel.renewal import Identities, StoredIdentity
+from qfleet_wire.errors import ResumptionUnusable, SuiteUnavailable
+from qfleet_wire.names import Millis
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What the device has stored of its fleet, its keys and its last session."""
+
+    membership: Membership
+    identities: Identities = field(repr=False)
+    standing: Standing
+    resumption: resumption.State | None
+    ring: Ring = field(repr=False)
+
+
+class Handshakes:
+    """The device's handshakes, one at a time."""
+
+    def __init__(
+        self,
+        remembered: Remembered,
+        journal: Journal,
+        *,
+        state: Path,
+        circumstances: Circumstances,
+        random: Random,
+    ) -> None:
+        """Load the identity in use.
+
+        Raises:
+            Untrusted: the stored identity is not of this fleet, or the record was altered.
+            InvalidKey: the stored key is damaged.
+        """
+        self._remembered = remembered
+        self._journal = journal
+        self._folder = state
+        self._circumstances = circumstances
+        self._random = random
+        membership = remembered.membership
+        self.authority: Authority = authority.read_record(membership.authority, membership.authority_hash)
+        self._attempt: Attempt | ResumeAttempt | None = None
+        self._failures = 0
+        self.own = self._credentials(remembered.identities.current)
+        """The identity of the session that stands, or of the next one."""
+        self.clock = clock.Clock(self._bound())
+
+    @property
+    def membership(self) -> Membership:
+        """Which fleet, region and device this is."""
+        return self._remembered.membership
+
+    @property
+    def resuming(self) -> bool:
+        """Whether the attempt that waits is a resumption."""
+        return isinstance(self._attempt, ResumeAttempt)
+
+    @property
+    def identities(self) -> Identities:
+        """Keys and certificates; ``keep`` changes them."""
+        return self._remembered.identities
+
+    async def keep(self, identities: Identities) -> None:
+        """Store other keys and certificates, then use them."""
+        await asyncio.to_thread(vault.save, self._folder, identities)
+        self._remembered.identities = identities
+
+    def credentials(self, chain: tuple[bytes, ...]) -> Credentials:
+        """Check a renewed chain against the key that it was asked for; raises ``Untrusted``."""
+        following = self.identities.following
+        assert following is not None
+        return authority.credentials(following.seed, chain, self.authority)
+
+    async def begin(self) -> bytes:
+        """Return the frame that asks for a session.
+
+        Raises:
+            SuiteUnavailable, PresharedKeyMissing: the profile demands what this device lacks.
+        """
+        # A renewed identity that does not open a session must not cut the device off.
+        renewed = self.identities.following is not None and self._failures % 2 == 0
+        chosen = self.identities.to_open if renewed else self.identities.current
+        own = self._credentials(chosen)
+        self._attempt = self._resume(own) or await self._hello(own)
+        return self._attempt.frame
+
+    def failed(self) -> None:
+        """Give the attempt up: the next one is a full hello, or tries the other identity."""
+        self._attempt = None
+        self._failures += 1
+
+    def refused(self, refusal: frames.Refusal) -> bool:
+        """Whether a refusal is for the attempt that waits. Anyone can send one."""
+        return self._attempt is not None and frames.frame_hash(self._attempt.frame) == refusal.request
+
+    async def finish(self, frame: bytes) -> Established | None:
+        """Judge an answer; None if none is waited for.
+
+        Raises:
+            AnotherAnswer: it answers another attempt.
+            Refused: it does not verify; the attempt stands.
+        """
+        attempt, now = self._attempt, self.clock.now()
+        if attempt is None:
+            return None
+        standing = self._remembered.standing
+        if isinstance(attempt, Attempt):
+            established = initiator.finish(attempt, frame, standing, now=now)
+            self.own = attempt.own
+        else:
+            established = initiator.finish_resume(attempt, frame, standing, now=now)
+        self._attempt, self._failures = None, 0
+        await self._store(established)
+        return established
+
+    async def _store(self, established: Established) -> None:
+        await self._journal.put(
+            {
+                Name.RESUMPTION: resumption.write(established.state),
+                Name.STANDING: codec.encode(established.standing),
+            }
+        )
+        self._remembered.standing = established.standing
+        self._remembered.resumption = established.state
+        self.clock.raise_to(established.standing.bound)
+        proven = renewal.opened(self.identities, established.state.device_certificate)
+        if proven is not self.identities:
+            await self.keep(proven)
+            log.info("The renewed certificate has opened a session.", extra={"action": "identity-changed"})
+
+    def _resume(self, own: Credentials) -> ResumeAttempt | None:
+        state = self._remembered.resumption
+        if state is None or self._failures:
+            return None
+        try:
+            return initiator.resume(
+                state,
+                own,
+                self._remembered.standing,
+                circumstances=self._circumstances,
+                random=self._random,
+            )
+        except (ResumptionUnusable, SuiteUnavailable) as error:
+            log.info("%s.", error, extra={"action": "full-handshake"})
+            return None
+
+    async def _hello(self, own: Credentials) -> Attempt:
+        ring = self._remembered.ring
+        preshared = ring.next()
+        if preshared is not None:
+            await self._journal.put({Name.USED_PRESHARED_KEYS: "\n".join(sorted(ring.used)).encode()})
+        return initiator.hello(own, self._circumstances, preshared=preshared, random=self._random)
+
+    def _credentials(self, identity: StoredIdentity) -> Credentials:
+        return authority.credentials(identity.seed, identity.chain, self.authority)
+
+    def _bound(self) -> Millis:
+        bound = bounds.lower_bound(
+            stored=self._remembered.standing.bound,
+            build=clock.RELEASED,
+            own_not_before=self.own.peer.validity.not_before,
+        )
+        standing = self._remembered.standing
+        self._remembered.standing = Standing(bound, standing.revocations, standing.epoch)
+        return bound

@@ -1,0 +1,288 @@
+"""The link: stays connected, keeps a session open, sends what waits.
+
+Every new connection opens a new session, by resumption where it can: what was lost with the old
+connection is settled by the inventory that follows.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+
+import aiomqtt
+
+from qfleet_agent.journal.journal import Journal
+from qfleet_agent.link import broker
+from qfleet_agent.link.backoff import Backoff
+from qfleet_agent.link.broker import Broker
+from qfleet_agent.link.handshakes import Handshakes
+from qfleet_agent.link.inbox import Inbox
+from qfleet_agent.link.opening import Opening
+from qfleet_agent.link.renewals import ASK_AGAIN_S, LOOK_S, Renewals
+from qfleet_agent.link.sending import Batches
+from qfleet_agent.machine import events
+from qfleet_agent.machine.events import Key
+from qfleet_wire import door, payloads
+from qfleet_wire.channel.frames import Kind
+from qfleet_wire.channel.initiator import Established
+from qfleet_wire.channel.sessions import Sessions
+from qfleet_wire.topics import AuthorityTopic, Channel, DeviceTopic, topic_for
+
+SILENCE_S = 35.0
+"""How long results may go unanswered before the session is taken for dead."""
+SOONEST_S = 5.0
+"""Least time between two sessions that are opened because of hints, which anyone can send."""
+QOS = 1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """Times of the link, in seconds."""
+
+    keep_alive_s: int
+    reconnect_base_s: float
+    reconnect_most_s: float
+    answer_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ears:
+    """Who is told what happens on the link: ``tell`` the machine, ``changed`` the status."""
+
+    number: Callable[[], int]
+    tell: Callable[[events.Event], None]
+    changed: Callable[[], None]
+
+
+class Link:
+    """One device's link to its region's controller."""
+
+    def __init__(
+        self, address: Broker, rhythm: Rhythm, handshakes: Handshakes, journal: Journal, ears: Ears
+    ) -> None:
+        self._address = address
+        self._rhythm = rhythm
+        self._handshakes = handshakes
+        self._ears = ears
+        self._batches = Batches(journal)
+        self._sessions = Sessions()
+        self._renewals = Renewals(handshakes, secrets.token_bytes)
+        self._opening = Opening(
+            handshakes, self._new_backoff(), answer_s=rhythm.answer_s, random=secrets.token_bytes
+        )
+        self.inbox = Inbox(
+            handshakes.membership.device,
+            self._sessions,
+            now=handshakes.clock.now,
+            number=ears.number,
+            tell=ears.tell,
+        )
+        self.inbox.connect(self._take_frame, self._hint)
+        self._ready = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._reopen = asyncio.Event()
+        self._opened_at = float("-inf")
+        self._asked: float | None = None
+        self._answers_seen = 0
+        self._background: set[asyncio.Task[None]] = set()
+        self._broken: str | None = None
+        self._connected: aiomqtt.Client | None = None
+        self.online = False
+        """Whether a session stands on a living connection."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why there is no session, or None."""
+        return None if self.online else (self._broken or self._opening.trouble)
+
+    # ── what the performer wants ────────────────────────────────────────────────────────────
+
+    def send(self, payload: payloads.Up) -> None:
+        """Put a payload in line for the current session; without one it is dropped."""
+        if self.online:
+            self._batches.outgoing.add(payload)
+            self._ready.set()
+
+    def send_result(self, key: Key, result: bytes | None) -> None:
+        """Put a result in line; None: it is read from the journal when its turn comes."""
+        if self.online:
+            self._batches.outgoing.add_result(key, result)
+            self._watch_for_answer()
+            self._ready.set()
+
+    def drop_results(self, keys: Sequence[Key]) -> None:
+        """Take acknowledged results out of the line."""
+        self._batches.drop(keys)
+
+    def renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
+        """Take in the answer about a certificate."""
+        self._start(self._take_renewal(answer))
+
+    # ── the connection ──────────────────────────────────────────────────────────────────────
+
+    async def run(self) -> None:
+        """Stay connected until cancelled."""
+        backoff = self._new_backoff()
+        time = asyncio.get_running_loop().time
+        while True:
+            try:
+                async with self._client() as client:
+                    backoff.connected(time())
+                    self._broken, self._connected = None, client
+                    await self._converse(client)
+            except* (aiomqtt.MqttError, OSError) as group:
+                self._broken = f"the broker cannot be reached: {_first(group)}"
+            self._close()
+            wait = backoff.next_s(time(), secrets.token_bytes)
+            log.warning(
+                "%s; the next attempt is in %.1f s.", self._broken, wait, extra={"action": "disconnected"}
+            )
+            await asyncio.sleep(wait)
+
+    async def leave(self, timeout_s: float) -> None:
+        """Send what is in line, say that the device goes, but take no longer than this."""
+        if self._connected is None:
+            return
+        self._drained.clear()
+        self._ready.set()
+        try:
+            async with asyncio.timeout(timeout_s):
+                if self.online:
+                    await self._drained.wait()
+                await self._connected.publish(self._topic(Channel.PRESENCE), b"", qos=QOS)
+        except (TimeoutError, aiomqtt.MqttError) as error:
+            log.info("Not all messages left in time: %s", error, extra={"action": "left-early"})
+
+    def _client(self) -> aiomqtt.Client:
+        device = self._handshakes.membership.device
+        will = aiomqtt.Will(self._topic(Channel.PRESENCE), b"", qos=QOS)
+        # Random digits: a broker drops the older of two clients of one name, and every device of
+        # a fleet may hold the same login.
+        identifier = f"{device}-{secrets.token_hex(4)}"
+        return broker.client(
+            self._address,
+            self.inbox.deliver,
+            identifier=identifier,
+            keep_alive_s=self._rhythm.keep_alive_s,
+            will=will,
+        )
+
+    async def _converse(self, client: aiomqtt.Client) -> None:
+        authority = AuthorityTopic(self._handshakes.membership.region)
+        await client.subscribe(self._topic(Channel.DOWN), QOS)
+        # Controllers publish it whenever they connect: a hint that they may have lost the session.
+        await client.subscribe(topic_for(authority), QOS)
+        await client.publish(self._topic(Channel.PRESENCE), b"online", qos=QOS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(broker.lost(client))
+            group.create_task(self._keep_session(client))
+            group.create_task(self._pump(client))
+            group.create_task(self._keep_certificate())
+
+    def _close(self) -> None:
+        self._connected = None
+        self._batches.clear()
+        self._drained.set()
+        if self.online:
+            self.online = False
+            self._ears.tell(events.SessionLost(self._ears.number()))
+        self._ears.changed()
+
+    # ── the session ─────────────────────────────────────────────────────────────────────────
+
+    async def _keep_session(self, client: aiomqtt.Client) -> None:
+        async def say(frame: bytes) -> None:
+            await client.publish(self._topic(Channel.HELLO), frame, qos=QOS)
+
+        while True:
+            self._reopen.clear()
+            self._opened_at = asyncio.get_running_loop().time()
+            self._adopt(await self._opening.open(say))
+            await self._reopen.wait()
+
+    def _adopt(self, established: Established) -> None:
+        self._opened_at = asyncio.get_running_loop().time()
+        self._asked = None
+        self._sessions.adopt(established.session, self._handshakes.clock.now())
+        self._batches.clear()
+        self.online = True
+        log.info("A session is open.", extra={"action": "session-opened"})
+        self._ears.tell(events.SessionOpened(self._ears.number()))
+        self._ears.changed()
+        self._start(self._ask_renewal())
+
+    def _take_frame(self, frame: door.Frame) -> None:
+        self._opening.take(frame)
+        if frame.kind is Kind.REFUSAL:
+            self._hint()
+
+    def _hint(self) -> None:
+        """Open another session: somebody says that the controller has come or lost this one."""
+        self._opening.nudge()
+        loop = asyncio.get_running_loop()
+        if self.online and loop.time() - self._opened_at >= SOONEST_S:
+            # Spread over a tenth of the first wait, as a whole fleet hears the same hint.
+            spread = int.from_bytes(secrets.token_bytes(2), "big") / 2**16
+            self._opened_at = loop.time()
+            loop.call_later(spread * self._rhythm.reconnect_base_s / 10, self._reopen.set)
+
+    def _watch_for_answer(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._asked is None or self._answers_seen != self.inbox.opened:
+            self._asked, self._answers_seen = now, self.inbox.opened
+        elif now - self._asked > SILENCE_S:
+            self._asked = None
+            self._reopen.set()
+
+    # ── sending ─────────────────────────────────────────────────────────────────────────────
+
+    async def _pump(self, client: aiomqtt.Client) -> None:
+        topic, clock = self._topic(Channel.UP), self._handshakes.clock
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while self.online:
+                plaintext = await self._batches.next(self._handshakes.own.key, clock.now)
+                if plaintext is None:
+                    break
+                envelope = self._sessions.seal(plaintext, now=clock.now(), random=secrets.token_bytes)
+                await client.publish(topic, envelope, qos=QOS)
+            self._drained.set()
+
+    # ── the certificate ─────────────────────────────────────────────────────────────────────
+
+    async def _keep_certificate(self) -> None:
+        while True:
+            await asyncio.sleep(ASK_AGAIN_S if self._renewals.waits else LOOK_S)
+            await self._ask_renewal()
+
+    async def _ask_renewal(self) -> None:
+        request = await self._renewals.request()
+        if request is not None:
+            self.send(request)
+
+    async def _take_renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
+        if await self._renewals.take(answer):
+            self._reopen.set()
+
+    def _topic(self, channel: Channel) -> str:
+        membership = self._handshakes.membership
+        return topic_for(DeviceTopic(membership.region, membership.device, channel))
+
+    def _new_backoff(self) -> Backoff:
+        return Backoff(self._rhythm.reconnect_base_s, self._rhythm.reconnect_most_s)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
