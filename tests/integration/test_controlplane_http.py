@@ -23,7 +23,6 @@ from qfleet_controlplane.api import application, server
 from qfleet_controlplane.api.backends import Backends
 from qfleet_controlplane.authority.roles import Caller, Role
 from qfleet_controlplane.errors import ConfigurationError, Conflict, NotFound
-from qfleet_controlplane.metrics import Registry
 from qfleet_wire import api
 from qfleet_wire.names import DeviceName, JobId, Millis
 
@@ -109,6 +108,20 @@ class Devices:
         return api.DeviceView(name=device, region="r", status="revoked", reason=f"{who}: {reason}")
 
 
+class Fleet:
+    def __init__(self, missing: list[str]) -> None:
+        self._missing = missing
+
+    async def overview(self) -> api.FleetView:
+        return api.FleetView("f", "r", "0", "mqtt://b", 1, 1, 0)
+
+    async def metrics(self) -> str:
+        return "qfleet_up 1\n"
+
+    def unready(self) -> Sequence[str]:
+        return self._missing
+
+
 class Site:
     def __init__(self, client: httpx.AsyncClient, jobs: Jobs, missing: list[str]) -> None:
         self.client, self.jobs, self.missing = client, jobs, missing
@@ -119,9 +132,7 @@ def make(jobs: Jobs, missing: list[str]) -> Litestar:
         jobs=jobs,
         devices=Devices(),
         tokens=Tokens(),
-        metrics=Registry(),
-        fleet=lambda: api.FleetView("f", "r", "0", "mqtt://b", 1, 1, 0),
-        unready=lambda: missing,
+        fleet=Fleet(missing),
     )
     return application.make(backends, version="0", max_body_bytes=2000)
 

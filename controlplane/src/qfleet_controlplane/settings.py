@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from qfleet_controlplane.errors import InvalidSetting
+from qfleet_wire.channel.suites import SUITES
 from qfleet_wire.errors import InvalidName
 from qfleet_wire.names import ControllerName, FleetName, RegionName, parse_name
 from qfleet_wire.profile import explain
@@ -52,6 +53,17 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Certificate authorities for ``mqtts://``; the system's when empty."""
 
 
+class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is demanded of a device's session; a device's profile may demand more."""
+
+    suites: tuple[str, ...] = ("qfleet1",)
+    """Accepted suites, the best first."""
+    require_preshared_key: bool = False
+    preshared_directory: str = ""
+    """Holds one file ``DEVICE.keys`` per device, lines of an id and 64 hexadecimal digits."""
+    rekey_minutes: int = 60
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is logged to standard error."""
 
@@ -69,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """SQLAlchemy URL; empty means SQLite in the state directory."""
     api: Api = Api()
     broker: Broker = Broker()
+    security: Security = Security()
     log: Log = Log()
 
     @property
@@ -110,7 +123,14 @@ def parse(text: str, *, source: str) -> Settings:
         raise InvalidSetting(f"{source}: not valid TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise InvalidSetting(f"{source}: {explain(error, Settings)}") from error
-    for complaint in (_names(settings), _paths(settings), _api(settings.api), _broker(settings.broker)):
+    complaints = (
+        _names(settings),
+        _paths(settings),
+        _api(settings.api),
+        _broker(settings.broker),
+        _security(settings.security),
+    )
+    for complaint in complaints:
         if complaint:
             raise InvalidSetting(f"{source}: {complaint}")
     return settings
@@ -132,6 +152,7 @@ def _paths(settings: Settings) -> str:
         "api.tls_key": settings.api.tls_key,
         "broker.login_file": settings.broker.login_file,
         "broker.ca_file": settings.broker.ca_file,
+        "security.preshared_directory": settings.security.preshared_directory,
     }
     for name, value in paths.items():
         if value and not Path(value).is_absolute():
@@ -162,6 +183,15 @@ def _broker(broker: Broker) -> str:
             f"broker.host = {broker.host!r} would let the embedded broker listen beyond loopback: "
             "set broker.allow_remote = true if that is meant"
         )
+    return ""
+
+
+def _security(security: Security) -> str:
+    unknown = [name for name in security.suites if name not in SUITES]
+    if unknown or not security.suites:
+        return f"security.suites = {list(security.suites)!r}: use one or more of {', '.join(SUITES)}"
+    if not 1 <= security.rekey_minutes <= 1440:
+        return f"security.rekey_minutes = {security.rekey_minutes}: use 1 to 1440"
     return ""
 
 

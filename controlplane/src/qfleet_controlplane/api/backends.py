@@ -1,13 +1,12 @@
 """What the API stands on, and how a route finds it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from litestar.connection import ASGIConnection
 
 from qfleet_controlplane.authority.roles import Caller
-from qfleet_controlplane.metrics import Registry
 from qfleet_wire import api
 from qfleet_wire.names import DeviceName, JobId
 
@@ -57,16 +56,27 @@ class Devices(Protocol):
         """Revoke a device for good; its sessions end at once."""
 
 
+class Fleet(Protocol):
+    """The control plane as a whole."""
+
+    async def overview(self) -> api.FleetView:
+        """What it leads."""
+
+    async def metrics(self) -> str:
+        """Counters and gauges in Prometheus' text format."""
+
+    def unready(self) -> Sequence[str]:
+        """Name what is missing to serve."""
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
-    """All parts that routes call; ``unready`` names what is missing to serve."""
+    """All parts that routes call."""
 
     jobs: Jobs
     devices: Devices
     tokens: Tokens
-    metrics: Registry
-    fleet: Callable[[], "api.FleetView"]
-    unready: Callable[[], Sequence[str]]
+    fleet: Fleet
 
 
 def backends_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Backends:

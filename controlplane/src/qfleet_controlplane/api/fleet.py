@@ -9,10 +9,10 @@ from qfleet_controlplane.api.backends import backends_of
 from qfleet_wire import api
 
 
-@get("/fleet", guards=[authentication.viewer], sync_to_thread=False, summary="What this control plane leads")
-def overview(request: Request[Any, Any, Any]) -> api.FleetView:
+@get("/fleet", guards=[authentication.viewer], summary="What this control plane leads")
+async def overview(request: Request[Any, Any, Any]) -> api.FleetView:
     """Names, version and counts."""
-    return backends_of(request).fleet()
+    return await backends_of(request).fleet.overview()
 
 
 ROUTES = (overview,)

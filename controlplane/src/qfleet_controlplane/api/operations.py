@@ -21,16 +21,15 @@ def healthz() -> str:
 @get("/readyz", sync_to_thread=False, summary="Can it serve: store and broker")
 def readyz(request: Request[Any, Any, Any]) -> Response[Any]:
     """200 when the store commits and the broker's link is up, else 503 with what is missing."""
-    missing = backends_of(request).unready()
+    missing = backends_of(request).fleet.unready()
     if not missing:
         return Response("ok\n", media_type=MediaType.TEXT)
     problem = Problem("unavailable", "not ready: " + ", ".join(missing), "the log says why; it may pass")
     return Response(problems.encode(problem), status_code=503, media_type=MediaType.JSON)
 
 
-@get("/metrics", sync_to_thread=False, summary="Counters for Prometheus")
-def metrics(request: Request[Any, Any, Any]) -> Response[str]:
+@get("/metrics", summary="Counters for Prometheus")
+async def metrics(request: Request[Any, Any, Any]) -> Response[str]:
     """Counters and gauges in Prometheus' text format."""
-    return Response(
-        backends_of(request).metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8"
-    )
+    text = await backends_of(request).fleet.metrics()
+    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")

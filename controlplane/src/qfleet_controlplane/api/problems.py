@@ -13,7 +13,8 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from qfleet_controlplane import errors
-from qfleet_wire.api import InviteRequest, JobRequest, Problem, RevokeRequest
+from qfleet_controlplane.compile.errors import ObservableRefused, ProgramRefused, RequestRefused
+from qfleet_wire.api import InviteRequest, JobRequest, Place, Problem, RevokeRequest
 from qfleet_wire.errors import LimitExceeded, WireError
 
 _log = logging.getLogger(__name__)
@@ -60,14 +61,17 @@ def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
 
 
 def _problem_of(error: Exception, code: str) -> Problem:
-    """Keep what a refusal says about place, field and remedy, where it says so."""
-    return Problem(
-        code=code,
-        message=str(error),
-        hint=getattr(error, "hint", None) or "",
-        where=getattr(error, "where", None),
-        field=getattr(error, "field", None),
-    )
+    match error:
+        case ProgramRefused():
+            place = Place(error.line, error.column)
+            return Problem("program", error.message, error.hint, place, "program")
+        case ObservableRefused():
+            field = "observables" if error.number is None else f"observables[{error.number}]"
+            return Problem("observable", error.message, error.hint, Place(1, error.column), field)
+        case RequestRefused():
+            return Problem("request", error.message, error.hint, field=error.field)
+        case _:
+            return Problem(code, str(error))
 
 
 def _http_problem(error: HTTPException) -> Problem:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 from qfleet_controlplane.authority import files
 from qfleet_controlplane.authority.sealing import Sealer
 from qfleet_controlplane.errors import ConfigurationError
-from qfleet_wire.channel import authority, certificates, chains, identity, keys, xwing
+from qfleet_wire.channel import authority, certificates, chains, identity, keys, revocation, xwing
 from qfleet_wire.errors import LocalError, RemoteError
 from qfleet_wire.names import DeviceName, Millis
 
@@ -67,6 +67,7 @@ class Keyring:
                 f"{layout.controller_certificate} is for {identity.uri_for(self.credentials.identity)}, "
                 f"the configuration says {identity.uri_for(who)}"
             )
+        self.revocations = _revocations(layout, self.authority)
         self.sealer = Sealer(files.read_secret(layout.rest_key), random)
 
     def issue_device(self, device: DeviceName, public_key: MLDSA65PublicKey, now: Millis) -> Issued:
@@ -105,6 +106,16 @@ class Keyring:
         chain = (files.read(self._layout.controller_certificate), *self._controllers.chain)
         seed = files.read_secret(self._layout.controller_key)
         return authority.credentials(seed, chain, self.authority)
+
+
+def _revocations(layout: files.Layout, trusted: authority.Authority) -> bytes:
+    """Read the list of revoked controllers, which the root has signed; empty when there is none."""
+    blob = files.read(layout.revocations) if layout.revocations.exists() else b""
+    try:
+        revocation.read(blob, trusted.root)
+    except RemoteError as error:
+        raise ConfigurationError(f"{layout.revocations} is not usable: {error}") from error
+    return blob
 
 
 def _end(certificate: bytes) -> Millis:

@@ -2,23 +2,13 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 
 from qfleet_controlplane.authority.roles import Caller, Role
+from qfleet_controlplane.store import registry
 from qfleet_wire.names import Millis
 
 _PREFIX = "qft-"
 _BYTES = 32
-
-
-@dataclass(frozen=True, slots=True)
-class TokenRow:
-    """A token as the store keeps it."""
-
-    name: str
-    role: Role
-    hash: bytes = field(repr=False)
-    created: Millis
 
 
 def generate(random: Callable[[int], bytes]) -> str:
@@ -31,9 +21,9 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def first_admin(token: str, now: Millis) -> TokenRow:
-    """The row of the token that ``init`` makes."""
-    return TokenRow("admin", Role.ADMIN, hash_of(token), now)
+def first_admin(token: str, now: Millis) -> registry.Token:
+    """Return the row of the token that ``init`` makes."""
+    return registry.Token(hash_of(token), "admin", Role.ADMIN.name.lower(), now)
 
 
 class Book:
@@ -43,7 +33,7 @@ class Book:
     the database nothing.
     """
 
-    def __init__(self, read: Callable[[], Iterable[TokenRow]], clock: Callable[[], Millis]) -> None:
+    def __init__(self, read: Callable[[], Iterable[registry.Token]], clock: Callable[[], Millis]) -> None:
         self._read = read
         self._clock = clock
         self._callers: dict[bytes, Caller] = {}
@@ -55,6 +45,6 @@ class Book:
         caller = self._callers.get(hashed)
         if caller is None and abs(self._clock() - self._read_at) >= 1000:
             self._read_at = self._clock()
-            self._callers = {row.hash: Caller(row.name, row.role) for row in self._read()}
+            self._callers = {row.hash: Caller(row.name, Role[row.role.upper()]) for row in self._read()}
             caller = self._callers.get(hashed)
         return caller

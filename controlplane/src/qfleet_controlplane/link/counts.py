@@ -1,0 +1,35 @@
+"""What the link counts, under the names that ``/metrics`` shows."""
+
+from qfleet_controlplane.metrics import Counter, Registry
+
+
+class Counts:
+    """Counters of messages both ways."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.received: Counter = registry.counter(
+            "qfleet_link_received_total", "Messages from the broker by what became of them", label="outcome"
+        )
+        self.rejected: Counter = registry.counter(
+            "qfleet_link_rejected_total", "Messages that the door turned away by reason", label="reason"
+        )
+        self.handshakes: Counter = registry.counter(
+            "qfleet_link_handshakes_total", "Handshakes by outcome", label="outcome"
+        )
+        self.enrolments: Counter = registry.counter(
+            "qfleet_link_enrolments_total", "Enrolment requests by outcome", label="outcome"
+        )
+        self.items: Counter = registry.counter(
+            "qfleet_link_items_total", "Payloads by direction", label="direction"
+        )
+        self.sent: Counter = registry.counter("qfleet_link_sent_total", "Sealed messages published")
+        self.dropped: Counter = registry.counter(
+            "qfleet_link_dropped_total",
+            "Payloads for devices dropped before sending, by reason",
+            label="reason",
+        )
+        self.alarms: Counter = registry.counter(
+            "qfleet_link_alarms_total",
+            "Alarms by kind, also those over the rate of the audit log",
+            label="kind",
+        )

@@ -1,0 +1,233 @@
+"""Answering hellos and resumptions: verified in a thread, stored, then sent.
+
+A storm of handshakes must not stall the event loop or grow without bound: requests are limited
+per device and in all, the same request gets the same answer without work, and all that queued
+during one round is answered in the next, with one transaction.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from qfleet_controlplane.authority import membership, preshared
+from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link.parts import Parts
+from qfleet_controlplane.link.peers import Shown
+from qfleet_controlplane.settings import Security
+from qfleet_controlplane.store import registry
+from qfleet_wire import door
+from qfleet_wire.channel import frames, responder
+from qfleet_wire.channel.answers import Answers
+from qfleet_wire.channel.frames import Kind
+from qfleet_wire.channel.rates import Buckets
+from qfleet_wire.channel.session import Session
+from qfleet_wire.errors import Refused, SuiteUnavailable, Untrusted
+from qfleet_wire.names import DeviceName, Millis
+from qfleet_wire.topics import Channel
+
+_log = logging.getLogger(__name__)
+
+_ROUND = 32
+_MOST_WAITING = 1024
+_DEVICE_BURST = 6
+_DEVICE_INTERVAL_MS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An answer that is verified but not stored yet."""
+
+    request: door.Frame = field(repr=False)
+    answered: responder.Answered = field(repr=False)
+    shown: Shown
+    preshared: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A request that was refused, and why."""
+
+    request: door.Frame = field(repr=False)
+    error: Refused
+
+
+class Handshakes:
+    """Answers requests for sessions."""
+
+    def __init__(self, parts: Parts, security: Security) -> None:
+        self._stores = parts.stores
+        self._peers = parts.peers
+        self._outbound = parts.outbound
+        self._alarms = parts.alarms
+        self._around = parts.around
+        self._security = security
+        self._preshared = preshared.Keys(security.preshared_directory)
+        self._answers = Answers()
+        self._per_device = Buckets(burst=_DEVICE_BURST, interval_ms=_DEVICE_INTERVAL_MS)
+        self._waiting: dict[DeviceName, door.Frame] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._confirming: set[asyncio.Task[None]] = set()
+
+    def take(self, request: door.Frame) -> None:
+        """Take a request in; called from the inbound path, never waits."""
+        now = self._around.clock()
+        known = self._answers.get(request.device, frames.frame_hash(request.payload), now)
+        if known is not None:
+            self._around.counts.handshakes.add("repeated")
+            self._outbound.send_frame(request.device, Channel.DOWN, known)
+        elif len(self._waiting) >= _MOST_WAITING or not self._per_device.admit(request.device, now):
+            self._around.counts.handshakes.add("over-rate")
+        else:
+            # A device has one attempt at a time; a newer one makes the older pointless.
+            self._waiting[request.device] = request
+            if self._task is None:
+                self._task = asyncio.get_running_loop().create_task(self._work(), name="handshakes")
+
+    def forget(self, device: DeviceName) -> None:
+        """Drop what a device was answered, as revoking demands."""
+        self._answers.forget(device)
+        self._waiting.pop(device, None)
+
+    def confirm(self, device: DeviceName, session: Session, shown: Shown | None) -> None:
+        """Keep only the resumption secret of a session whose first message has opened."""
+        self._around.counts.handshakes.add("confirmed")
+        task = asyncio.get_running_loop().create_task(self._confirm(device, session.id, shown))
+        self._confirming.add(task)
+        task.add_done_callback(self._confirming.discard)
+
+    async def stop(self) -> None:
+        """Finish what is under way."""
+        if self._task is not None:
+            await self._task
+        await asyncio.gather(*self._confirming)
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for an answer."""
+        return len(self._waiting)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                requests = [
+                    self._waiting.pop(next(iter(self._waiting))) for _ in range(min(_ROUND, self.waiting))
+                ]
+                await self._round(requests)
+        finally:
+            self._task = None
+
+    async def _round(self, requests: list[door.Frame]) -> None:
+        now = self._around.clock()
+        try:
+            outcomes = await self._stores.database.read(
+                lambda connection: [self._judge(connection, request, now) for request in requests]
+            )
+        except Unavailable:
+            _log.exception("Devices could not be looked up.", extra={"action": "handshake_read_failed"})
+            return
+        ready = [outcome for outcome in outcomes if isinstance(outcome, _Ready)]
+        for outcome in outcomes:
+            if isinstance(outcome, _Turned):
+                self._turn_away(outcome)
+        if not ready:
+            return
+        try:
+            await self._stores.database.writer.run(lambda connection: self._store(connection, ready, now))
+        except Unavailable:
+            # No answer is better than one that cannot be resumed; the device asks again.
+            _log.exception("Sessions could not be stored.", extra={"action": "handshake_store_failed"})
+            return
+        for outcome in ready:
+            self._send(outcome, now)
+
+    def _judge(self, connection: sa.Connection, request: door.Frame, now: Millis) -> _Ready | _Turned:
+        """Verify and answer one request; runs in a thread."""
+        policy = responder.Policy(
+            now=now,
+            epoch=self._outbound.epoch,
+            revocations=self._stores.ring.revocations,
+            suites=self._security.suites,
+            require_preshared_key=self._security.require_preshared_key,
+            rekey_ms=self._security.rekey_minutes * 60_000,
+        )
+        try:
+            if request.kind is Kind.HELLO:
+                return self._judge_hello(connection, request, policy)
+            return self._judge_resume(connection, request, policy)
+        except Refused as error:
+            return _Turned(request, error)
+        except SuiteUnavailable as error:
+            return _Turned(request, Refused(str(error), code="suite"))
+
+    def _judge_hello(
+        self, connection: sa.Connection, request: door.Frame, policy: responder.Policy
+    ) -> _Ready:
+        ring = self._stores.ring
+        hello = responder.examine(ring.credentials, request.payload, request.topic)
+        found = membership.member(connection, ring.authority.root, hello.device, hello.peer.certificate_hash)
+        key = self._preshared.find(connection, hello.device, hello.preshared)
+        answered = responder.answer(
+            ring.credentials, hello, policy, preshared=key, random=self._around.random
+        )
+        shown = Shown(found.certificate_hash, found.key)
+        return _Ready(request, answered, shown, key.id if key else None)
+
+    def _judge_resume(
+        self, connection: sa.Connection, request: door.Frame, policy: responder.Policy
+    ) -> _Ready:
+        ring = self._stores.ring
+        record = membership.record(connection, ring, request.device)
+        resume = responder.examine_resume(
+            ring.credentials, request.payload, request.topic, record=record, now=policy.now
+        )
+        found = membership.member(
+            connection, ring.authority.root, resume.device, resume.state.device_certificate
+        )
+        answered = responder.answer_resume(resume, policy, self._around.random)
+        return _Ready(request, answered, Shown(found.certificate_hash, found.key), None)
+
+    def _store(self, connection: sa.Connection, ready: list[_Ready], now: Millis) -> None:
+        ring = self._stores.ring
+        for outcome in ready:
+            device = outcome.request.device
+            kept = membership.record(connection, ring, device).offer(outcome.answered.state)
+            membership.keep_record(connection, ring, device, kept, now)
+            if outcome.preshared is not None:
+                preshared.mark_used(connection, device, outcome.preshared)
+
+    def _send(self, outcome: _Ready, now: Millis) -> None:
+        device, answered = outcome.request.device, outcome.answered
+        if self._peers.is_shut_out(device):
+            return
+        self._peers.ensure(device).propose(answered.session, outcome.shown, now)
+        self._answers.put(device, frames.frame_hash(outcome.request.payload), answered.frame, now)
+        self._outbound.send_frame(device, Channel.DOWN, answered.frame)
+        self._around.counts.handshakes.add("answered" if outcome.request.kind is Kind.HELLO else "resumed")
+
+    def _turn_away(self, outcome: _Turned) -> None:
+        request, error = outcome.request, outcome.error
+        self._around.counts.handshakes.add(error.code)
+        _log.info(
+            "A session of %s is refused: %s", request.device, error, extra={"action": "handshake_refused"}
+        )
+        if isinstance(error, Untrusted):
+            self._alarms.ring("untrusted-hello", request.device, str(error))
+        self._outbound.send_frame(request.device, Channel.DOWN, frames.refusal(request.payload, error))
+
+    async def _confirm(self, device: DeviceName, session: bytes, shown: Shown | None) -> None:
+        ring, now = self._stores.ring, self._around.clock()
+
+        def work(connection: sa.Connection) -> None:
+            kept = membership.record(connection, ring, device).confirm(session)
+            membership.keep_record(connection, ring, device, kept, now)
+            if shown is not None:
+                # The device holds this certificate for good now: it is the one that counts.
+                registry.supersede_older(connection, device, shown.certificate_hash)
+
+        try:
+            await self._stores.database.writer.run(work)
+        except Unavailable:
+            # The offered secrets stay; whichever the device holds is still found.
+            _log.exception("A confirmation could not be stored.", extra={"action": "confirm_store_failed"})

@@ -1,0 +1,118 @@
+"""The link as the daemon sees it: it starts, stops, sends, and posts what it has verified."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qfleet_controlplane.authority.enrolments import Granting
+from qfleet_controlplane.broker.services import Broker
+from qfleet_controlplane.link.alarms import Alarms
+from qfleet_controlplane.link.connection import Connection, Retained, Traffic
+from qfleet_controlplane.link.enrolments import Enrolments
+from qfleet_controlplane.link.handshakes import Handshakes
+from qfleet_controlplane.link.inbound import Inbound, Post, Takers
+from qfleet_controlplane.link.outbound import Outbound
+from qfleet_controlplane.link.parts import Parts
+from qfleet_controlplane.link.peers import Peers
+from qfleet_controlplane.link.renewals import Renewals
+from qfleet_controlplane.link.stores import Stores
+from qfleet_controlplane.link.surroundings import Surroundings
+from qfleet_controlplane.settings import Settings
+from qfleet_wire import payloads
+from qfleet_wire.names import DeviceName, RegionName
+from qfleet_wire.topics import AuthorityTopic, Channel, subscription, topic_for
+
+_HEARD = (Channel.ENROL, Channel.HELLO, Channel.UP, Channel.PRESENCE)
+_DRAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What the link connects: the broker below, the service above."""
+
+    broker: Broker
+    post: Post
+
+
+class Link:
+    """All traffic with devices. ``send`` makes it the service's carrier."""
+
+    def __init__(self, settings: Settings, stores: Stores, ends: Ends, around: Surroundings) -> None:
+        region = RegionName(settings.region)
+        self._peers = Peers()
+        self._outbound = Outbound(self._peers, self._publish, around)
+        self._alarms = Alarms(stores.database.writer, around)
+        parts = Parts(stores, self._peers, self._outbound, self._alarms, around)
+        self._handshakes = Handshakes(parts, settings.security)
+        granting = Granting(stores.ring, region, ends.broker.logins.device)
+        self._enrolments = Enrolments(parts, granting, ends.post)
+        self._renewals = Renewals(parts, ends.post)
+        takers = Takers(
+            handshake=self._handshakes.take,
+            enrolment=self._enrolments.take,
+            confirmed=self._handshakes.confirm,
+            renewal=self._renewals.take,
+            post=ends.post,
+        )
+        traffic = Traffic(
+            subscriptions=tuple(subscription(region, channel) for channel in _HEARD),
+            retained=(Retained(topic_for(AuthorityTopic(region)), stores.ring.authority.raw),),
+            receive=Inbound(parts, takers).receive,
+            came_up=self._outbound.wake_all,
+        )
+        self._connection = Connection(lambda: ends.broker.access, settings.controller, traffic)
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker is connected."""
+        return self._connection.up
+
+    @property
+    def queued(self) -> int:
+        """Payloads that wait to be sent."""
+        return self._peers.queued()
+
+    @property
+    def handshakes_waiting(self) -> int:
+        """Handshakes that wait for an answer."""
+        return self._handshakes.waiting
+
+    @property
+    def connections(self) -> int:
+        """How often the broker was connected."""
+        return self._connection.connections
+
+    def send(self, device: DeviceName, items: Sequence[payloads.Down]) -> None:
+        """Queue payloads for a device; what cannot be sent is repeated by the service."""
+        self._outbound.send(device, items)
+
+    def shut_out(self, device: DeviceName) -> None:
+        """End a device's sessions at once, for good."""
+        self._peers.shut_out(device)
+        self._handshakes.forget(device)
+
+    async def start(self) -> None:
+        """Begin to connect; ``up`` tells when that has worked."""
+        self._running = asyncio.create_task(self._connection.run(), name="link")
+
+    async def wait_up(self) -> None:
+        """Return once the broker is connected."""
+        await self._connection.wait_up()
+
+    async def stop(self) -> None:
+        """Send what is queued, finish what is under way, disconnect."""
+        await self._outbound.drain(_DRAIN_S)
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+        await self._handshakes.stop()
+        await self._enrolments.stop()
+        await self._renewals.stop()
+        await self._outbound.drain(0)
+        await self._alarms.settle()
+
+    async def _publish(self, topic: str, payload: bytes) -> None:
+        await self._connection.publish(topic, payload)

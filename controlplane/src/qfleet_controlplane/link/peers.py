@@ -1,0 +1,126 @@
+"""What the link holds in memory of each device: sessions, key, and what waits to be sent.
+
+Nothing here outlives the process. After a restart devices resume, and the service decides anew
+what to send.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
+
+from qfleet_wire import codec, payloads
+from qfleet_wire.channel.session import Session
+from qfleet_wire.channel.sessions import Sessions
+from qfleet_wire.limits import LIMITS
+from qfleet_wire.names import DeviceName, Millis
+
+MESSAGE_BYTES = 512 * 1024
+"""Plaintext size at which a sealed message is closed."""
+_MOST_QUEUED = 4 * LIMITS.batch_items
+_MOST_SHOWN = 8
+"""A peer holds at most four pending sessions, the current and the previous one."""
+
+
+@dataclass(slots=True)
+class Queue:
+    """Encoded payloads for one device, in order."""
+
+    items: deque[msgspec.Raw] = field(default_factory=deque)
+
+    def add(self, down: payloads.Down) -> bool:
+        """Append a payload; False when the queue is full and it was dropped."""
+        if len(self.items) >= _MOST_QUEUED:
+            return False
+        self.items.append(msgspec.Raw(codec.encode(down)))
+        return True
+
+    def take(self) -> tuple[msgspec.Raw, ...]:
+        """Remove what fits one sealed message; at least one payload when there are any."""
+        taken: list[msgspec.Raw] = []
+        size = 0
+        while self.items and len(taken) < LIMITS.batch_items:
+            size += memoryview(self.items[0]).nbytes
+            if taken and size > MESSAGE_BYTES:
+                break
+            taken.append(self.items.popleft())
+        return tuple(taken)
+
+    def put_back(self, taken: tuple[msgspec.Raw, ...]) -> None:
+        """Return what could not be sent to the front."""
+        self.items.extendleft(reversed(taken))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The certificate that stands behind a session."""
+
+    certificate_hash: bytes
+    key: MLDSA65PublicKey = field(repr=False)
+
+
+@dataclass(slots=True, eq=False)
+class Peer:
+    """One device as the link knows it."""
+
+    name: DeviceName
+    sessions: Sessions = field(default_factory=Sessions, repr=False)
+    queue: Queue = field(default_factory=Queue, repr=False)
+    pump: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    _shown: dict[bytes, Shown] = field(default_factory=dict, repr=False)
+
+    def propose(self, session: Session, shown: Shown, now: Millis) -> None:
+        """Hold a session until its first message opens, and what it was opened with."""
+        self.sessions.propose(session, now)
+        self._shown[session.id] = shown
+        while len(self._shown) > _MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
+
+    def shown(self, session: Session) -> Shown | None:
+        """Return the certificate behind a session that has opened something."""
+        return self._shown.get(session.id)
+
+
+class Peers:
+    """All devices that the link has met."""
+
+    def __init__(self) -> None:
+        self._peers: dict[DeviceName, Peer] = {}
+        self._shut_out: set[DeviceName] = set()
+
+    def get(self, device: DeviceName) -> Peer | None:
+        """Return the peer of this name, if any was made."""
+        return self._peers.get(device)
+
+    def ensure(self, device: DeviceName) -> Peer:
+        """Return the peer of this name, made if need be; only for devices that have proved themselves."""
+        peer = self._peers.get(device)
+        if peer is None:
+            peer = self._peers[device] = Peer(device)
+        return peer
+
+    def shut_out(self, device: DeviceName) -> None:
+        """End a device's sessions at once and let none begin again in this process."""
+        self._shut_out.add(device)
+        self.end(device)
+
+    def is_shut_out(self, device: DeviceName) -> bool:
+        """Whether a device was shut out, before the store may know it."""
+        return device in self._shut_out
+
+    def end(self, device: DeviceName) -> None:
+        """End a device's sessions and forget what waits for it."""
+        peer = self._peers.pop(device, None)
+        if peer is not None:
+            peer.sessions.end()
+            peer.queue.items.clear()
+
+    def all(self) -> list[Peer]:
+        """Return every peer."""
+        return list(self._peers.values())
+
+    def queued(self) -> int:
+        """Count payloads that wait to be sent, over all devices."""
+        return sum(len(peer.queue.items) for peer in self._peers.values())
