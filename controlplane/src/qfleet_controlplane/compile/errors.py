@@ -1,0 +1,82 @@
+"""Why a submitted program, observable or request is refused: what, where, and what to do.
+
+These errors are answers to a user. They hold nothing but the user's own text and numbers.
+"""
+
+from typing import Protocol
+
+from qfleet_controlplane.errors import InvalidRequest
+from qfleet_wire import api
+
+
+class _Span(Protocol):
+    @property
+    def start_line(self) -> int: ...
+    @property
+    def start_column(self) -> int: ...
+
+
+class Placed(Protocol):
+    """Anything that knows where in the program's text it stands, such as a node of its tree."""
+
+    @property
+    def span(self) -> _Span | None:
+        """Lines from 1, columns from 0; None where the place is not known."""
+
+
+class ProgramRefused(InvalidRequest):
+    """A program is not valid, or asks for what no engine can do.
+
+    ``line`` and ``column`` count from 1; ``message`` says what is wrong, ``hint`` what to do.
+    """
+
+    def __init__(self, message: str, line: int = 1, column: int = 1, hint: str = "") -> None:
+        super().__init__(f"{line}:{column}: {message}" + (f" ({hint})" if hint else ""))
+        self.message = message
+        self.line = line
+        self.column = column
+        self.hint = hint
+
+
+class ObservableRefused(InvalidRequest):
+    """An observable cannot be read; ``column`` counts from 1 in its text.
+
+    ``number`` is its place in the request's list, from 0, where it is known.
+    """
+
+    def __init__(self, message: str, column: int = 1, hint: str = "", number: int | None = None) -> None:
+        super().__init__(f"column {column}: {message}" + (f" ({hint})" if hint else ""))
+        self.message = message
+        self.column = column
+        self.hint = hint
+        self.number = number
+
+
+class RequestRefused(InvalidRequest):
+    """A field of a job request has a value that cannot be served."""
+
+    def __init__(self, field: str, message: str, hint: str = "") -> None:
+        super().__init__(f"{field} {message}" + (f" ({hint})" if hint else ""))
+        self.field = field
+        self.message = message
+        self.hint = hint
+
+
+def refuse(node: Placed, message: str, hint: str = "") -> ProgramRefused:
+    """The refusal of a program at the place of a node of its tree."""
+    span = node.span
+    if span is None:
+        return ProgramRefused(message, hint=hint)
+    return ProgramRefused(message, span.start_line, span.start_column + 1, hint)
+
+
+def problem(error: ProgramRefused | ObservableRefused | RequestRefused) -> api.Problem:
+    """The answer to the user: what was wrong, where, and what to do."""
+    if isinstance(error, ProgramRefused):
+        where = api.Place(error.line, error.column)
+        return api.Problem("program-refused", error.message, error.hint, where, "program")
+    if isinstance(error, ObservableRefused):
+        field = "observables" if error.number is None else f"observables[{error.number}]"
+        where = api.Place(1, error.column)
+        return api.Problem("observable-refused", error.message, error.hint, where, field)
+    return api.Problem("request-refused", f"{error.field} {error.message}", error.hint, None, error.field)

@@ -1,0 +1,126 @@
+"""What planning needs to know of a compiled program: width, gates, and whether it is static.
+
+Figures are estimates of work, not promises: loops whose length is known only at run time are
+counted as ``UNKNOWN_PASSES`` passes, and of two branches the longer one.
+"""
+
+import math
+from dataclasses import dataclass
+
+from qfleet_wire import circuit, circuit_facts
+from qfleet_wire.circuit import Constant, Gate
+
+UNKNOWN_PASSES = 10
+"""Passes that a loop of unknown length is counted as."""
+
+_FREE = frozenset({"id", "x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "swap", "gphase"})
+_ONE_CONTROL = frozenset({"id", "x", "y", "z"})
+_PHASES = {"z": 1.0, "s": 0.5, "sdg": -0.5, "t": 0.25, "tdg": -0.25}
+"""Angles of diagonal gates as multiples of π."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramFacts:
+    """Facts of a program.
+
+    ``gates`` counts what stands in the program, ``entangling`` those on two qubits or more, and
+    ``applications`` estimates the gates, measurements and resets that one shot goes through.
+    ``dynamic`` programs run shot by shot; others are evolved once. ``clifford`` programs consist
+    of Clifford gates only, whatever the parameters. ``depth`` is the nesting of statements.
+    """
+
+    qubits: int
+    gates: int
+    entangling: int
+    measurements: int
+    applications: int
+    dynamic: bool
+    clifford: bool
+    depth: int
+    output_bits: int
+
+    @property
+    def static(self) -> bool:
+        """Whether the program is a unitary followed by final measurements."""
+        return not self.dynamic
+
+
+def facts_of(program: circuit.Program) -> ProgramFacts:
+    """The facts of a compiled program."""
+    gates = [
+        each
+        for each in circuit_facts.walk(program.body)
+        if isinstance(each, Gate) and (each.name != "gphase" or each.controls)
+    ]
+    return ProgramFacts(
+        qubits=program.qubits,
+        gates=len(gates),
+        entangling=sum(len(gate.qubits) + len(gate.controls) > 1 for gate in gates),
+        measurements=sum(isinstance(each, circuit.Measure) for each in circuit_facts.walk(program.body)),
+        applications=_applications(program.body),
+        dynamic=not circuit_facts.is_static(program),
+        clifford=all(is_clifford(gate) for gate in gates),
+        depth=_depth(program.body),
+        output_bits=program.output_bits,
+    )
+
+
+def _applications(body: tuple[circuit.Statement, ...]) -> int:
+    total = 0
+    for statement in body:
+        match statement:
+            case Gate() | circuit.Measure() | circuit.Reset():
+                total += 1
+            case circuit.If(then=then, otherwise=otherwise):
+                total += max(_applications(then), _applications(otherwise))
+            case circuit.While(body=inner):
+                total += UNKNOWN_PASSES * _applications(inner)
+            case circuit.For(body=inner):
+                total += _passes(statement) * _applications(inner)
+            case _:
+                continue
+    return total
+
+
+def _passes(loop: circuit.For) -> int:
+    match loop:
+        case circuit.For(start=Constant(start), step=Constant(step), stop=Constant(stop)) if step:
+            return max(0, int((stop - start) // step) + 1)
+        case _:
+            return UNKNOWN_PASSES
+
+
+def _depth(body: tuple[circuit.Statement, ...]) -> int:
+    blocks = [block for statement in body for block in circuit_facts.blocks_of(statement)]
+    return 1 + max((_depth(block) for block in blocks), default=-1) if blocks else 0
+
+
+def is_clifford(gate: Gate) -> bool:
+    """Whether a gate maps Paulis to Paulis whatever the parameters; False where that is unclear."""
+    controls = len(gate.controls)
+    if controls > 1:
+        return False
+    angle = _phase(gate)
+    if angle is not None:
+        return _multiple(angle, 1.0 if controls and gate.name != "gphase" else 0.5)
+    if not float(gate.power).is_integer():
+        return False
+    if gate.name in _FREE:
+        return not controls or gate.name in _ONE_CONTROL
+    angles = [each.value for each in gate.arguments if isinstance(each, Constant)]
+    if controls or len(angles) < len(gate.arguments):
+        return False
+    return gate.name in ("rx", "ry", "rz", "u") and all(_multiple(each / math.pi, 0.5) for each in angles)
+
+
+def _phase(gate: Gate) -> float | None:
+    """The angle of a diagonal gate in multiples of π, if it is one and constant."""
+    if gate.name in _PHASES:
+        return _PHASES[gate.name] * gate.power
+    if gate.name in ("p", "gphase") and isinstance(gate.arguments[0], Constant):
+        return gate.arguments[0].value / math.pi * gate.power
+    return None
+
+
+def _multiple(value: float, unit: float) -> bool:
+    return abs(value / unit - round(value / unit)) < 1e-12

@@ -1,0 +1,219 @@
+"""A job request → what planning needs, or a refusal that names the field.
+
+An expectation of a static program is exact: it is the value before the final measurements, which
+are left out, and ``shots`` is ignored. One of a dynamic program is sampled, with the state at
+the end of each shot.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import isfinite
+
+from qfleet_controlplane.compile import interface, observables, program, source
+from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
+from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
+from qfleet_controlplane.compile.interface import Input
+from qfleet_wire import api, circuit, circuit_facts, codec
+from qfleet_wire.limits import LIMITS
+from qfleet_wire.workload import SHOTS_PER_BLOCK, Observable
+
+PROGRAM_BYTES = 3 * 1024 * 1024
+"""Largest encoded program; it travels in one message."""
+
+RESULT_BYTES = 1024 * 1024 * 1024
+"""Largest estimated result of a job."""
+
+OBSERVABLES = 10_000
+"""Most observables of a job."""
+
+_YEAR_S = 366 * 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledJob:
+    """A checked request.
+
+    ``points`` holds the parameter vector of each item, in the order of ``program.parameters``.
+    ``shots`` is 0 where values are exact. ``result_bytes`` is the most that one item's result
+    may take. ``program`` and ``facts`` are None for echoes, of which ``points`` has one each.
+    """
+
+    kind: api.JobKind
+    program: circuit.Program | None
+    observables: tuple[Observable, ...]
+    points: tuple[tuple[float, ...], ...]
+    shots: int
+    facts: ProgramFacts | None
+    result_bytes: int
+
+
+def compile_job(request: api.JobRequest) -> CompiledJob:
+    """Validate and compile a whole request.
+
+    Raises:
+        RequestRefused: a field's value cannot be served.
+        ProgramRefused: the program cannot run; with its place.
+        ObservableRefused: an observable cannot be read; with its place.
+    """
+    _check_common(request)
+    if request.kind == "probe.echo":
+        return _echo(request)
+    if not request.program.strip():
+        raise RequestRefused("program", "is empty", "give OpenQASM 2 or 3 text")
+    loaded = source.load(request.program)
+    declared = interface.inputs(loaded.tree)
+    _check_parameters(request, declared)
+    bindings, swept = _split(request, declared)
+    compiled = program.compile_source(loaded, bindings=bindings, swept=swept)
+    size = len(codec.encode(compiled))
+    if size > PROGRAM_BYTES:
+        hint = f"at most {PROGRAM_BYTES} are sent to a device; shorten the program"
+        raise RequestRefused("program", f"compiles to {size} bytes", hint)
+    points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
+    facts = facts_of(compiled)
+    if request.kind == "circuit.sample":
+        return _sample(request, compiled, points, facts)
+    return _expect(request, compiled, points, facts)
+
+
+def _check_common(request: api.JobRequest) -> None:
+    _check_number("max_attempts", request.max_attempts, 1, 100)
+    _check_number("lost_after_s", request.lost_after_s, 1, _YEAR_S)
+    _check_number("time_limit_s", request.time_limit_s, 0.001, _YEAR_S)
+    _check_number("priority", request.priority, -1000, 1000)
+    if request.deadline_s is not None:
+        _check_number("deadline_s", request.deadline_s, 0.001, _YEAR_S)
+    if request.seed is not None:
+        _check_number("seed", request.seed, 0, (1 << 63) - 1)
+    if len(request.name) > 200:
+        raise RequestRefused("name", f"has {len(request.name)} characters", "use at most 200")
+
+
+def _check_number(field: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise RequestRefused(field, f"is {value}", f"give a number from {least:g} to {most:g}")
+
+
+def _echo(request: api.JobRequest) -> CompiledJob:
+    _check_number("items", request.items, 1, LIMITS.items)
+    for field in ("program", "observables", "parameters", "shots"):
+        if getattr(request, field):
+            raise RequestRefused(field, "is given for a probe.echo job", "leave it out, or name another kind")
+    return CompiledJob("probe.echo", None, (), ((),) * request.items, 0, None, 1024)
+
+
+def _check_parameters(request: api.JobRequest, declared: tuple[Input, ...]) -> None:
+    names = {each.name for each in declared}
+    if len(request.parameters) > LIMITS.items:
+        raise RequestRefused(
+            "parameters", f"has {len(request.parameters)} points", f"give at most {LIMITS.items}"
+        )
+    if not request.parameters and names:
+        listed = ", ".join(sorted(names))
+        raise RequestRefused("parameters", f"gives no value for {listed}", "give a value for each input")
+    for number, point in enumerate(request.parameters):
+        if point.keys() != names:
+            raise _misnamed(number, point, names)
+        for name, value in point.items():
+            if not isfinite(value):
+                raise RequestRefused(f"parameters[{number}].{name}", f"is {value}", "give a finite number")
+
+
+def _misnamed(number: int, point: dict[str, float], names: set[str]) -> RequestRefused:
+    for name in sorted(point.keys() - names):
+        close = get_close_matches(name, sorted(names), n=1)
+        hint = f"did you mean '{close[0]}'?" if close else _inputs(names)
+        return RequestRefused(f"parameters[{number}].{name}", "is no input of the program", hint)
+    missing = sorted(names - point.keys())
+    return RequestRefused(f"parameters[{number}]", f"gives no value for {', '.join(missing)}", _inputs(names))
+
+
+def _inputs(names: set[str]) -> str:
+    return f"its inputs are {', '.join(sorted(names))}" if names else "it declares no input"
+
+
+def _split(request: api.JobRequest, declared: tuple[Input, ...]) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Inputs that are constant over all points, and names of those that are not."""
+    bindings, swept = {}, []
+    for each in declared:
+        values = {point[each.name] for point in request.parameters}
+        if len(values) == 1:
+            bindings[each.name] = values.pop()
+        else:
+            swept.append(each.name)
+    return bindings, tuple(swept)
+
+
+def _check_shots(request: api.JobRequest, points: int) -> None:
+    if request.shots < 1:
+        raise RequestRefused("shots", f"is {request.shots}", f"give a number from 1 to {LIMITS.shots}")
+    if request.shots * points > LIMITS.shots:
+        total = request.shots * points
+        hint = f"a job has at most {LIMITS.shots} over all parameter points"
+        raise RequestRefused("shots", f"makes {total} shots in all", hint)
+
+
+def _sample(
+    request: api.JobRequest,
+    compiled: circuit.Program,
+    points: tuple[tuple[float, ...], ...],
+    facts: ProgramFacts,
+) -> CompiledJob:
+    if request.observables:
+        raise RequestRefused("observables", "are given for a circuit.sample job", "ask for circuit.expect")
+    _check_shots(request, len(points))
+    if not facts.output_bits:
+        hint = "declare a bit register and measure into it: bit[2] c; c = measure q;"
+        raise RequestRefused("program", "returns no bits", hint)
+    if not any(
+        isinstance(each, circuit.Measure) and each.slot is not None
+        for each in circuit_facts.walk(compiled.body)
+    ):
+        hint = "measure into a bit register, or ask for circuit.expect with observables"
+        raise RequestRefused("program", "measures nothing that it returns", hint)
+    outcomes = min(request.shots, 1 << min(facts.output_bits, 62))
+    result = 256 + outcomes * (-(-facts.output_bits // 8) + 5)
+    _check_result(result, len(points))
+    return CompiledJob(request.kind, compiled, (), points, request.shots, facts, result)
+
+
+def _expect(
+    request: api.JobRequest,
+    compiled: circuit.Program,
+    points: tuple[tuple[float, ...], ...],
+    facts: ProgramFacts,
+) -> CompiledJob:
+    if not request.observables:
+        raise RequestRefused("observables", "are missing", "give at least one Pauli sum, such as 'Z0 Z1'")
+    if len(request.observables) > OBSERVABLES:
+        hint = f"give at most {OBSERVABLES}"
+        raise RequestRefused("observables", f"are {len(request.observables)}", hint)
+    parsed = []
+    for number, text in enumerate(request.observables):
+        try:
+            parsed.append(observables.parse_observable(text, compiled.qubits))
+        except ObservableRefused as error:
+            raise ObservableRefused(error.message, error.column, error.hint, number) from None
+    if request.shots < 0:
+        raise RequestRefused("shots", f"is {request.shots}", "give 0 or more")
+    if facts.dynamic:
+        _check_dynamic(request, len(points))
+    shots = request.shots if facts.dynamic else 0
+    blocks = max(1, -(-shots // SHOTS_PER_BLOCK))
+    result = 256 + blocks * (24 + 18 * len(parsed))
+    _check_result(result, len(points))
+    return CompiledJob(request.kind, compiled, tuple(parsed), points, shots, facts, result)
+
+
+def _check_dynamic(request: api.JobRequest, points: int) -> None:
+    if not request.shots:
+        hint = "the program measures or resets in mid-course, so its values are averages over shots"
+        raise RequestRefused("shots", "is 0 for a dynamic program", hint)
+    _check_shots(request, points)
+
+
+def _check_result(item: int, points: int) -> None:
+    if item > LIMITS.artefact_bytes or item * points > RESULT_BYTES:
+        total = item * points
+        hint = "ask for fewer shots, parameter points or observables"
+        raise RequestRefused("shots", f"may return {total} bytes, over {RESULT_BYTES}", hint)
