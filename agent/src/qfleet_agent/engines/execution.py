@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from qfleet_agent.engines import registry
 from qfleet_agent.engines.errors import EngineMissing
-from qfleet_wire import payloads, workload
+from qfleet_wire import circuit, payloads, workload
 
 
 def engine_of(work: workload.Work) -> payloads.Engine:
@@ -39,6 +39,26 @@ def execute(work: workload.Work, *, budget: int, report: Callable[[float], None]
 
 
 def preload() -> None:
-    """Import the installed engines, so that the first task does not wait for it."""
-    if registry.engine_for("circuit.sample") is not None:
-        from qfleet_agent.engines import expectation, sampling  # noqa: F401, PLC0415 - for the effect
+    """Import the installed engines and start their threads, so that the first task waits for neither.
+
+    Threads bring their stacks with them; what they need is thus there before memory is limited.
+    """
+    if registry.engine_for("circuit.sample") is None:
+        return
+    width = 14
+    body = (
+        circuit.Gate("h", (0,)),
+        *(circuit.Gate("ry", (q,), (circuit.Constant(0.1),)) for q in range(width)),
+    )
+    program = circuit.Program(width, (), (), body)
+    letters = tuple(workload.Observable(p, (workload.PauliTerm(1.0, ((p, 0),)),)) for p in "XZ")
+    execute(
+        workload.CircuitExpect(program, 0, letters, (workload.ExpectItem(0, ()),)),
+        budget=1 << 30,
+        report=lambda _: None,
+    )
+    execute(
+        workload.CircuitSample(program, 0, (workload.SampleItem(0, (), 0, 1),)),
+        budget=1 << 30,
+        report=lambda _: None,
+    )

@@ -1,16 +1,38 @@
-"""The parent's side of the worker processes: hands out tasks, enforces limits, replaces what dies.
+"""The agent's side of the worker processes: hands out tasks, enforces limits, replaces what dies.
 
 Runs in the agent's event loop and never blocks it. It imports no engine, and trusts nothing
 that a worker says beyond the shape of its frames.
 """
 
+import asyncio
+import heapq
+import itertools
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from qfleet_agent.workers import events
+from qfleet_agent.workers import cgroup, events, frames
+from qfleet_agent.workers.errors import DuplicateTask, PoolClosed, WorkersUnavailable, WorkFailed
 from qfleet_agent.workers.events import TaskKey
+from qfleet_agent.workers.worker import Assignment, Worker
+
+START_S = 60.0
+"""Within this a worker imports its engines, on the slowest device."""
+LINE = 64
+"""Light tasks that one worker may have in its line."""
+QUICK_S = 0.02
+"""Where tasks end faster than this, the next one is sent before the last has ended."""
+BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 10.0, 30.0)
+"""Wait before a dead worker is replaced, by number of deaths without a finished task between."""
+_MEASURE_EVERY = 64
+_GROUP_BASE_BYTES = 256 * 1024 * 1024
+"""Allowed to a worker's control group beside its tasks: interpreter, engines, file pages."""
+_INSIDE = ""
+_LIGHT_MARK = b"\xa4type\xaaprobe.echo"
+
+log = logging.getLogger(__name__)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,13 +42,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     """Threads of an engine in one worker (``OMP_NUM_THREADS``); answers are bit-equal only for one number."""
     memory_bytes: int
-    """Most that one worker may use, engines included; a task's own limit lies below it."""
+    """Most that one worker may use beside its engines; a task's own limit lies below it."""
     tasks_per_child: int = 10_000
-    """Tasks after which a worker is replaced."""
+    """Tasks that take time after which a worker is replaced."""
     growth_bytes: int = 256 * 1024 * 1024
     """Resident memory beyond that of a fresh worker at which an idle worker is replaced."""
     cgroup: Path | None = None
-    """Delegated cgroup v2 folder to place workers in; None leaves them where the agent is."""
+    """Delegated cgroup v2 folder to place workers in (``cgroup.find()``); None leaves them with the agent."""
 
 
 class Pool:
@@ -34,24 +56,76 @@ class Pool:
 
     def __init__(self, settings: Settings, tell: Callable[[Sequence[events.Event]], None]) -> None:
         """``tell`` is called in the loop with what happened since its last call, in order."""
+        self._settings, self._tell = settings, tell
+        self._workers: list[Worker] = []
+        self._queue: list[Assignment] = []
+        self._held: dict[TaskKey, Assignment] = {}
+        self._news: list[events.Event] = []
+        self._inside: dict[TaskKey, asyncio.Future[events.Finished]] = {}
+        self._numbers, self._names = itertools.count(1), itertools.count(1)
+        self._deaths = 0
+        self._scheduled = self._closed = self._grouped = False
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._ready: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
-        """Start the workers and wait until each has said that it is ready (imports done)."""
+        """Start the workers and wait until each has said that it is ready (imports done).
+
+        Raises:
+            WorkersUnavailable: a worker ended before it was ready, or took too long.
+        """
+        group = self._settings.cgroup
+        self._grouped = group is not None and cgroup.prepare(group)
+        self._ready = asyncio.get_running_loop().create_future()
+        for _ in range(self._settings.workers):
+            self._add()
+        try:
+            await asyncio.wait_for(self._ready, START_S)
+        except TimeoutError as error:
+            raise WorkersUnavailable(f"no worker was ready after {START_S:.0f} s") from error
+        finally:
+            self._ready = None
 
     def submit(
         self, key: TaskKey, work: bytes, *, memory_bytes: int, time_limit_s: float, priority: int = 0
     ) -> None:
         """Queue an encoded ``workload.Work``; higher priorities run first, equals in order.
 
-        ``memory_bytes`` and ``time_limit_s`` bound this task; the clock starts when a worker has it.
+        ``memory_bytes`` bounds what the task may use beside the engine, ``time_limit_s`` how long it may
+        run; the clock starts when a worker has it.
 
         Raises:
             DuplicateTask: the key is queued or running.
             PoolClosed: after ``close``.
         """
+        if self._closed:
+            raise PoolClosed(f"task {key} came after the workers were closed")
+        if key in self._held:
+            raise DuplicateTask(f"task {key} is queued or running already")
+        work = bytes(work)
+        light = work.find(_LIGHT_MARK, 0, 24) == 1
+        one = Assignment(next(self._numbers), key, work, memory_bytes, time_limit_s, priority, light)
+        self._held[key] = one
+        heapq.heappush(self._queue, one)
+        self._schedule()
 
     def cancel(self, key: TaskKey) -> bool:
         """Stop a task (its worker is killed if it runs). False if the key is not queued or running."""
+        one = self._held.get(key)
+        if one is None:
+            return False
+        one.cancelled = True
+        for worker in self._workers:
+            if worker.line and worker.line[0] is one and not one.light:
+                worker.kill("cancelled")
+                return True
+        if not any(one in worker.line for worker in self._workers):
+            self._queue.remove(one)
+            heapq.heapify(self._queue)
+            self._end(one, events.Cancelled(key))
+            self._schedule()
+        return True
 
     async def run(self, work: bytes, *, memory_bytes: int, time_limit_s: float) -> events.Finished:
         """Run one work outside the tasks; its events are not told.
@@ -59,14 +133,232 @@ class Pool:
         Raises:
             WorkFailed: with the reason.
         """
+        key = (_INSIDE, next(self._numbers))
+        done: asyncio.Future[events.Finished] = asyncio.get_running_loop().create_future()
+        self._inside[key] = done
+        try:
+            self.submit(key, work, memory_bytes=memory_bytes, time_limit_s=time_limit_s)
+            return await done
+        finally:
+            del self._inside[key]
+            self.cancel(key)
 
     @property
     def running(self) -> int:
         """Tasks that workers have."""
+        return sum(len(worker.line) for worker in self._workers)
 
     @property
     def queued(self) -> int:
         """Tasks that wait for a worker."""
+        return len(self._queue)
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Process ids of the workers."""
+        return tuple(worker.pid for worker in self._workers)
 
     async def close(self) -> None:
         """Stop taking tasks, kill the workers and reap them; unfinished tasks get no event."""
+        self._closed = True
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._connecting:
+            task.cancel()
+        workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.abandon()
+        await asyncio.gather(*self._connecting, return_exceptions=True)
+        self._queue.clear()
+        self._held.clear()
+        for waiting in self._inside.values():
+            if not waiting.done():
+                waiting.set_exception(WorkFailed("the workers were closed"))
+        await asyncio.sleep(0)
+
+    # ── what workers tell ───────────────────────────────────────────────────────────────────
+
+    def answered(self, worker: Worker, answers: Sequence[frames.Answer]) -> None:
+        """Turn a worker's frames into events and give it more to do."""
+        for answer in answers:
+            if isinstance(answer, frames.Ready):
+                self._welcome()
+            elif not worker.line or worker.line[0].number != answer.number:
+                worker.kill("worker answered for a task that it does not run")
+                break
+            else:
+                self._note(worker, answer)
+        self._replace_worn(worker)
+        self._pump()
+        self._flush()
+
+    def overdue(self, worker: Worker) -> None:
+        """Kill a worker whose task has run too long."""
+        worker.kill("time")
+
+    def ended(self, worker: Worker) -> None:
+        """Blame the head of the line, queue the rest again, start another worker."""
+        if self._closed:
+            return
+        self._workers.remove(worker)
+        if worker.line and (worker.verdict is None or worker.line[0] is worker.victim):
+            head = worker.line.popleft()
+            self._end(head, _obituary(worker, head))
+        self._requeue(worker)
+        if worker.verdict is None and not worker.retiring:
+            log.warning("A worker ended: %s", worker.death(), extra={"action": "worker-died"})
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(WorkersUnavailable(worker.death()))
+        self._replace(worker)
+        self._flush()
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────
+
+    def _note(
+        self, worker: Worker, answer: frames.Begun | frames.Share | frames.Done | frames.Broken
+    ) -> None:
+        key = worker.line[0].key
+        match answer:
+            case frames.Begun():
+                self._news.append(events.Started(key))
+            case frames.Share():
+                self._news.append(events.Progress(key, answer.fraction))
+            case frames.Done():
+                self._deaths = 0
+                self._end(
+                    worker.finish_head(),
+                    events.Finished(
+                        key, answer.body, answer.engine, answer.version, answer.seed, answer.duration_ms
+                    ),
+                )
+            case frames.Broken():
+                self._end(worker.finish_head(), events.Failed(key, answer.kind, answer.reason))
+        if worker.line and worker.line[0].cancelled and not worker.line[0].light:
+            worker.kill("cancelled")
+
+    def _end(self, one: Assignment, event: events.Event) -> None:
+        self._held.pop(one.key, None)
+        self._news.append(events.Cancelled(one.key) if one.cancelled else event)
+
+    def _schedule(self) -> None:
+        """Pump once after all that the loop does now, so that many submissions share one write."""
+        if not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if not self._closed:
+            self._pump()
+            self._flush()
+
+    def _pump(self) -> None:
+        given: dict[Worker, list[Assignment]] = {}
+        free = [
+            worker
+            for worker in self._workers
+            if worker.ready and worker.verdict is None and not worker.retiring
+        ]
+        while self._queue and free:
+            worker = min(free, key=lambda one: len(one.line) + len(given.get(one, ())))
+            if not _takes(worker, given.get(worker, ()), self._queue[0]):
+                break
+            given.setdefault(worker, []).append(heapq.heappop(self._queue))
+        for worker, assignments in given.items():
+            worker.give(assignments)
+
+    def _flush(self) -> None:
+        news, self._news = self._news, []
+        told = [event for event in news if event.key[0] != _INSIDE or not self._resolve(event)]
+        if told:
+            self._tell(told)
+
+    def _resolve(self, event: events.Event) -> bool:
+        waiting = self._inside.get(event.key)
+        if waiting is not None and not waiting.done():
+            if isinstance(event, events.Finished):
+                waiting.set_result(event)
+            elif isinstance(event, events.Failed):
+                waiting.set_exception(WorkFailed(event.reason))
+        return True
+
+    def _welcome(self) -> None:
+        if (
+            self._ready is not None
+            and not self._ready.done()
+            and all(worker.ready for worker in self._workers)
+        ):
+            self._ready.set_result(None)
+
+    def _add(self) -> None:
+        settings, name = self._settings, f"worker-{next(self._names)}"
+        group = None
+        if self._grouped and settings.cgroup is not None:
+            group = cgroup.Group(settings.cgroup, name, settings.memory_bytes + _GROUP_BASE_BYTES)
+        worker = Worker(self, threads=settings.threads, memory_bytes=settings.memory_bytes, group=group)
+        self._workers.append(worker)
+        task = asyncio.get_running_loop().create_task(worker.connect())
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def _replace(self, worker: Worker) -> None:
+        if worker.verdict is None and not worker.retiring:
+            self._deaths += 1
+        wait = BACKOFF_S[min(self._deaths, len(BACKOFF_S) - 1)]
+
+        def start() -> None:
+            self._timers.discard(timer)
+            try:
+                self._add()
+            except OSError as error:
+                self._deaths += 1
+                log.error("No worker can be started: %s", error, extra={"action": "worker-failed"})  # noqa: TRY400 - the cause is the message
+                self._replace(worker)
+
+        timer = asyncio.get_running_loop().call_later(wait, start)
+        self._timers.add(timer)
+
+    def _replace_worn(self, worker: Worker) -> None:
+        if worker.line or worker.retiring or worker.verdict is not None or worker.tasks_done == 0:
+            return
+        grown = (
+            worker.tasks_done % _MEASURE_EVERY == 0 and worker.resident_growth() > self._settings.growth_bytes
+        )
+        if grown or worker.tasks_done >= self._settings.tasks_per_child:
+            log.info(
+                "A worker is replaced after %d tasks", worker.tasks_done, extra={"action": "worker-replaced"}
+            )
+            worker.retire()
+
+    def _requeue(self, worker: Worker) -> None:
+        for one in worker.line:
+            if one.cancelled:
+                self._end(one, events.Cancelled(one.key))
+            else:
+                heapq.heappush(self._queue, one)
+        worker.line.clear()
+
+
+def _takes(worker: Worker, given: Sequence[Assignment], one: Assignment) -> bool:
+    """Whether a worker may have ``one`` now: light work lines up, other work waits for its turn.
+
+    Of work that takes time only one more is sent ahead, and only where tasks have been quick, so that
+    nothing waits behind a long task while another worker is idle.
+    """
+    waiting = len(worker.line) + len(given)
+    if waiting == 0:
+        return True
+    if one.light:  # a line is all light, or has at most one task that takes time, at an end
+        first, last = worker.line[0] if worker.line else given[0], given[-1] if given else worker.line[-1]
+        return waiting < LINE and first.light and last.light
+    return waiting == 1 and worker.tasks_done > 0 and worker.recent_s < QUICK_S
+
+
+def _obituary(worker: Worker, head: Assignment) -> events.Failed:
+    if worker.verdict == "time":
+        return events.Failed(head.key, "time", f"stopped after its time limit of {head.time_limit_s:g} s")
+    if worker.verdict is None and worker.overran():
+        return events.Failed(
+            head.key, "memory", f"over its memory limit of {head.memory_bytes >> 20} MiB: {worker.death()}"
+        )
+    return events.Failed(head.key, "crash", worker.verdict or worker.death())
