@@ -73,7 +73,7 @@ class Fleet:
             self.root_issuer,
             key.public_key(),
             identity.IssuerIdentity(self.name, "device" if role == "device" else "controller"),
-            certificates.lasting(self.now, 365),
+            certificates.lasting(Millis(self.now - 200 * DAY), 565),
             random=self.random,
         )
         return certificates.below(chain, key)

@@ -5,7 +5,6 @@ not matter and QR codes stay small. A token is a secret: it is shown once and ne
 """
 
 import base64
-import binascii
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -74,7 +73,7 @@ def write(token: JoinToken) -> str:
     """Spell a token; the inverse of ``read``."""
     body = codec.encode(token)
     framed = len(body).to_bytes(_LENGTH_BYTES, "big") + body + _checksum(body)
-    return PREFIX + base64.b32encode(framed).decode().rstrip("=").lower()
+    return _spell(framed)
 
 
 def read(text: str, *, now: Millis | None = None) -> JoinToken:
@@ -88,7 +87,8 @@ def read(text: str, *, now: Millis | None = None) -> JoinToken:
     Raises:
         InvalidToken: cut off, mistyped, expired, or none of ours; never with the token's text.
     """
-    framed = _frame("".join(text.split()).lower())
+    line = "".join(text.split()).lower()
+    framed = _frame(line)
     length = int.from_bytes(framed[:_LENGTH_BYTES], "big")
     total = _LENGTH_BYTES + length + _CHECKSUM_BYTES
     if len(framed) < total:
@@ -96,7 +96,7 @@ def read(text: str, *, now: Millis | None = None) -> JoinToken:
             f"join token is cut off: {len(framed)} of {total} bytes are there; copy the whole line"
         )
     body, checksum = framed[_LENGTH_BYTES:-_CHECKSUM_BYTES], framed[-_CHECKSUM_BYTES:]
-    if len(framed) != total or checksum != _checksum(body):
+    if len(framed) != total or checksum != _checksum(body) or _spell(framed) != line:
         raise InvalidToken("join token is mistyped (its checksum is wrong): copy it again")
     token = _decode(body)
     if now is not None and now > token.expires:
@@ -116,13 +116,17 @@ def _frame(text: str) -> bytes:
         # b32decode wants whole groups; a cut token still decodes up to its last whole byte.
         whole = digits[: len(digits) // 8 * 8 + {2: 2, 4: 4, 5: 5, 7: 7}.get(len(digits) % 8, 0)]
         framed = base64.b32decode(whole + "=" * (-len(whole) % 8))
-    except binascii.Error as error:
+    except ValueError as error:  # also what is not ASCII
         raise InvalidToken(
             "join token has a character that none can have (only a-z and 2-7): copy it again"
         ) from error
     if len(framed) <= _LENGTH_BYTES + _CHECKSUM_BYTES:
         raise InvalidToken("join token is cut off: copy the whole line")
     return framed
+
+
+def _spell(framed: bytes) -> str:
+    return PREFIX + base64.b32encode(framed).decode().rstrip("=").lower()
 
 
 def _decode(body: bytes) -> JoinToken:
