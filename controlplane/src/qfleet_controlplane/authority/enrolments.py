@@ -62,7 +62,7 @@ def rule(connection: sa.Connection, granting: Granting, request: enrolment.Reque
     state = enrolment.TokenState(found.expires, found.used_csr_hash)
     decision = enrolment.decide(state, request.csr_hash, now)
     if decision == "alarm":
-        _note(connection, now, "alarm:token-reuse", found.device, f"token {found.token_id.hex()}")
+        _note(connection, now, "alarm.token-reuse", found.device, f"token {found.token_id.hex()}")
         return Verdict(found.device, None, reused=True)
     if isinstance(decision, enrolment.Refuse):
         return Verdict(found.device, enrolment.Denial(decision.reason))
@@ -98,7 +98,7 @@ def _issue(
     registry.drop_session(connection, device)
     membership.enter(connection, device, request.csr_hash, issued)
     facts = request.facts
-    _note(connection, now, "enrol", device, f"{facts.machine[:80]} {facts.model[:80]} {facts.profile[:80]}")
+    _note(connection, now, "certificate.issue", device, f"{facts.machine[:80]} {facts.model[:80]} {facts.profile[:80]}")
     return Verdict(device, grant, issued)
 
 

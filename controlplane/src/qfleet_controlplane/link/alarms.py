@@ -36,7 +36,7 @@ class Alarms:
         if not self._buckets.admit((action, subject), now) or not self._buckets.admit(action, now):
             return
         _log.warning("Alarm %s about %s: %s", action, subject, detail, extra={"action": f"alarm_{action}"})
-        entry = audit.Entry(now, _WHO, f"alarm:{action}", subject, detail)
+        entry = audit.Entry(now, _WHO, f"alarm.{action}", subject, detail)
         task = asyncio.get_running_loop().create_task(self._record(entry))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

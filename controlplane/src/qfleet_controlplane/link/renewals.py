@@ -75,6 +75,6 @@ class Renewals:
         key = certificates.read_request(csr)
         issued = self._parts.stores.ring.issue_device(device, key, now)
         membership.enter(connection, device, csr_hash, issued)
-        entry = audit.Entry(now, "renewal", "renew", device, f"certificate {issued.hash.hex()}")
+        entry = audit.Entry(now, "renewal", "certificate.renew", device, f"certificate {issued.hash.hex()}")
         audit.append(connection, [entry])
         return issued.chain, issued
