@@ -67,8 +67,10 @@ class Dynamic:
         program = planner.program
         body, self.finals = _without_finals(program.body)
         self._code: Code = assembly.assemble(planner, body, parameters)
-        self._origin = Machine(program.qubits)
-        self._origin.advance(self._code)
+        self._origin: Machine | None = None
+        if memory.states(program.qubits, 3) <= budget:
+            self._origin = Machine(program.qubits)
+            self._origin.advance(self._code)
         self._machine = Machine(program.qubits)
         self._group = memory.group(program.qubits, budget)
         self._natural_end = len(self._code.steps)

@@ -37,5 +37,5 @@ def group(qubits: int, budget: int) -> int:
     A group of 2^k shots keeps up to k states waiting, beside the current one, the one at the start,
     and the copy that probabilities are read from.
     """
-    waiting = (budget - states(qubits, 4)) // (AMPLITUDE_BYTES << qubits)
+    waiting = (budget - states(qubits, 3)) // (AMPLITUDE_BYTES << qubits)
     return 1 << max(0, min(_MOST_WAITING, waiting))

@@ -4,7 +4,7 @@ All shots of a block start together. At a measurement each shot compares its own
 with the probability of 0; where they differ, the group splits and both parts go on from the same state. A
 program with few distinct histories costs as much as its histories, not as its shots, and a shot's
 numbers are the same in any group. Of two parts the smaller goes on first, so that at most
-log2(group) states wait; ``Budget.group`` bounds it where memory is short.
+log2(group) states wait; ``memory.group`` bounds it where memory is short.
 """
 
 from collections.abc import Callable, Iterator
@@ -41,7 +41,8 @@ class Code(NamedTuple):
 class _Waiting(NamedTuple):
     position: int
     slots: Slots
-    state: qulacs.QuantumState
+    state: qulacs.QuantumState | None
+    """None stands for the state at the start of the exploration."""
     shots: Shots
     draws: int
     outcome: int
@@ -73,15 +74,20 @@ class Machine:
         while self.position < end and not code.stochastic[self.position]:
             self.position = code.steps[self.position](self)
 
-    def explore(self, code: Code, origin: "Machine", block: Block, shots: Shots) -> Iterator[None]:
+    def explore(self, code: Code, origin: "Machine | None", block: Block, shots: Shots) -> Iterator[None]:
         """Run ``shots`` of a block from where ``origin`` stands; yields at the end of each history.
 
-        What the machine holds then is valid until the next step of the iteration.
+        Without an origin the start is run again for it, for want of memory. What the machine
+        holds when it yields is valid until the next step of the iteration.
         """
         self._block = block
-        self._waiting.append(
-            _Waiting(origin.position, origin.slots, self._copy(origin.state), shots, origin.draws, -1, 1.0)
-        )
+        if origin is None:
+            self.advance(code)
+            start: Machine = self
+        else:
+            self.state.load(origin.state)
+            start = origin
+        self._waiting.append(_Waiting(start.position, start.slots, None, shots, 0, -1, 1.0))
         steps, end = code.steps, len(code.steps)
         while self._waiting:
             position = self._resume(self._waiting.pop())
@@ -127,9 +133,10 @@ class Machine:
         return (outcome, one if outcome else zero)
 
     def _resume(self, waiting: _Waiting) -> int:
-        self._spare.append(self.state)
-        self.state, self.shots, self.draws = waiting.state, waiting.shots, waiting.draws
-        self.slots = list(waiting.slots)
+        if waiting.state is not None:
+            self._spare.append(self.state)
+            self.state = waiting.state
+        self.shots, self.draws, self.slots = waiting.shots, waiting.draws, list(waiting.slots)
         self._forced = None if waiting.outcome < 0 else (waiting.outcome, waiting.probability)
         return waiting.position
 

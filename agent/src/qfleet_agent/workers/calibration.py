@@ -9,7 +9,9 @@ from qfleet_agent.workers.errors import WorkFailed
 from qfleet_agent.workers.pool import Pool
 from qfleet_wire import circuit, codec, payloads, workload
 
-_WIDE, _NARROW, _DEPTH = 16, 4, 12
+_WIDE, _DEPTH = 18, 12
+_STEPS, _GATES = 12, 5
+"""Measurements of a walk, and gates before each in the longer one."""
 _SHOTS = workload.SHOTS_PER_BLOCK
 _REPEATS = 3
 _MEMORY_BYTES = 64 * 1024 * 1024
@@ -18,7 +20,7 @@ _BIT = circuit.ClassicalType("bit", 1)
 
 
 async def calibrate(pool: Pool) -> tuple[payloads.Calibration, ...]:
-    """Time small fixed works in a worker (less than a second on a laptop); one calibration per circuit engine.
+    """Time small fixed works in a worker (about a second on a laptop); one calibration per circuit engine.
 
     An engine that is missing or fails gets none: the planner then uses its defaults.
     """
@@ -27,20 +29,18 @@ async def calibrate(pool: Pool) -> tuple[payloads.Calibration, ...]:
         return ()
     try:
         wide = await _seconds(pool, layers(_WIDE), 1)
-        narrow = await _seconds(pool, layers(_NARROW), 1)
-        walk = await _seconds(pool, parting(), _SHOTS)
+        short = await _seconds(pool, walk(1), _SHOTS)
+        long = await _seconds(pool, walk(_GATES), _SHOTS)
     except WorkFailed:
         return ()
-    return (calibration(engine.name, wide=wide, narrow=narrow, walk=walk),)
+    return (calibration(engine.name, wide=wide, short=short, long=long),)
 
 
-def calibration(engine: str, *, wide: float, narrow: float, walk: float) -> payloads.Calibration:
+def calibration(engine: str, *, wide: float, short: float, long: float) -> payloads.Calibration:
     """Solve the model for its coefficients, none below zero; times in seconds."""
-    per_wide = wide / len(layers(_WIDE).body)
-    per_narrow = narrow / len(layers(_NARROW).body)
-    amplitude = max(0.0, (per_wide - per_narrow) / (2**_WIDE - 2**_NARROW))
-    gate = max(0.0, per_narrow - amplitude * 2**_NARROW)
-    shot = max(0.0, walk / _SHOTS - gate * len(parting().body) / 2)
+    gate = max(0.0, (long - short) / (_SHOTS * _STEPS * (_GATES - 1)))
+    shot = max(0.0, short / _SHOTS - gate * _STEPS)
+    amplitude = max(0.0, wide / len(layers(_WIDE).body) - gate) / 2**_WIDE
     return payloads.Calibration(engine, amplitude * 1e9, gate * 1e6, shot * 1e6)
 
 
@@ -58,11 +58,12 @@ def layers(qubits: int) -> circuit.Program:
     return circuit.Program(qubits, (), (), tuple(body))
 
 
-def parting() -> circuit.Program:
-    """A program whose shots part at every step, so that each runs alone."""
+def walk(gates: int) -> circuit.Program:
+    """A program whose shots part at every step, so that each runs alone, with some gates a step."""
     body: list[circuit.Statement] = []
-    for _ in range(12):
-        body += [circuit.Gate("h", (0,)), circuit.Measure(0, 0, 0)]
+    for _ in range(_STEPS):
+        body += [circuit.Gate("h", (0,)), *(circuit.Gate("t", (1,)) for _ in range(gates - 1))]
+        body.append(circuit.Measure(0, 0, 0))
     body.append(circuit.If(circuit.Variable(0), (circuit.Gate("x", (1,)),)))
     return circuit.Program(2, (circuit.Slot("c", _BIT, 0, output=True),), (), tuple(body))
 

@@ -1,0 +1,52 @@
+"""The registry finds engines without importing them, and says what is missing."""
+
+import importlib.metadata
+import importlib.util
+import subprocess
+import sys
+
+import pytest
+
+from qfleet_agent.engines import execution, registry
+from qfleet_agent.engines.errors import EngineMissing
+from qfleet_wire import circuit, workload
+
+HEAVY = ("numpy", "scipy", "qulacs", "qulacs_core", "sqlite_utils")
+PROGRAM = circuit.Program(1, (), (), ())
+SAMPLE = workload.CircuitSample(PROGRAM, 1, (workload.SampleItem(0, (), 0, 1),))
+
+
+def test_the_installed_engines_are_named_with_version_and_kinds() -> None:
+    echo, qulacs = registry.available()
+    assert (echo.name, echo.kinds) == ("echo", ("probe.echo",))
+    assert (qulacs.name, qulacs.kinds) == ("qulacs", ("circuit.sample", "circuit.expect"))
+    assert qulacs.version == importlib.metadata.version("qulacs")
+    assert registry.kinds() == {"probe.echo", "circuit.sample", "circuit.expect"}
+    assert execution.engine_of(SAMPLE) == qulacs
+
+
+def test_without_qulacs_a_circuit_fails_with_what_to_install_and_echo_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if "qulacs" in name else found(name))
+    assert [engine.name for engine in registry.available()] == ["echo"]
+    with pytest.raises(EngineMissing, match=r"pip install 'qfleet-agent\[circuits\]'"):
+        execution.engine_of(SAMPLE)
+    execution.preload()
+    assert execution.engine_of(workload.ProbeEcho()).name == "echo"
+
+
+def test_an_unknown_kind_is_said_to_be_unknown() -> None:
+    assert registry.engine_for("dynamics.solve") is None
+    assert "unknown to this agent" in registry.missing("dynamics.solve")
+
+
+def test_the_daemons_side_imports_no_engine() -> None:
+    program = (
+        "import sys, qfleet_agent.engines.registry, qfleet_agent.workers.pool, qfleet_agent.workers.cgroup;"
+        "from qfleet_agent.engines import registry; registry.available();"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
