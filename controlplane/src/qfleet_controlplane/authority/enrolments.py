@@ -97,8 +97,10 @@ def _issue(
     registry.supersede_all(connection, device)
     registry.drop_session(connection, device)
     membership.enter(connection, device, request.csr_hash, issued)
-    facts = request.facts
-    _note(connection, now, "certificate.issue", device, f"{facts.machine[:80]} {facts.model[:80]} {facts.profile[:80]}")
+    facts = " ".join(
+        text[:80] for text in (request.facts.machine, request.facts.model, request.facts.profile)
+    )
+    _note(connection, now, "certificate.issue", device, facts)
     return Verdict(device, grant, issued)
 
 

@@ -88,10 +88,14 @@ class Daemon:
         await self._broker.start()
         around = Surroundings(settings.names[1], Counts(self._registry), clock, secrets.token_bytes)
 
+        # Link and service know each other; one of them comes first.
         def post(event: events.Event) -> None:
-            service.post_nowait(event)  # link and service know each other; one of them comes first
+            service.post_nowait(event)
 
-        link = Link(settings, Stores(database, self._ring), Ends(self._broker, post), around)
+        async def enter(event: events.Enrolled) -> None:
+            await service.decide(event)
+
+        link = Link(settings, Stores(database, self._ring), Ends(self._broker, post, enter), around)
         service = Service(database, link, core.Surroundings(settings.region, clock, secrets.token_bytes))
         stack.push_async_callback(link.stop)
         await link.start()

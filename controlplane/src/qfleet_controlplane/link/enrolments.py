@@ -6,13 +6,14 @@ token's secret is proved gets an unauthenticated hint at most.
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import sqlalchemy as sa
 
 from qfleet_controlplane.authority import enrolments
 from qfleet_controlplane.authority.sealing import SealBroken
 from qfleet_controlplane.errors import Unavailable
-from qfleet_controlplane.link.inbound import Post
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.store import registry
@@ -26,6 +27,8 @@ from qfleet_wire.topics import Channel
 
 _log = logging.getLogger(__name__)
 
+Enter: TypeAlias = Callable[[events.Enrolled], Awaitable[object]]
+
 _MOST_WAITING = 64
 _TOKEN_BURST = 6
 _TOKEN_INTERVAL_MS = 5000
@@ -36,10 +39,10 @@ _REGION_INTERVAL_MS = 50
 class Enrolments:
     """Takes enrolment requests and answers them one by one."""
 
-    def __init__(self, parts: Parts, granting: enrolments.Granting, post: Post) -> None:
+    def __init__(self, parts: Parts, granting: enrolments.Granting, enter: Enter) -> None:
         self._parts = parts
         self._granting = granting
-        self._post = post
+        self._enter = enter
         self._counts = parts.around.counts.enrolments
         self._answers = Answers()
         self._per_token = Buckets(burst=_TOKEN_BURST, interval_ms=_TOKEN_INTERVAL_MS)
@@ -126,7 +129,7 @@ class Enrolments:
             # An older identity of this name has no session any more.
             self._parts.peers.end(verdict.device)
             issued = verdict.issued
-            self._post(events.Enrolled(verdict.device, issued.hash, issued.validity.not_after))
+            await self._tell(events.Enrolled(verdict.device, issued.hash, issued.validity.not_after))
         assert verdict.outcome is not None, "only a reused token is answered with nothing"
         ring = self._parts.stores.ring
         answer = await asyncio.to_thread(enrolment.answer, request, ring.authority, key, verdict.outcome)
@@ -135,6 +138,14 @@ class Enrolments:
         self._parts.outbound.send_frame(frame.device, Channel.ENROL, answer)
         denied = isinstance(verdict.outcome, enrolment.Denial)
         self._counts.add("denied" if denied else "granted" if verdict.issued else "granted-again")
+
+    async def _tell(self, event: events.Enrolled) -> None:
+        """Let the device table show it before the device knows."""
+        try:
+            await self._enter(event)
+        except Unavailable:
+            # The grant is stored, and a device that was invited may open a session.
+            _log.exception("An enrolment is not shown yet.", extra={"action": "enrolment_late"})
 
     def _turn_away(self, frame: door.Frame, error: Refused) -> None:
         self._counts.add(error.code)

@@ -9,7 +9,7 @@ from qfleet_controlplane.authority.enrolments import Granting
 from qfleet_controlplane.broker.services import Broker
 from qfleet_controlplane.link.alarms import Alarms
 from qfleet_controlplane.link.connection import Connection, Retained, Traffic
-from qfleet_controlplane.link.enrolments import Enrolments
+from qfleet_controlplane.link.enrolments import Enrolments, Enter
 from qfleet_controlplane.link.handshakes import Handshakes
 from qfleet_controlplane.link.inbound import Inbound, Post, Takers
 from qfleet_controlplane.link.outbound import Outbound
@@ -29,10 +29,14 @@ _DRAIN_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What the link connects: the broker below, the service above."""
+    """What the link connects: the broker below, the service above.
+
+    ``enter`` returns when an enrolment is durable in the device table.
+    """
 
     broker: Broker
     post: Post
+    enter: Enter
 
 
 class Link:
@@ -46,7 +50,7 @@ class Link:
         parts = Parts(stores, self._peers, self._outbound, self._alarms, around)
         self._handshakes = Handshakes(parts, settings.security)
         granting = Granting(stores.ring, region, ends.broker.logins.device)
-        self._enrolments = Enrolments(parts, granting, ends.post)
+        self._enrolments = Enrolments(parts, granting, ends.enter)
         self._renewals = Renewals(parts, ends.post)
         takers = Takers(
             handshake=self._handshakes.take,
