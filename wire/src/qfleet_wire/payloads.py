@@ -169,6 +169,10 @@ class Provenance(msgspec.Struct, frozen=True):
     duration_ms: float
 
 
+NO_BODY = msgspec.Raw(b"\xc0")
+"""MessagePack's nil. ``Raw | None`` would not do: a union with ``Raw`` decodes nothing but nil."""
+
+
 class TaskResult(msgspec.Struct, frozen=True):
     """The end of one attempt. ``body`` is an encoded ``workload.WorkResult`` on success.
 
@@ -179,7 +183,7 @@ class TaskResult(msgspec.Struct, frozen=True):
     attempt: int
     outcome: Literal["succeeded", "failed", "cancelled", "expired"]
     provenance: Provenance | None = None
-    body: msgspec.Raw | None = None
+    body: msgspec.Raw = NO_BODY
     artefact: bytes | None = None
     error: str | None = None
 

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import msgspec
-
 from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.admit import ROW_BYTES, Load
 from qfleet_agent.machine.effects import Effect
@@ -125,7 +123,7 @@ def succeeded(event: events.WorkFinished, device: DeviceName) -> payloads.TaskRe
             seed=event.seed,
             duration_ms=event.duration_ms,
         ),
-        body=msgspec.Raw(event.body) if event.digest is None else None,
+        body=event.body if event.digest is None else None,
         artefact=event.digest,
     )
 
