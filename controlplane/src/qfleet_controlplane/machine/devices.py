@@ -123,6 +123,16 @@ def await_return(turn: Turn, device: state.Device) -> None:
     turn.state.timers.arm(turn.now + turn.policy.device_lost_ms, "device-lost", device.name)
 
 
+def resume(turn: Turn, device: state.Device) -> None:
+    """Start waiting for a device that was loaded from the store, from now on."""
+    device.heard_at = turn.now
+    if device.status == "online":
+        turn.state.timers.arm(turn.now + turn.policy.silence_ms, "silence", device.name)
+    elif device.status in {"silent", "lost"}:
+        device.silent_since = turn.now
+        await_return(turn, device)
+
+
 def give_up_tasks(turn: Turn, key: str) -> None:
     """Lease a job's tasks anew when their device has been silent for the job's patience."""
     name, job_id = key.split(" ")

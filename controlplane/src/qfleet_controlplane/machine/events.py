@@ -144,7 +144,10 @@ class Settle(_Event, frozen=True):
 
 
 class Reloaded(_Event, frozen=True):
-    """The machine was rebuilt from the store while sessions live: ask devices what they hold."""
+    """The machine was rebuilt from the store; the first event then.
+
+    ``devices`` have sessions that live on: they are asked what they hold.
+    """
 
     devices: tuple[DeviceName, ...]
 

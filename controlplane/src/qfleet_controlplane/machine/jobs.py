@@ -71,14 +71,10 @@ def end_tasks(turn: Turn, job: state.Job, action: str, reason: str) -> None:
         turn.save_task(task)
 
 
-def resume(turn: Turn, job: state.Job) -> None:
-    """Put the estimates of a loaded job's held tasks back into the books."""
-    for device in {task.device for task in job.tasks if task.status in tables.TASK_HELD}:
-        if device is None:
-            continue
-        books = turn.state.devices[device]
-        for task in books.held.values():
-            if task.cost_ms == 0.0:
-                task.cost_ms = leases.estimate(books, task)
-                books.backlog_ms += task.cost_ms
-    endings.settle_end(turn, job)
+def estimate_held(turn: Turn, job: state.Job) -> None:
+    """Put the estimates of a loaded job's held tasks back into the devices' books."""
+    for task in job.tasks:
+        if task.status in tables.TASK_HELD and task.device is not None:
+            device = turn.state.devices[task.device]
+            task.cost_ms = leases.estimate(device, task)
+            device.backlog_ms += task.cost_ms

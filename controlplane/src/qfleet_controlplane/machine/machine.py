@@ -11,6 +11,7 @@ from qfleet_controlplane.machine import (
     artefacts,
     devices,
     effects,
+    endings,
     events,
     jobs,
     leases,
@@ -42,23 +43,19 @@ class Machine:
         """When the next ``events.Tick`` is due; None while nothing waits for time to pass."""
         return self.state.timers.next_due()
 
-    def resume(self, now: Millis) -> list[effects.Effect]:
-        """Arm every timer of a state that was loaded from the store; once, before any event."""
-        self._sequence += 1
-        turn = Turn(self.state, self.policy, now, self._sequence)
-        for job in self.state.jobs.values():
-            if job.deadline is not None:
-                self.state.timers.arm(job.deadline, "deadline", job.id)
-        for device in self.state.devices.values():
-            device.heard_at = now
-            if device.status == "online":
-                self.state.timers.arm(now + self.policy.silence_ms, "silence", device.name)
-            elif device.status in {"silent", "lost"}:
-                device.silent_since = now
-                devices.await_return(turn, device)
-        for job in list(self.state.jobs.values()):
-            jobs.resume(turn, job)
-        return turn.close()
+
+def _reloaded(turn: Turn, event: events.Reloaded) -> None:
+    """Arm every timer of a state that was loaded from the store, and ask around."""
+    known = turn.state
+    for job in known.jobs.values():
+        if job.deadline is not None:
+            known.timers.arm(job.deadline, "deadline", job.id)
+        jobs.estimate_held(turn, job)
+    for device in known.devices.values():
+        devices.resume(turn, device)
+    for job in list(known.jobs.values()):
+        endings.settle_end(turn, job)
+    messages.ask_all(turn, event)
 
 
 def _tick(turn: Turn, _: events.Tick) -> None:
@@ -101,5 +98,5 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     events.Compared: results.compared,
     events.Tick: _tick,
     events.Settle: _settle,
-    events.Reloaded: messages.ask_all,
+    events.Reloaded: _reloaded,
 }

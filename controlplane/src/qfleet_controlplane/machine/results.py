@@ -70,7 +70,7 @@ def _take(turn: Turn, device: state.Device, arrival: state.Arrival) -> bool:
     if task is None or task.status in tables.TASK_OVER:
         _again(turn, device, task, result)
     elif result.outcome == "succeeded":
-        return counting.judge(turn, device, arrival, b"" if result.body is None else bytes(result.body))
+        return counting.judge(turn, device, arrival, bytes(result.body))
     elif result.outcome == "expired" and _is_late(turn, task):
         _expire(turn, task)
     else:

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from qfleet_controlplane.machine import tables, timers
+from qfleet_controlplane.machine import tables
+from qfleet_controlplane.machine.timers import Timers
 from qfleet_controlplane.planning import plan, specification
 from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
@@ -137,7 +138,7 @@ class State:
     tasks: dict[TaskId, Task] = field(default_factory=dict)
     devices: dict[DeviceName, Device] = field(default_factory=dict)
     artefacts: dict[tuple[DeviceName, bytes], Artefact] = field(default_factory=dict)
-    timers: timers.Timers = field(default_factory=timers.Timers)
+    timers: Timers = field(default_factory=Timers)
 
     def add(self, job: Job) -> None:
         """Take a job and its tasks in, and put its books in order."""

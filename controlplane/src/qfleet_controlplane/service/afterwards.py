@@ -1,0 +1,102 @@
+"""What follows from a commit and takes reads: putting artefacts together, comparing results.
+
+Each ends in an event for the machine. If the process dies before, the device sends its result
+again and it all starts over.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.planning import agreement
+from qfleet_controlplane.service.batch import Batch
+from qfleet_controlplane.store import queries, records
+from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.writer import StoreFailed
+from qfleet_wire import codec, workload
+from qfleet_wire.errors import RemoteError
+from qfleet_wire.limits import LIMITS
+
+_log = logging.getLogger(__name__)
+_WORK_RESULT: Any = workload.WorkResult
+
+
+class Afterwards:
+    """Runs the reads that committed batches ask for, and posts what they find."""
+
+    def __init__(self, database: Database, post: Callable[[events.Event], None]) -> None:
+        self._database = database
+        self._post = post
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def follow(self, batch: Batch) -> None:
+        """Start what a batch asks for."""
+        for effect in batch.assemble:
+            self._start(self._assemble(effect))
+        if batch.compare:
+            self._start(self._compare(batch.compare))
+
+    async def close(self) -> None:
+        """Stop what runs."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guard(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except StoreFailed as error:
+            _log.error("A read after a commit failed: %s.", error, extra={"action": "read-failed"})
+
+    async def _assemble(self, effect: effects.Assemble) -> None:
+        def query(connection: sa.Connection) -> bytes | None:
+            body = queries.artefact(connection, effect.device, effect.digest)
+            return body if hashlib.sha256(body).digest() == effect.digest else None
+
+        body = await self._database.read(query)
+        self._post(events.Assembled(effect.device, effect.digest, body))
+
+    async def _compare(self, wanted: list[effects.Compare]) -> None:
+        def query(connection: sa.Connection) -> list[events.Compared]:
+            found = (_compared(connection, effect) for effect in wanted)
+            return [event for event in found if event is not None]
+
+        for event in await self._database.read(query):
+            self._post(event)
+
+
+def _compared(connection: sa.Connection, effect: effects.Compare) -> events.Compared | None:
+    """Compare with what counts; None where nothing does, or where it is that very delivery."""
+    told = effect.result
+    job, position = records.split_task(told.task)
+    first = queries.result(connection, job, position)
+    if first is None or (first.device, first.attempt) == (effect.device, told.attempt):
+        return None
+    difference = _difference(first.body, told.artefact, told.body)
+    return events.Compared(told.task, first.device, effect.device, difference)
+
+
+def _difference(first: bytes, artefact: bytes | None, body: msgspec.Raw) -> str | None:
+    if artefact is not None:  # its chunks are not kept: only equality can be told
+        return None if hashlib.sha256(first).digest() == artefact else "large results that are not equal"
+    second = bytes(body)
+    if first == second:
+        return None
+    try:
+        limit = LIMITS.artefact_bytes
+        return agreement.differ(
+            codec.decode(first, _WORK_RESULT, limit=limit), codec.decode(second, _WORK_RESULT, limit=limit)
+        )
+    except RemoteError as error:
+        return f"the second result cannot be read: {error}"

@@ -1,0 +1,155 @@
+"""The effects of a batch of events, gathered: what to store, then what to do.
+
+Rows are taken when the batch is closed, as things stand then: what changed ten times is stored
+once, and what is stored is exactly the state behind the last event of the batch.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from qfleet_controlplane.machine import effects, state
+from qfleet_controlplane.service import portraits
+from qfleet_controlplane.service.published import Published
+from qfleet_controlplane.store import audit, bulk, records
+from qfleet_controlplane.store.commit import Commit
+from qfleet_wire import api, payloads
+from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Filled by ``add``, sealed by ``close``, shown by ``publish`` after its commit."""
+
+    now: Millis
+    sends: dict[DeviceName, list[payloads.Down]] = field(default_factory=dict)
+    assemble: list[effects.Assemble] = field(default_factory=list)
+    compare: list[effects.Compare] = field(default_factory=list)
+    alarms: list[effects.Alarm] = field(default_factory=list)
+    _tasks: dict[TaskId, state.Task] = field(default_factory=dict)
+    _devices: dict[DeviceName, state.Device] = field(default_factory=dict)
+    _jobs: dict[JobId, state.Job] = field(default_factory=dict)
+    _created: list[state.Job] = field(default_factory=list)
+    _results: list[bulk.Row] = field(default_factory=list)
+    _batches: dict[bytes, bulk.Row] = field(default_factory=dict)
+    _chunks: dict[tuple[str, bytes, int], bulk.Row] = field(default_factory=dict)
+    _dropped: dict[tuple[DeviceName, bytes], None] = field(default_factory=dict)
+    _audit: list[audit.Entry] = field(default_factory=list)
+    _views: dict[JobId, api.JobView] = field(default_factory=dict)
+
+    def add(self, wanted: list[effects.Effect]) -> None:
+        """Take the effects of one event in."""
+        for effect in wanted:
+            _TAKE[type(effect)](self, effect)
+
+    def show(self, job: state.Job) -> None:
+        """Take a job in as if all of it had changed, to show what was loaded."""
+        self._jobs[job.id] = job
+        self._tasks.update((task.id, task) for task in job.tasks)
+
+    def close(self) -> Commit:
+        """Take the rows as things stand now."""
+        self._views = {job.id: portraits.job_view(job) for job in self._jobs.values()}
+        return Commit(
+            jobs=[records.job_row(job) for job in self._created],
+            job_states=[records.job_state_row(job, self._views[job.id]) for job in self._jobs.values()],
+            tasks=[records.task_row(task) for task in self._tasks.values()],
+            results=self._results,
+            batches=list(self._batches.values()),
+            chunks=list(self._chunks.values()),
+            devices=[records.device_row(device) for device in self._devices.values()],
+            dropped=list(self._dropped),
+            entries=self._audit,
+        )
+
+    def publish(self, published: Published, commit: Commit) -> None:
+        """Show what was committed; must run before the next event is handled."""
+        for job in self._jobs.values():
+            published.put_job(job, self._views[job.id])
+        published.put_tasks(commit.tasks)
+        for device in self._devices.values():
+            published.put_device(device)
+        published.wake(self._jobs)
+
+    @property
+    def finished_tasks(self) -> int:
+        """Number of results that this batch counts."""
+        return len(self._results)
+
+    def _save_job(self, effect: effects.SaveJob) -> None:
+        self._jobs[effect.job.id] = effect.job
+        if effect.created:
+            self._created.append(effect.job)
+
+    def _save_task(self, effect: effects.SaveTask) -> None:
+        self._tasks[effect.task.id] = effect.task
+
+    def _save_device(self, effect: effects.SaveDevice) -> None:
+        self._devices[effect.device.name] = effect.device
+
+    def _save_result(self, effect: effects.SaveResult) -> None:
+        self._results.append(records.result_row(effect))
+
+    def _save_batch(self, effect: effects.SaveBatch) -> None:
+        self._batches[effect.batch] = (
+            effect.batch,
+            effect.device,
+            effect.signature,
+            effect.digests,
+            effect.received,
+        )
+
+    def _save_chunk(self, effect: effects.SaveChunk) -> None:
+        chunk = effect.chunk
+        key = (effect.device, chunk.digest, chunk.index)
+        self._chunks[key] = (*key, chunk.count, chunk.data)
+
+    def _drop_chunks(self, effect: effects.DropChunks) -> None:
+        self._dropped[effect.device, effect.digest] = None
+
+    def _append_audit(self, effect: effects.Audit) -> None:
+        self._audit.append(audit.Entry(self.now, effect.who, effect.action, effect.subject, effect.detail))
+
+    def _alarm(self, effect: effects.Alarm) -> None:
+        self.alarms.append(effect)
+        self._audit.append(
+            audit.Entry(self.now, "controlplane", f"alarm.{effect.kind}", effect.subject, effect.detail)
+        )
+        _log.warning(
+            "Alarm about %s: %s.", effect.subject, effect.detail, extra={"action": f"alarm-{effect.kind}"}
+        )
+
+    def _send(self, effect: effects.Send) -> None:
+        queue = self.sends.get(effect.device)
+        if queue is None:
+            queue = self.sends[effect.device] = []
+        queue.append(effect.payload)
+
+    def _notify(self, effect: effects.Notify) -> None:
+        self._jobs[effect.job.id] = effect.job
+
+    def _assemble(self, effect: effects.Assemble) -> None:
+        self.assemble.append(effect)
+
+    def _compare(self, effect: effects.Compare) -> None:
+        self.compare.append(effect)
+
+
+_TAKE: Mapping[type, Callable[[Batch, Any], None]] = {
+    effects.SaveJob: Batch._save_job,  # noqa: SLF001 - a table of the class's own methods
+    effects.SaveTask: Batch._save_task,  # noqa: SLF001
+    effects.SaveDevice: Batch._save_device,  # noqa: SLF001
+    effects.SaveResult: Batch._save_result,  # noqa: SLF001
+    effects.SaveBatch: Batch._save_batch,  # noqa: SLF001
+    effects.SaveChunk: Batch._save_chunk,  # noqa: SLF001
+    effects.DropChunks: Batch._drop_chunks,  # noqa: SLF001
+    effects.Audit: Batch._append_audit,  # noqa: SLF001
+    effects.Alarm: Batch._alarm,  # noqa: SLF001
+    effects.Send: Batch._send,  # noqa: SLF001
+    effects.Notify: Batch._notify,  # noqa: SLF001
+    effects.Assemble: Batch._assemble,  # noqa: SLF001
+    effects.Compare: Batch._compare,  # noqa: SLF001
+}

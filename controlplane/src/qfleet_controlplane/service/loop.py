@@ -1,0 +1,215 @@
+"""Events to the machine, effects to the store, then to the link: one round after another.
+
+What queues while a transaction is committed goes into the next one; no timer adds latency. When
+a commit fails, nothing of its batch has happened: the machine is discarded and rebuilt from the
+store, whoever waits for that batch is told, and devices are asked what they hold.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from qfleet_controlplane.errors import ControlPlaneError, LocalError, Unavailable
+from qfleet_controlplane.machine import events
+from qfleet_controlplane.machine.machine import Machine
+from qfleet_controlplane.planning.plan import PlanRefused
+from qfleet_controlplane.service.batch import Batch
+from qfleet_controlplane.service.inbox import Entry, Inbox
+from qfleet_controlplane.service.published import Published
+from qfleet_controlplane.service.surroundings import Surroundings
+from qfleet_controlplane.store import records
+from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.writer import StoreFailed
+from qfleet_wire import payloads
+from qfleet_wire.names import DeviceName, Millis
+
+_log = logging.getLogger(__name__)
+
+_FIRST_RETRY_S = 0.05
+_LAST_RETRY_S = 2.0
+_LONGEST_WAIT_S = 60.0
+"""Look at the clock at least so often: it may have been set."""
+
+
+class Carrier(Protocol):
+    """The way to the devices."""
+
+    def send(self, device: DeviceName, items: Sequence[payloads.Down]) -> None:
+        """Queue payloads for a device; never waits, and may lose them: everything is repeated."""
+
+
+class Broken(LocalError):
+    """The control plane contradicted itself over this event; it was not taken in."""
+
+
+@dataclass(slots=True)
+class Figures:
+    """What the loop has done since the start; for metrics."""
+
+    events: int = 0
+    commits: int = 0
+    failed_commits: int = 0
+    reloads: int = 0
+    results: int = 0
+    alarms: dict[str, int] = field(default_factory=dict)
+
+
+class Loop:
+    """Owns the machine. ``follow`` is handed each committed batch; it starts what takes reads."""
+
+    def __init__(
+        self,
+        database: Database,
+        carrier: Carrier,
+        published: Published,
+        around: Surroundings,
+        *,
+        follow: Callable[[Batch], None],
+    ) -> None:
+        self._database = database
+        self._carrier = carrier
+        self._published = published
+        self._policy = around.policy
+        self._clock = around.clock
+        self._follow = follow
+        self._machine = Machine(policy=self._policy)
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: Millis | None = None
+        self._stopping = False
+        self._retry_s = _FIRST_RETRY_S
+        self.inbox = Inbox()
+        self.figures = Figures()
+        self.trouble: str | None = "the state is not loaded yet"
+
+    async def load(self) -> None:
+        """Rebuild the machine from the store and show it; raise ``StoreFailed`` if that fails."""
+        known = await self._database.read(records.load)
+        self._machine = Machine(known, self._policy)
+        batch = Batch(self._clock())
+        for device in known.devices.values():
+            self._published.put_device(device)
+        for job in known.jobs.values():
+            batch.show(job)
+        batch.publish(self._published, batch.close())
+        self.trouble = None
+        self.inbox.put(Entry(events.Reloaded(())))
+
+    async def run(self) -> None:
+        """Go round until ``stop``; what was handed in before is still done."""
+        while not self._stopping or (len(self.inbox) and self.trouble is None):
+            await self.inbox.wait()
+            await self._round()
+        if self._timer is not None:
+            self._timer.cancel()
+        while len(self.inbox):
+            for entry in self.inbox.take():
+                entry.fail(Unavailable("the control plane is stopping"))
+
+    def stop(self) -> None:
+        """Let ``run`` end."""
+        self._stopping = True
+        self.inbox.ring()
+
+    async def _round(self) -> None:
+        entries = self.inbox.take()
+        if not entries:
+            return
+        now = self._clock()
+        batch = Batch(now)
+        accepted: list[Entry] = []
+        for place, entry in enumerate(entries):
+            try:
+                batch.add(self._machine.handle(entry.event, now))
+            except PlanRefused as error:
+                entry.fail(error)
+            except Exception as error:  # noqa: BLE001 - logged, and the state is rebuilt without it
+                await self._contradiction(entry, error, [*accepted, *entries[place + 1 :]])
+                return
+            else:
+                accepted.append(entry)
+        self.figures.events += len(accepted)
+        batch.add(self._machine.handle(events.Settle(), now))
+        await self._finish(batch, accepted)
+
+    async def _finish(self, batch: Batch, entries: Sequence[Entry]) -> None:
+        """Commit, then show, send, and tell whoever waits."""
+        commit = batch.close()
+        if not commit.empty:
+            try:
+                await self._database.writer.run(commit.write)
+            except StoreFailed as error:
+                await self._undo(entries, error)
+                return
+            self.figures.commits += 1
+        self.trouble = None
+        self._retry_s = _FIRST_RETRY_S
+        batch.publish(self._published, commit)
+        self._count(batch)
+        for device, items in batch.sends.items():
+            self._carrier.send(device, items)
+        for entry in entries:
+            entry.succeed()
+        self._set_timer()
+        self._follow(batch)
+
+    def _count(self, batch: Batch) -> None:
+        self.figures.results += batch.finished_tasks
+        for alarm in batch.alarms:
+            self.figures.alarms[alarm.kind] = self.figures.alarms.get(alarm.kind, 0) + 1
+
+    async def _undo(self, entries: Sequence[Entry], error: StoreFailed) -> None:
+        self.figures.failed_commits += 1
+        _log.error(
+            "A transaction failed and the state is reloaded: %s.", error, extra={"action": "commit-failed"}
+        )
+        for entry in entries:
+            entry.fail(error)
+        await self._reload(error)
+
+    async def _contradiction(self, entry: Entry, error: Exception, others: Sequence[Entry]) -> None:
+        """Throw the half-changed machine away; handle the batch again without the event at fault."""
+        _log.error(
+            "An event of type %s could not be handled and is left out.",
+            type(entry.event).__name__,
+            exc_info=error,
+            extra={"action": "event-broken"},
+        )
+        entry.fail(error if isinstance(error, ControlPlaneError) else Broken())
+        self.inbox.put_back(others)
+        await self._reload(error)
+
+    async def _reload(self, error: Exception) -> None:
+        """Rebuild the machine from the store, however often that takes."""
+        self.trouble = str(error)
+        live = [name for name, device in self._machine.state.devices.items() if device.connected]
+        while not self._stopping:
+            await asyncio.sleep(self._retry_s)
+            self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
+            self.figures.reloads += 1
+            try:
+                known = await self._database.read(records.load)
+            except StoreFailed as failure:
+                self.trouble = str(failure)
+                continue
+            self._machine = Machine(known, self._policy)
+            self.inbox.put_back([Entry(events.Reloaded(tuple(live)))])
+            return
+
+    def _set_timer(self) -> None:
+        """Tick when the machine asks for it."""
+        due = self._machine.next_due()
+        if due == self._due and self._timer is not None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._due = due
+        if due is not None:
+            wait = min(max(0.0, (due - self._clock()) / 1000), _LONGEST_WAIT_S)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.inbox.put(Entry(events.Tick()))

@@ -1,0 +1,116 @@
+"""Committed state, kept in memory for whoever asks.
+
+Only what a transaction has stored comes in here, so nobody ever sees what a power cut could
+undo. Finished jobs stay for a while and are then read from the store.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from qfleet_controlplane.machine import state
+from qfleet_controlplane.service import portraits
+from qfleet_controlplane.store.bulk import Row
+from qfleet_wire import api
+from qfleet_wire.names import DeviceName, JobId
+
+MOST_FINISHED = 32
+"""Finished jobs that stay in memory."""
+LAST_VERSION = 2**31
+"""The version of every job that is finished for good."""
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    view: api.JobView
+    items: Sequence[int]
+    rows: list[Row]
+    version: int = 1
+    waiters: set["asyncio.Future[None]"] = field(default_factory=set)
+
+
+class Published:
+    """The read side of the service. Owned by the event loop; nothing here blocks."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._jobs: dict[JobId, _Entry] = {}
+        self._finished: list[JobId] = []
+        self.devices: dict[DeviceName, api.DeviceView] = {}
+
+    def put_job(self, job: state.Job, view: api.JobView) -> None:
+        """Show a job's new state."""
+        entry = self._jobs.get(job.id)
+        if entry is None:
+            items = [part.items for part in job.plan.slices]
+            self._jobs[job.id] = _Entry(view, items, [()] * len(items))
+        else:
+            entry.view = view
+            entry.version += 1
+        if job.finished is not None:
+            self._finish(job.id)
+
+    def put_tasks(self, rows: Iterable[Row]) -> None:
+        """Show new states of tasks whose jobs are known."""
+        for row in rows:
+            entry = self._jobs.get(row[0])
+            if entry is not None:
+                entry.rows[row[1]] = row
+
+    def put_device(self, device: state.Device) -> None:
+        """Show a device's new state."""
+        self.devices[device.name] = portraits.device_view(device, self._region)
+
+    def wake(self, jobs: Iterable[JobId]) -> None:
+        """Wake whoever waits for a change of these jobs."""
+        for job in jobs:
+            entry = self._jobs.get(job)
+            if entry is None:
+                continue
+            for waiter in entry.waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+            entry.waiters.clear()
+
+    def view(self, job: JobId) -> api.JobView | None:
+        """A job's view; None when it is not in memory."""
+        entry = self._jobs.get(job)
+        return None if entry is None else entry.view
+
+    def detail(self, job: JobId) -> api.JobDetail | None:
+        """A job with its tasks; None when it is not in memory."""
+        entry = self._jobs.get(job)
+        return (
+            None
+            if entry is None
+            else api.JobDetail(entry.view, portraits.task_views(entry.rows, entry.items))
+        )
+
+    def version(self, job: JobId) -> int:
+        """A number that grows with each change; ``LAST_VERSION`` when the job is not in memory."""
+        entry = self._jobs.get(job)
+        return LAST_VERSION if entry is None else entry.version
+
+    async def wait(self, job: JobId, seen: int, timeout_s: float) -> int:
+        """Wait until the version differs from ``seen`` or time is up; return the version."""
+        entry = self._jobs.get(job)
+        if self.version(job) == seen and entry is not None:
+            waiter = asyncio.get_running_loop().create_future()
+            entry.waiters.add(waiter)
+            await asyncio.wait([waiter], timeout=max(0.0, timeout_s))
+            entry.waiters.discard(waiter)
+        elif entry is None and seen == LAST_VERSION:
+            await asyncio.sleep(max(0.0, timeout_s))
+        return self.version(job)
+
+    def running(self) -> int:
+        """Number of unfinished jobs."""
+        return len(self._jobs) - len(self._finished)
+
+    def _finish(self, job: JobId) -> None:
+        if job not in self._finished:
+            self._finished.append(job)
+        while len(self._finished) > MOST_FINISHED:
+            gone = self._finished.pop(0)
+            self.wake([gone])
+            del self._jobs[gone]

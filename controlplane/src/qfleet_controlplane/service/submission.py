@@ -1,0 +1,43 @@
+"""From a request to an event: compile, and draw the job's name and seed."""
+
+from collections.abc import Callable
+
+from qfleet_controlplane.compile import job as compile_job
+from qfleet_controlplane.machine import events
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import api, codec
+from qfleet_wire.names import JobId
+
+_ID_BYTES = 8
+_SEED_BYTES = 6
+"""Seeds drawn here stay below 2^53, so that every JSON reader keeps them whole."""
+
+
+def prepare(request: api.JobRequest, who: str, random: Callable[[int], bytes]) -> events.JobSubmitted:
+    """Compile a request; what is wrong with it is raised as the compiler says it."""
+    job = JobId(random(_ID_BYTES).hex())
+    drawn = int.from_bytes(random(_SEED_BYTES), "big")
+    seed = drawn if request.seed is None else request.seed
+    return events.JobSubmitted(job, request, specify(request, seed), who)
+
+
+def specify(request: api.JobRequest, seed: int) -> Specification:
+    """Compile a request to the facts that planning and merging need."""
+    compiled = compile_job.compile_job(request)
+    if compiled.program is None:
+        return Specification(kind=request.kind, seed=seed, items=request.items)
+    program, facts = compiled.program, compiled.facts
+    return Specification(
+        kind=request.kind,
+        seed=seed,
+        items=len(compiled.points),
+        shots=compiled.shots,
+        points=compiled.points,
+        program=codec.encode(program),
+        observables=compiled.observables,
+        qubits=program.qubits,
+        gates=facts.gates,
+        bits=program.output_bits,
+        registers=tuple(program.slots[index].type.width for index in program.outputs),
+        dynamic=facts.dynamic,
+    )

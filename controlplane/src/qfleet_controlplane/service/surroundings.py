@@ -1,0 +1,17 @@
+"""Where the service gets time and randomness, and the region it leads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from qfleet_controlplane.machine.policy import Policy
+from qfleet_wire.names import Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Given once. ``clock`` is wall time; ``random`` returns that many secret-quality bytes."""
+
+    region: str
+    clock: Callable[[], Millis]
+    random: Callable[[int], bytes] = field(repr=False)
+    policy: Policy = field(default_factory=Policy)

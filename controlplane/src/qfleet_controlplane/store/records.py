@@ -1,0 +1,187 @@
+"""The machine's state as rows, and rows as the machine's state.
+
+Loading gives what the last commit left, minus hints: nothing is connected, no assignment is
+answered, and the inventories of the devices settle the rest.
+"""
+
+import msgspec
+import sqlalchemy as sa
+
+from qfleet_controlplane.machine import effects, state, tables
+from qfleet_controlplane.planning.plan import Plan
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_controlplane.store.bulk import Row
+from qfleet_controlplane.store.tables import fleet, work
+from qfleet_wire import api, codec, payloads
+from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
+
+_json = msgspec.json.Encoder()
+_view = msgspec.json.Decoder(api.JobView)
+_request = msgspec.json.Decoder(api.JobRequest)
+_specification = msgspec.msgpack.Decoder(Specification)
+_plan = msgspec.msgpack.Decoder(Plan)
+_texts = msgspec.json.Decoder(tuple[str, ...])
+
+
+def job_row(job: state.Job) -> Row:
+    """Row of ``jobs``."""
+    return (
+        job.id,
+        job.created,
+        _json.encode(job.request),
+        codec.encode(job.specification),
+        codec.encode(job.plan),
+    )
+
+
+def job_state_row(job: state.Job, view: api.JobView) -> Row:
+    """Row of ``job_states``."""
+    return (job.id, job.status, job.created, job.finished, _json.encode(view))
+
+
+def task_row(task: state.Task) -> Row:
+    """Row of ``tasks``."""
+    return (
+        task.job.id,
+        task.position,
+        task.status,
+        task.attempt,
+        task.device,
+        task.failures,
+        task.losses,
+        task.progress,
+        _json.encode(task.errors).decode() if task.errors else "",
+        _json.encode(task.excluded).decode() if task.excluded else "",
+        task.digest,
+    )
+
+
+def result_row(effect: effects.SaveResult) -> Row:
+    """Row of ``results``."""
+    job, position = split_task(effect.task)
+    return (
+        job,
+        position,
+        effect.result.attempt,
+        effect.device,
+        effect.raw,
+        effect.result.artefact,
+        effect.batch,
+        effect.position,
+        effect.received,
+    )
+
+
+def device_row(device: state.Device) -> Row:
+    """Row of ``devices``."""
+    return (
+        device.name,
+        device.status,
+        device.reason,
+        device.trust,
+        device.last_seen,
+        device.certificate_hash,
+        device.certificate_expires,
+        None if device.announcement is None else codec.encode(device.announcement),
+        None if device.heartbeat is None else codec.encode(device.heartbeat),
+    )
+
+
+def split_task(task: TaskId) -> tuple[JobId, int]:
+    """Job and position of a task's id; an id that no job of ours gave is nobody's."""
+    job, _, position = task.rpartition("-")
+    return JobId(job), int(position) if position.isascii() and position.isdigit() else -1
+
+
+def errors_of(text: str) -> tuple[str, ...]:
+    """Read the JSON list of a task's errors or excluded devices."""
+    return _texts.decode(text) if text else ()
+
+
+def view_of(data: bytes) -> api.JobView:
+    """Read a stored job view."""
+    return _view.decode(data)
+
+
+def request_of(data: bytes) -> api.JobRequest:
+    """Read a stored request."""
+    return _request.decode(data)
+
+
+def specification_of(data: bytes) -> Specification:
+    """Read a stored specification."""
+    return _specification.decode(data)
+
+
+def plan_of(data: bytes) -> Plan:
+    """Read a stored plan."""
+    return _plan.decode(data)
+
+
+def load(connection: sa.Connection) -> state.State:
+    """Rebuild the machine's state: every device, and the jobs that are not finished."""
+    known = state.State()
+    for row in connection.execute(sa.select(fleet.devices)):
+        device = _device(row)
+        known.devices[device.name] = device
+    unfinished = work.job_states.c.status.not_in(tables.JOB_OVER)
+    joined = work.jobs.join(work.job_states, work.jobs.c.id == work.job_states.c.job)
+    selected = sa.select(work.jobs, work.job_states.c.status, work.job_states.c.view)
+    order = work.jobs.c.created, work.jobs.c.id
+    for row in connection.execute(selected.select_from(joined).where(unfinished).order_by(*order)).all():
+        known.add(_job(connection, row))
+    return known
+
+
+def _job(connection: sa.Connection, row: sa.Row[Row]) -> state.Job:
+    view = view_of(row.view)
+    job = state.Job(
+        id=JobId(row.id),
+        request=request_of(row.request),
+        specification=specification_of(row.specification),
+        plan=plan_of(row.plan),
+        created=Millis(row.created),
+        status=row.status,
+        devices=set(view.devices),
+        errors=list(view.errors),
+    )
+    if job.request.deadline_s is not None:
+        job.deadline = Millis(job.created + int(job.request.deadline_s * 1000))
+    ordered = sa.select(work.tasks).where(work.tasks.c.job == job.id).order_by(work.tasks.c.position)
+    job.tasks = [_task(job, found) for found in connection.execute(ordered)]
+    return job
+
+
+def _task(job: state.Job, row: sa.Row[Row]) -> state.Task:
+    return state.Task(
+        id=TaskId(f"{job.id}-{row.position}"),
+        job=job,
+        position=row.position,
+        status=row.status,
+        attempt=row.attempt,
+        device=None if row.device is None else DeviceName(row.device),
+        failures=row.failures,
+        losses=row.losses,
+        errors=errors_of(row.errors),
+        excluded=errors_of(row.excluded),
+        digest=row.digest,
+        progress=row.progress,
+    )
+
+
+def _device(row: sa.Row[Row]) -> state.Device:
+    return state.Device(
+        name=DeviceName(row.name),
+        status=row.status,
+        announcement=_optional(row.announcement, payloads.Announcement),
+        heartbeat=_optional(row.heartbeat, payloads.Heartbeat),
+        last_seen=row.last_seen,
+        reason=row.reason,
+        trust=row.trust,
+        certificate_hash=row.certificate_hash,
+        certificate_expires=row.certificate_expires,
+    )
+
+
+def _optional(data: bytes | None, kind: type[codec.T]) -> codec.T | None:
+    return None if data is None else codec.decode(data, kind)
