@@ -200,7 +200,7 @@ def test_a_large_result_travels_as_an_artefact() -> None:
     (saved,) = one.handle(event, NOW)
     assert isinstance(saved, effects.SaveResult)
     assert (saved.digest, saved.artefact) == (b"d" * 32, b"x" * 1000)
-    assert codec.decode(saved.result, payloads.TaskResult).body is None
+    assert codec.decode(saved.result, payloads.TaskResult).body == payloads.NO_BODY
 
 
 def test_a_kind_that_is_unknown_is_answered_once_and_an_answer_never() -> None:
