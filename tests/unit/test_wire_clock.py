@@ -121,9 +121,7 @@ def test_certificates_renew_at_half_their_life_with_jitter() -> None:
 def _enrolled() -> Identities:
     device = fleet().device()
     identity = renewal.new_identity(RANDOM)
-    return Identities(
-        renewal.StoredIdentity(keys.save(device.key), identity.csr, device.chain)
-    )
+    return Identities(renewal.StoredIdentity(keys.save(device.key), identity.csr, device.chain))
 
 
 def _chain_for(identity: renewal.StoredIdentity) -> tuple[bytes, ...]:

@@ -29,6 +29,7 @@ from qfleet_wire.channel import (
     schedule,
     suites,
 )
+from qfleet_wire.channel.authority import Credentials
 from qfleet_wire.channel.identity import ControllerIdentity
 from qfleet_wire.channel.labels import Label
 from qfleet_wire.channel.preshared import PresharedKey, Ring
@@ -164,9 +165,7 @@ def test_each_input_and_its_place_change_every_key() -> None:
         )
     ]
     derived.append(schedule.derive(b"u" * 32, schedule.Inputs(b"k" * 32)))
-    every = [
-        key for one in derived for key in (one.secrets.up, one.secrets.down, one.resumption)
-    ]
+    every = [key for one in derived for key in (one.secrets.up, one.secrets.down, one.resumption)]
     assert len(set(every)) == len(every)
 
 
@@ -259,15 +258,13 @@ def test_a_false_answer_does_not_end_the_attempt() -> None:
 # ── who may play which role ─────────────────────────────────────────────────────────────────
 
 
-def _answer_as(device: DeviceEnd, impostor: initiator.Credentials, **changes: object) -> bytes:
+def _answer_as(device: DeviceEnd, impostor: Credentials, **changes: object) -> bytes:
     """The answer that somebody with other credentials would make, after reading the hello."""
     controller = ControllerEnd(fleet().controller())
     device.hello()
     assert device.attempt is not None
     request = responder.examine(controller.own, device.attempt.frame, TOPIC)
-    made = responder.answer(
-        controller.own, request, controller.policy(), preshared=None, random=RANDOM
-    )
+    made = responder.answer(controller.own, request, controller.policy(), preshared=None, random=RANDOM)
     body = codec.encode(msgspec.structs.replace(body_of(made.frame), **changes))
     signature = keys.sign(
         impostor.key,
@@ -296,9 +293,7 @@ def test_a_controller_cannot_play_a_device() -> None:
     device.hello()
     assert device.attempt is not None
     hello = frames.read(device.attempt.frame, frames.Hello)
-    signature = keys.sign(
-        controller.key, Label.HELLO_SIGNATURE, controller.peer.certificate_hash, hello.body
-    )
+    signature = keys.sign(controller.key, Label.HELLO_SIGNATURE, controller.peer.certificate_hash, hello.body)
     false = frames.write(frames.Hello(hello.body, controller.chain, signature))
     with pytest.raises(Untrusted, match="not that of device"):
         responder.examine(controller, false, TOPIC)
@@ -321,9 +316,7 @@ def test_a_hello_for_another_region_fleet_or_authority_is_refused() -> None:
     with pytest.raises(Untrusted, match="for region 'south'"):
         responder.examine(controller.own, device.hello()[1], TOPIC)
     with pytest.raises(Untrusted, match="this controller leads 'north'"):
-        responder.examine(
-            controller.own, device.hello()[1], TOPIC._replace(region=RegionName("south"))
-        )
+        responder.examine(controller.own, device.hello()[1], TOPIC._replace(region=RegionName("south")))
     other = DeviceEnd(Fleet("x", FleetName("borealis")).device())
     with pytest.raises(Untrusted, match="another authority"):
         responder.examine(controller.own, other.hello()[1], TOPIC)
@@ -335,18 +328,12 @@ def test_a_hello_for_another_region_fleet_or_authority_is_refused() -> None:
 def test_a_device_cannot_speak_on_another_devices_topic() -> None:
     device, controller = ends()
     with pytest.raises(Untrusted, match="came on the topic of 'pi-2'"):
-        responder.examine(
-            controller.own, device.hello()[1], TOPIC._replace(device=DeviceName("pi-2"))
-        )
+        responder.examine(controller.own, device.hello()[1], TOPIC._replace(device=DeviceName("pi-2")))
     liar = DeviceEnd(fleet().device(DeviceName("pi-2")))
     body = frames.read(device.hello()[1], frames.Hello).body
-    signature = keys.sign(
-        liar.own.key, Label.HELLO_SIGNATURE, liar.own.peer.certificate_hash, body
-    )
+    signature = keys.sign(liar.own.key, Label.HELLO_SIGNATURE, liar.own.peer.certificate_hash, body)
     with pytest.raises(Untrusted, match="not that of device 'pi-1'"):
-        responder.examine(
-            controller.own, frames.write(frames.Hello(body, liar.own.chain, signature)), TOPIC
-        )
+        responder.examine(controller.own, frames.write(frames.Hello(body, liar.own.chain, signature)), TOPIC)
 
 
 def test_an_unknown_protocol_version_is_refused_with_a_reason() -> None:
@@ -467,9 +454,7 @@ def test_a_controller_cannot_drop_the_preshared_key() -> None:
     request = responder.examine(controller.own, device.attempt.frame, TOPIC)
     with pytest.raises(Refused, match="unknown or has served"):
         responder.answer(controller.own, request, controller.policy(), preshared=None, random=RANDOM)
-    made = responder.answer(
-        controller.own, request, controller.policy(), preshared=PSK, random=RANDOM
-    )
+    made = responder.answer(controller.own, request, controller.policy(), preshared=PSK, random=RANDOM)
     body = codec.encode(msgspec.structs.replace(body_of(made.frame), preshared=None))
     own = controller.own
     signature = keys.sign(

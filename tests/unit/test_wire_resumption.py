@@ -261,9 +261,7 @@ def test_a_device_without_the_secret_cannot_resume() -> None:
     body = frames.read(device.resume()[1], frames.Resume).body
     forged = frames.write(frames.Resume(body, bytes(32)))
     with pytest.raises(Untrusted, match="does not prove"):
-        responder.examine_resume(
-            controller.own, forged, TOPIC, record=controller.records[DEVICE], now=NOW
-        )
+        responder.examine_resume(controller.own, forged, TOPIC, record=controller.records[DEVICE], now=NOW)
 
 
 def test_one_devices_secret_does_not_resume_another() -> None:

@@ -38,7 +38,7 @@ def test_a_name_is_a_dns_label_in_lower_case(name: str) -> None:
     "name", ["", "-a", "a-", "A", "a_b", "a/b", "a b", "a.b", "+", "#", "a" * 64, "é", "a\n", "a\x00"]
 )
 def test_what_is_no_name_says_what_one_is(name: str) -> None:
-    with pytest.raises(InvalidName, match="region name .* use 1 to 63 of a-z, 0-9"):
+    with pytest.raises(InvalidName, match=r"region name .* use 1 to 63 of a-z, 0-9"):
         parse_name(name, "region")
 
 
@@ -52,9 +52,7 @@ def test_a_name_can_always_stand_in_a_topic_and_a_path(text: str) -> None:
 
 
 @given(NAMES, NAMES, st.sampled_from(list(topics.Channel)))
-def test_spelling_and_parsing_topics_are_inverses(
-    region: str, device: str, channel: topics.Channel
-) -> None:
+def test_spelling_and_parsing_topics_are_inverses(region: str, device: str, channel: topics.Channel) -> None:
     for topic in (
         topics.DeviceTopic(RegionName(region), DeviceName(device), channel),
         topics.AuthorityTopic(RegionName(region)),
@@ -74,9 +72,7 @@ def test_whatever_parses_is_spelled_the_same(text: str) -> None:
 def test_a_subscription_matches_one_channel_of_every_device() -> None:
     text = topics.subscription(RegionName("north"), topics.Channel.UP)
     assert text == "qfleet/1/north/+/up"
-    concrete = topics.topic_for(
-        topics.DeviceTopic(RegionName("north"), DeviceName("pi"), topics.Channel.UP)
-    )
+    concrete = topics.topic_for(topics.DeviceTopic(RegionName("north"), DeviceName("pi"), topics.Channel.UP))
     assert text.replace("+", "pi") == concrete
     with pytest.raises(InvalidTopic):
         topics.parse_topic(text)
@@ -149,9 +145,7 @@ def test_decoding_raises_nothing_else(junk: bytes) -> None:
 
 
 def test_every_limit_is_positive_and_documented_by_its_name() -> None:
-    assert all(
-        getattr(LIMITS, name) > 0 for name in Limits.__dataclass_fields__
-    )
+    assert all(getattr(LIMITS, name) > 0 for name in Limits.__dataclass_fields__)
     assert LIMITS.hello_bytes <= LIMITS.frame_bytes
     assert LIMITS.chunk_bytes < LIMITS.frame_bytes < LIMITS.artefact_bytes
 

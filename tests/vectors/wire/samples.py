@@ -1,0 +1,105 @@
+"""One filled-in example of every payload, work and result that the wire carries."""
+
+import msgspec
+
+from qfleet_wire import circuit, codec, payloads, workload
+from qfleet_wire.names import JobId, Millis, TaskId
+
+TASK, JOB = TaskId("job-7.3"), JobId("job-7")
+
+_BIT = circuit.ClassicalType("bit", 2)
+PROGRAM = circuit.Program(
+    qubits=3,
+    slots=(circuit.Slot("c", _BIT, output=True), circuit.Slot("i", circuit.ClassicalType("int", 32), 1)),
+    parameters=("theta",),
+    body=(
+        circuit.Gate("h", (0,)),
+        circuit.Gate("rx", (1,), (circuit.Parameter(0),), (circuit.Control(0),)),
+        circuit.Gate("u", (2,), (circuit.Constant(0.5), circuit.Constant(0.0), circuit.Constant(-1.0))),
+        circuit.Gate("swap", (0, 1), controls=(circuit.Control(2, 0),), power=0.5),
+        circuit.Measure(0, 0, 1),
+        circuit.If(
+            circuit.Binary("==", circuit.BitOf(0, circuit.Constant(1)), circuit.Constant(1)),
+            (circuit.Reset(0),),
+            (circuit.Assign(1, circuit.Unary("~", circuit.Variable(1), 32)),),
+        ),
+        circuit.For(
+            1,
+            circuit.Constant(0),
+            circuit.Constant(1),
+            circuit.Constant(3),
+            (circuit.Continue(), circuit.Break()),
+        ),
+        circuit.While(
+            circuit.Convert(circuit.ClassicalType("bool", 1), circuit.Variable(1)), (circuit.End(),)
+        ),
+    ),
+)
+
+WORKS: tuple[workload.Work, ...] = (
+    workload.CircuitSample(PROGRAM, 42, (workload.SampleItem(0, (0.25,), 2, 1500),)),
+    workload.CircuitExpect(
+        PROGRAM,
+        43,
+        (workload.Observable("0.5*Z0 X2", (workload.PauliTerm(0.5, (("Z", 0), ("X", 2))),)),),
+        (workload.ExpectItem(0, (0.25,)), workload.ExpectItem(1, (0.5,), 1, 1024)),
+    ),
+    workload.ProbeEcho(b"echo"),
+)
+
+WORK_RESULTS: tuple[workload.WorkResult, ...] = (
+    workload.SampleResult((workload.SampleCounts(0, 2, 1500, 2, b"\x00\x03", (700, 800)),)),
+    workload.ExpectResult(
+        (
+            workload.ExpectValues(0, (workload.Moments(0, 0, (0.5,)),)),
+            workload.ExpectValues(1, (workload.Moments(1, 1024, (12.0,), (1024.0,)),)),
+        )
+    ),
+    workload.EchoResult(b"echo"),
+)
+
+_RESULT = payloads.TaskResult(
+    TASK,
+    2,
+    "succeeded",
+    payloads.Provenance("pi-1", "qulacs", "0.6.14", 42, 12.5),
+    msgspec.Raw(codec.encode(WORK_RESULTS[0])),
+)
+
+DOWN: tuple[payloads.Down, ...] = (
+    payloads.Assign(
+        TASK, 2, JOB, msgspec.Raw(codec.encode(WORKS[2])), 1 << 20, 4096, 60_000, 5, Millis(1_800_000_000_000)
+    ),
+    payloads.Cancel(TASK, 2, "no longer wanted"),
+    payloads.Acknowledge(((TASK, 2),)),
+    payloads.Renewed(b"h" * 32, (b"leaf", b"issuer")),
+    payloads.RenewalRefused(b"h" * 32, "the device is revoked"),
+    payloads.Ask("inventory"),
+    payloads.Unsupported("teleport"),
+)
+
+UP: tuple[payloads.Up, ...] = (
+    payloads.Announcement(
+        "0.1.0",
+        "raspberry-pi-5",
+        "boot",
+        "aarch64",
+        4,
+        8 << 30,
+        2,
+        1 << 30,
+        24,
+        (payloads.Engine("qulacs", "0.6.14", ("circuit.sample", "circuit.expect")),),
+        (payloads.Calibration("qulacs", 1.5, 3.0, 20.0),),
+    ),
+    payloads.Inventory(((TASK, 2),), ((TASK, 1),)),
+    payloads.Accepted(TASK, 2),
+    payloads.Refused(TASK, 2, "memory", "needs 2048 MiB, has 512 MiB"),
+    payloads.Started(TASK, 2),
+    payloads.Progress(TASK, 2, 0.5),
+    payloads.Results((msgspec.Raw(codec.encode(_RESULT)),), b"signature"),
+    payloads.Chunk(b"d" * 32, 1, 3, b"data"),
+    payloads.Heartbeat(Millis(1_800_000_000_000), 3600, 0.25, 1 << 30, 1 << 33, 1, 2, 3, 48.5, 4),
+    payloads.RenewRequest(b"csr"),
+    payloads.Unsupported("teleport"),
+)
