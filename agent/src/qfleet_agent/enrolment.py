@@ -59,7 +59,8 @@ async def enrol(token: JoinToken, settings: Settings, facts: Facts) -> Joined:
         EnrolmentFailed: nobody answered, or the authority is not the token's.
         EnrolmentRefused: the controller said no, and why.
     """
-    store = await asyncio.to_thread(_open, settings.state)
+    path = await asyncio.to_thread(_prepare, settings.state)
+    store = Store(path)
     try:
         _check_new(store)
         identities = await asyncio.to_thread(_identities, settings.state)
@@ -82,9 +83,9 @@ async def enrol(token: JoinToken, settings: Settings, facts: Facts) -> Joined:
         store.close()
 
 
-def _open(state: Path) -> Store:
+def _prepare(state: Path) -> Path:
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Store(journal.prepare(state))
+    return journal.prepare(state)
 
 
 def _check_new(store: Store) -> None:

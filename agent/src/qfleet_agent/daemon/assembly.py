@@ -26,15 +26,12 @@ from qfleet_agent.machine.admit import MIB
 from qfleet_agent.machine.machine import Machine
 from qfleet_agent.notify import Notifier
 from qfleet_agent.settings import Settings
-from qfleet_agent.workers import pool
+from qfleet_agent.workers import cgroup, pool
 from qfleet_wire import codec
 from qfleet_wire.channel import preshared, resumption
 from qfleet_wire.channel.initiator import Circumstances, Standing
 from qfleet_wire.channel.preshared import Ring
 from qfleet_wire.errors import InvalidKey, RemoteError
-
-WORKER_OVERHEAD_BYTES = 256 * MIB
-"""Memory of a worker beside its task: interpreter, engine, libraries."""
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +84,8 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     link = Link(address, rhythm, handshakes, journal, Ears(performer.number, performer.tell, pulse.set))
     workers = pool.Settings(
         workers=place.bounds.workers,
-        memory_bytes=place.bounds.task_memory_bytes + WORKER_OVERHEAD_BYTES,
+        memory_bytes=place.bounds.task_memory_bytes,
+        cgroup=cgroup.find(),
     )
     executor = Executor(workers, performer.tell, performer.number)
     performer.connect(link, executor)

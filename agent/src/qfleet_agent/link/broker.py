@@ -19,6 +19,8 @@ from qfleet_agent.errors import SettingsInvalid
 
 MOST_IN_FLIGHT = 20
 CONNECT_TIMEOUT_S = 10.0
+_UNUSED_PORT = 1
+"""paho-mqtt wants a port for a Unix socket too."""
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -45,7 +47,7 @@ def parse(url: str, *, login: str, password: str, ca_file: Path | None = None) -
     if parts.username or parts.password:
         raise SettingsInvalid("a broker URL holds no login: the agent has its own from its enrolment")
     if parts.scheme == "unix" and parts.path and not parts.netloc:
-        return Broker(parts.path, 0, "unix", tls=False, login=login, password=password)
+        return Broker(parts.path, _UNUSED_PORT, "unix", tls=False, login=login, password=password)
     try:
         port = parts.port
     except ValueError as error:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.admit import ROW_BYTES, Load
 from qfleet_agent.machine.effects import Effect
@@ -123,7 +125,7 @@ def succeeded(event: events.WorkFinished, device: DeviceName) -> payloads.TaskRe
             seed=event.seed,
             duration_ms=event.duration_ms,
         ),
-        body=event.body if event.digest is None else None,
+        body=msgspec.Raw(event.body) if event.digest is None else payloads.NO_BODY,
         artefact=event.digest,
     )
 

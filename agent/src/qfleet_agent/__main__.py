@@ -1,0 +1,7 @@
+"""``python -m qfleet_agent`` is ``qfleet-agent``."""
+
+import sys
+
+from qfleet_agent.command import main
+
+sys.exit(main())
