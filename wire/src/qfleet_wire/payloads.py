@@ -116,6 +116,8 @@ class Announcement(msgspec.Struct, frozen=True, tag="announcement"):
     max_qubits: int
     engines: tuple[Engine, ...]
     calibrations: tuple[Calibration, ...] = ()
+    task_time_ms: int = 900_000
+    """Longest time limit that a task may have here; an agent that does not say keeps 15 minutes."""
 
 
 class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
