@@ -10,6 +10,7 @@ from qfleet_wire.channel.certificates import Validity
 from qfleet_wire.channel.renewal import Identities
 from qfleet_wire.channel.revocation import Revocations
 from qfleet_wire.errors import InvalidKey, Untrusted
+from qfleet_wire.limits import LIMITS
 from qfleet_wire.names import FleetName, Millis
 
 RANDOM = seeded("clock")
@@ -102,7 +103,7 @@ def test_any_certificate_of_the_chain_can_be_revoked() -> None:
 
 
 def test_a_list_with_too_many_entries_is_refused() -> None:
-    many = [number.to_bytes(32, "big") for number in range(revocation.MOST_REVOKED + 1)]
+    many = [number.to_bytes(32, "big") for number in range(LIMITS.revocations + 1)]
     with pytest.raises(Untrusted, match="not valid"):
         revocation.read(listed(1, *many), fleet().authority.root)
     assert len(revocation.read(listed(1, *many[1:]), fleet().authority.root).revoked) == 512

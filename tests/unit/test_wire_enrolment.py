@@ -291,6 +291,21 @@ def test_every_altered_byte_of_an_answer_is_noticed() -> None:
             enrolment.accept(attempt, bytes(altered), SEED)
 
 
+def test_every_truncation_of_requests_and_answers_is_refused() -> None:
+    attempt, request = ask()
+    sent = enrolment.answer(request, fleet().authority, token_key(token()), Denial("no"))
+    for length in (0, 1, 20, 100, 1100, 1180, 1200):
+        short = frames.read(attempt.frame, frames.EnrolRequest).sealed[:length]
+        cut = frames.write(frames.EnrolRequest(frames.PROTOCOL, token().token_id, short))
+        with pytest.raises(Refused):
+            enrolment.open_request(cut, fleet().authority, fleet().enrolment, token_key(token()))
+        answer = frames.read(sent, frames.EnrolAnswer)
+        with pytest.raises(Refused):
+            enrolment.accept(
+                attempt, frames.write(frames.EnrolAnswer(answer.request, answer.sealed[:length])), SEED
+            )
+
+
 def test_a_grant_for_another_device_region_or_key_is_refused() -> None:
     attempt, request = ask()
 

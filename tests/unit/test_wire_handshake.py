@@ -609,6 +609,20 @@ def test_every_altered_byte_of_an_answer_is_noticed() -> None:
     assert isinstance(finish(device, frame).controller, ControllerIdentity)
 
 
+def test_a_respelled_hello_is_refused() -> None:
+    device, controller = ends()
+    hello = device.hello()[1]
+    fields = msgspec.msgpack.decode(hello[1:])
+    reordered = dict(reversed(fields.items()))
+    longer = fields | {"padding": b"x"}
+    for respelled in (reordered, longer):
+        frame = hello[:1] + msgspec.msgpack.encode(respelled)
+        with pytest.raises(Refused, match="canonically"):
+            responder.examine(controller.own, frame, TOPIC)
+    with pytest.raises(Refused, match="valid"):
+        responder.examine(controller.own, hello + b"\x00", TOPIC)
+
+
 def test_answers_are_forgotten_when_there_are_too_many() -> None:
     from qfleet_wire.channel import answers  # noqa: PLC0415 - used by this test only
 

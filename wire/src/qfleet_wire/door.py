@@ -82,7 +82,6 @@ _CARRIES: Final[dict[Channel, frozenset[Kind]]] = {
     Channel.DOWN: frozenset({Kind.ANSWER, Kind.RESUME_ANSWER, Kind.REFUSAL, Kind.SEALED}),
 }
 _SEALED: Final = int(Kind.SEALED)
-_MOST_PRESENCE: Final = 16
 _topic = lru_cache(maxsize=4096)(parse_topic)
 
 
@@ -122,7 +121,7 @@ def _frame(topic: DeviceTopic, payload: bytes) -> Frame | Rejected:
 
 
 def _presence(topic: DeviceTopic, payload: bytes) -> Presence | Rejected:
-    if len(payload) > _MOST_PRESENCE:
+    if len(payload) > LIMITS.presence_bytes:
         return Rejected(Reason.SIZE, f"presence of {len(payload)} bytes")
     return Presence(topic, online=payload == b"online")
 

@@ -19,6 +19,14 @@ class Limits:
     """Largest artefact that is accepted in chunks."""
     certificate_chain: int = 4
     """Most certificates in a chain, leaf included, root excluded."""
+    certificate_bytes: int = 16 * 1024
+    """Largest certificate or certificate signing request."""
+    revocations: int = 512
+    """Most entries in a list of revoked controllers."""
+    token_characters: int = 4096
+    """Longest join token that is read."""
+    presence_bytes: int = 16
+    """Largest last will."""
     suites: int = 16
     """Most suites in an offer."""
     program_statements: int = 1_000_000

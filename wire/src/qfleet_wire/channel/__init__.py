@@ -4,9 +4,10 @@ The broker carries these bytes and is never trusted with them. Everything here i
 an argument in milliseconds, randomness is a ``Callable[[int], bytes]``. Only ML-KEM encapsulation,
 HPKE and ML-DSA signing draw their own randomness, inside ``cryptography``.
 
-Floors, top to bottom: ``sessions``, ``responder`` and ``initiator`` (handshake and resumption),
-``enrolment``; ``session``; ``resumption``, ``revocation``, ``renewal``, ``invitation``,
-``certificates``, ``chains``, ``authority``; ``suites``, ``keys``, ``derivation``, ``labels``.
+Floors, top to bottom: ``initiator`` and ``responder`` (handshake and resumption of either side),
+``enrolment``, ``sessions``; ``schedule``, ``renewal``, ``rates``; ``resumption``, ``revocation``,
+``authority``, ``session``; ``chains``, ``clock``; ``certificates``, ``invitation``, ``suites``;
+``keys``, ``identity``, ``frames``, ``xwing``; ``derivation``, ``labels``.
 
 Device-to-device messages (topic ``peer``) are reserved: a topic and a label exist, no code does.
 """

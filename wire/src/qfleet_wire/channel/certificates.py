@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.identity import Identity, IssuerIdentity, uri_for
 from qfleet_wire.errors import Refused
+from qfleet_wire.limits import LIMITS
 from qfleet_wire.names import FleetName, Millis
 
 DAY_MS: Final = 86_400_000
@@ -27,7 +28,6 @@ ISSUER_DAYS: Final = 365
 ROOT_DAYS: Final = 3650
 _BACKDATED_MS: Final = 300_000
 """Certificates begin this much before they are made: clocks of one site differ."""
-_MAX_CSR_BYTES: Final = 16 * 1024
 
 
 class Validity(NamedTuple):
@@ -102,7 +102,7 @@ def read_request(csr: bytes) -> MLDSA65PublicKey:
     Raises:
         Refused: not a CSR, not for ML-DSA-65, or not signed by its own key.
     """
-    if len(csr) > _MAX_CSR_BYTES:
+    if len(csr) > LIMITS.certificate_bytes:
         raise Refused(f"CSR of {len(csr)} bytes is too long", code="invalid")
     try:
         request = x509.load_der_x509_csr(csr)

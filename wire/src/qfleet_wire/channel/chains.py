@@ -28,7 +28,6 @@ from qfleet_wire.errors import Untrusted
 from qfleet_wire.limits import LIMITS
 from qfleet_wire.names import FleetName, Millis
 
-_MAX_CERTIFICATE_BYTES: Final = 16 * 1024
 _UNDERSTOOD: Final = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
@@ -124,7 +123,7 @@ def _read(der: bytes, fleet: FleetName) -> _Certificate:
 
 
 def _parse(der: bytes) -> x509.Certificate:
-    if len(der) > _MAX_CERTIFICATE_BYTES:
+    if len(der) > LIMITS.certificate_bytes:
         raise Untrusted(f"certificate of {len(der)} bytes is too long")
     try:
         certificate = x509.load_der_x509_certificate(der)

@@ -172,14 +172,20 @@ def write(message: Message) -> bytes:
 
 
 def read(frame: bytes, kind: type[M]) -> M:
-    """Decode a frame that must be of this kind.
+    """Decode a frame that must be of this kind and encoded as ``write`` does it.
+
+    One message has one spelling: otherwise a broker could respell a signed request at will and be
+    answered each time as if it were a new one. Bodies, which are signed, may hold unknown fields.
 
     Raises:
         Refused: another kind, too long, or not decodable (code ``invalid``).
     """
     if frame[:1] != bytes((_KINDS[kind],)):
         raise Refused(f"frame is not a {kind.__name__}", code="invalid")
-    return _decode(frame[1:], kind)
+    message = _decode(frame[1:], kind)
+    if write(message) != frame:
+        raise Refused(f"{kind.__name__} is not encoded canonically", code="invalid")
+    return message
 
 
 def read_body(body: bytes, kind: type[B]) -> B:

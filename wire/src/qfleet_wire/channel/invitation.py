@@ -14,6 +14,7 @@ from qfleet_wire.channel import derivation
 from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.labels import Label
 from qfleet_wire.errors import InvalidMessage, InvalidName, InvalidToken, LimitExceeded
+from qfleet_wire.limits import LIMITS
 from qfleet_wire.names import DeviceName, FleetName, Millis, RegionName, parse_name
 
 PREFIX: Final = "qf1-"
@@ -21,7 +22,6 @@ TOKEN_ID_BYTES: Final = 16
 SECRET_BYTES: Final = 32
 _CHECKSUM_BYTES: Final = 4
 _LENGTH_BYTES: Final = 2
-_MAX_CHARACTERS: Final = 4096
 
 _Id = Annotated[bytes, msgspec.Meta(min_length=TOKEN_ID_BYTES, max_length=TOKEN_ID_BYTES)]
 _Bytes32 = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -110,7 +110,7 @@ def _frame(text: str) -> bytes:
     if not text.startswith(PREFIX):
         raise InvalidToken(f"not a join token: one starts with {PREFIX!r}")
     digits = text[len(PREFIX) :].upper()
-    if len(digits) > _MAX_CHARACTERS:
+    if len(digits) > LIMITS.token_characters:
         raise InvalidToken(f"not a join token: {len(digits)} characters are too many")
     try:
         # b32decode wants whole groups; a cut token still decodes up to its last whole byte.

@@ -4,7 +4,7 @@ It travels in every handshake's answer. A device keeps the highest version it ha
 changes nothing and does no harm.
 """
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey
@@ -17,15 +17,13 @@ from qfleet_wire.channel.labels import Label
 from qfleet_wire.errors import InvalidMessage, LimitExceeded, Untrusted
 from qfleet_wire.limits import LIMITS
 
-MOST_REVOKED: Final = 512
-
 
 class Revocations(msgspec.Struct, frozen=True):
     """What is revoked: SHA-256 of certificates, leaves or intermediates. ``version`` 0 is empty."""
 
     fleet: Text
     version: Number
-    revoked: Annotated[tuple[Bytes32, ...], msgspec.Meta(max_length=MOST_REVOKED)] = ()
+    revoked: Annotated[tuple[Bytes32, ...], msgspec.Meta(max_length=LIMITS.revocations)] = ()
 
 
 class RevocationList(msgspec.Struct, frozen=True):
@@ -66,6 +64,8 @@ def newest(stored: bytes, received: bytes, root: Root) -> bytes:
     Raises:
         Untrusted: the received list does not verify.
     """
+    if received == stored:
+        return stored
     return received if read(received, root).version > read(stored, root).version else stored
 
 
