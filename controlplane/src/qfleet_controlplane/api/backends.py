@@ -1,7 +1,8 @@
 """What the API stands on, and how a route finds it."""
 
+import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from litestar.connection import ASGIConnection
@@ -69,6 +70,10 @@ class Fleet(Protocol):
         """Name what is missing to serve."""
 
 
+def _unresolved() -> "asyncio.Future[None]":
+    return asyncio.get_running_loop().create_future()
+
+
 @dataclass(frozen=True, slots=True)
 class Backends:
     """All parts that routes call."""
@@ -77,6 +82,10 @@ class Backends:
     devices: Devices
     tokens: Tokens
     fleet: Fleet
+    stopping: "asyncio.Future[None]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+    """Done when the server stops: whoever waits for a change is let go."""
 
 
 def backends_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Backends:

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from qfleet_controlplane.api import authentication
-from qfleet_controlplane.api.backends import Jobs, backends_of
+from qfleet_controlplane.api.backends import Backends, backends_of
 from qfleet_controlplane.authority.roles import Caller
 from qfleet_wire import api
 from qfleet_wire.names import JobId
@@ -56,14 +56,14 @@ async def detail(
     wait_s: Annotated[float, QueryParameter(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
 ) -> api.JobDetail:
     """Show a job, waiting for its end if asked."""
-    jobs = backends_of(request).jobs
+    backends = backends_of(request)
     loop = asyncio.get_running_loop()
     end = loop.time() + wait_s
-    seen = 0
-    found = await jobs.job(JobId(job))
-    while found.job.status not in api.FINISHED and (left := end - loop.time()) > 0:
-        seen = await jobs.wait_for_change(JobId(job), seen, left)
-        found = await jobs.job(JobId(job))
+    seen: int | None = 0
+    found = await backends.jobs.job(JobId(job))
+    while found.job.status not in api.FINISHED and seen is not None and (left := end - loop.time()) > 0:
+        seen = await _change(backends, JobId(job), seen, left)
+        found = await backends.jobs.job(JobId(job))
     return found
 
 
@@ -76,8 +76,9 @@ async def detail(
 )
 async def events(request: Call, job: FromPath[str]) -> ServerSentEvent:
     """Stream a job's detail on each change."""
-    jobs = backends_of(request).jobs
-    return ServerSentEvent(_changes(jobs, JobId(job), await jobs.job(JobId(job))))
+    backends = backends_of(request)
+    first = await backends.jobs.job(JobId(job))
+    return ServerSentEvent(_changes(backends, JobId(job), first))
 
 
 @get("/jobs/{job:str}/result", guards=[authentication.viewer], summary="Fetch a finished job's result")
@@ -93,17 +94,31 @@ async def cancel(request: Call, job: FromPath[str]) -> api.JobView:
     return await backends_of(request).jobs.cancel(JobId(job), f"cancelled by {who}", who)
 
 
-async def _changes(jobs: Jobs, job: JobId, found: api.JobDetail) -> AsyncIterator[ServerSentEventMessage]:
+async def _changes(
+    backends: Backends, job: JobId, found: api.JobDetail
+) -> AsyncIterator[ServerSentEventMessage]:
     """Yield the detail now and on each change; a comment now and then keeps proxies from closing."""
     seen = 0
     while True:
         yield ServerSentEventMessage(event="job", data=_encode(found).decode())
         if found.job.status in api.FINISHED:
             return
-        while (version := await jobs.wait_for_change(job, seen, _KEEP_ALIVE_S)) == seen:
+        while (version := await _change(backends, job, seen, _KEEP_ALIVE_S)) == seen:
             yield ServerSentEventMessage(comment="alive", data=None)
+        if version is None:
+            return
         seen = version
-        found = await jobs.job(job)
+        found = await backends.jobs.job(job)
+
+
+async def _change(backends: Backends, job: JobId, seen: int, timeout_s: float) -> int | None:
+    """Wait for a change like ``wait_for_change``; None when the server stops first."""
+    waiting = asyncio.ensure_future(backends.jobs.wait_for_change(job, seen, timeout_s))
+    try:
+        await asyncio.wait((waiting, backends.stopping), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else None
+    finally:
+        waiting.cancel()
 
 
 ROUTES = (submit, listing, detail, events, result, cancel)

@@ -136,6 +136,7 @@ class Daemon:
         )
         http = HttpServer(made, where)
         self._stack.push_async_callback(http.stop)
+        self._stack.callback(backends.stopping.set_result, None)
         await http.start()
         self.api_url = http.url
         address = msgspec.json.encode({"api": http.url, "broker": self._broker.advertised})
