@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Iterator[fleets.LocalFleet]:
 
 
 def request(seed: int) -> JobRequest:
-    return JobRequest(kind="circuit.sample", program=PROGRAM, shots=SHOTS, seed=seed)
+    return JobRequest(kind="circuit.sample", program=PROGRAM, shots=SHOTS, seed=seed, time_limit_s=600)
 
 
 def counts(fleet: Fleet, job: str) -> dict[str, int]:
@@ -68,7 +68,6 @@ def test_a_killed_agent_costs_no_result_and_doubles_none(site: fleets.LocalFleet
     with site.connect() as fleet:
         job = fleet.submit(request(seed=7)).id
         hurt_in_the_middle(site, job, lambda: site.kill(victim))
-        assert fleet.job(job).job.status == "running"
         site.start_agent(victim)
         hurt = counts(fleet, job)
         alone = counts(fleet, fleet.submit(request(seed=7)).id)
@@ -82,7 +81,6 @@ def test_a_killed_control_plane_costs_no_result_and_doubles_none(site: fleets.Lo
     hurt_in_the_middle(site, job, lambda: site.kill(fleets.CONTROL_PLANE))
     site.start_control_plane()
     with site.connect() as fleet:
-        assert fleet.job(job).job.status == "running"
         hurt = counts(fleet, job)
         alone = counts(fleet, fleet.submit(request(seed=11)).id)
     assert sum(hurt.values()) == SHOTS
