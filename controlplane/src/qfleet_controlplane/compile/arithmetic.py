@@ -94,14 +94,22 @@ def _integers(node: Placed, operator: BinaryOperator, left: Typed, right: Typed)
 
 def _common(left: Typed, right: Typed) -> ClassicalType:
     """The type that two integers are promoted to."""
-    sides = [side.type for side in (left, right) if not side.weak and side.type.kind in ("int", "uint")]
+    declared = [side for side in (left, right) if not side.weak]
+    sides = [side.type for side in declared if side.type.kind in ("int", "uint")]
     if len(sides) < 2:
-        both_declared = not left.weak and not right.weak
-        return INT if not sides else max(*sides, INT, key=_width) if both_declared else sides[0]
+        other = right if left.weak else left
+        if not sides or len(declared) == 2:
+            return max(*sides, INT, key=_width) if sides else INT
+        return sides[0] if _holds(sides[0], other) else INT
     unsigned = [side for side in sides if side.kind == "uint"]
     widest = max(side.width for side in sides)
     wins = len(unsigned) == 2 or (unsigned and unsigned[0].width == widest)
     return ClassicalType("uint" if wins else "int", widest)
+
+
+def _holds(type_: ClassicalType, constant: Typed) -> bool:
+    """Whether a weak constant is a value of a type."""
+    return typed.convert(constant, type_).constant == constant.constant
 
 
 def _width(type_: ClassicalType) -> int:
@@ -126,7 +134,13 @@ def _bitwise(node: Placed, operator: BinaryOperator, left: Typed, right: Typed) 
 def _register(node: Placed, operator: BinaryOperator, left: Typed, right: Typed) -> ClassicalType:
     """The common type of bitwise operands."""
     if left.weak or right.weak:
-        return right.type if left.weak else left.type
+        fixed, constant = (right, left) if left.weak else (left, right)
+        if _holds(fixed.type, constant):
+            return fixed.type
+        if fixed.type.kind == "bit":
+            message = f"{constant.constant} does not fit {typed.describe(fixed.type)}"
+            raise refuse(node, message, "use a constant of as many bits")
+        return INT
     if left.type == right.type:
         return left.type
     bits = [side.type for side in (left, right) if side.type.kind == "bit"]

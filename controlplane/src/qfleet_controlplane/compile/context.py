@@ -20,10 +20,10 @@ from qfleet_wire import circuit
 from qfleet_wire.circuit_values import Value
 from qfleet_wire.limits import LIMITS
 
-STEPS = 2_000_000
+STEPS = 500_000
 """Statements, gates and loop passes that a compilation may go through."""
 
-STATEMENTS = 200_000
+STATEMENTS = 150_000
 """Statements of a compiled program; more do not fit a message to a device."""
 
 _SHORTER = "shorten the program, or keep the loop's bounds out of qubit indices"

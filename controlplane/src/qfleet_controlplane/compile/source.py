@@ -23,6 +23,7 @@ LIBRARIES = frozenset({"stdgates.inc", "qelib1.inc"})
 
 _LONG_NUMBER = re.compile(r"[0-9][0-9_]{300,}")
 _UNDEFINED = re.compile(r"undefined (?:identifier|gate) '([^']+)'")
+_CLASH = re.compile(r"first declared at (stdgates\.inc|qelib1\.inc):")
 _NESTED = "nested too deeply"
 _FLATTEN = "split the expression or block into smaller ones"
 
@@ -103,6 +104,9 @@ def _refusal(
 ) -> ProgramRefused:
     undefined = _UNDEFINED.match(error.message)
     hint = _spelling(undefined.group(1), names, tree) if undefined and tree else ""
+    clash = _CLASH.search(error.message)
+    if clash is not None:
+        hint = f"it is a gate of {clash.group(1)}; choose another name"
     if isinstance(error, openqasm.UnsupportedVersionError):
         hint = "write OPENQASM 2.0, 3.0 or 3.1"
     return ProgramRefused(error.message, error.line or 1, (error.column or 0) + 1, hint)
