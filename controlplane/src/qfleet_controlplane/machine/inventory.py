@@ -34,7 +34,7 @@ def _send_again(turn: Turn, device: state.Device, task: state.Task) -> None:
         task.accepted = False
         device.unanswered += 1
     task.leased_at = turn.now
-    turn.send(device.name, leases.assignment(task))
+    turn.send(device.name, leases.assignment(device, task))
     leases.start_resending(turn, device)
 
 

@@ -98,21 +98,26 @@ def _lease(turn: Turn, task: state.Task, choice: schedule.Choice) -> None:
         job.status = tables.step(tables.JOB, job.status, "lease")
         turn.save_job(job)
     turn.save_task(task)
-    turn.send(device.name, assignment(task))
+    turn.send(device.name, assignment(device, task))
     start_resending(turn, device)
 
 
-def assignment(task: state.Task) -> payloads.Assign:
-    """The message that gives a task to a device; the same for each repetition."""
+def assignment(device: state.Device, task: state.Task) -> payloads.Assign:
+    """The message that gives a task to a device; memory and time as the device can give them."""
     job = task.job
+    told = device.announcement
+    memory, limit_ms = job.plan.memory_bytes, int(job.request.time_limit_s * 1000)
+    if told is not None:
+        memory = max(memory, min(told.task_memory_bytes, cost.useful_memory_bytes(job.specification)))
+        limit_ms = min(limit_ms, told.task_time_ms)
     return payloads.Assign(
         task=task.id,
         attempt=task.attempt,
         job=job.id,
         work=work.encode(job.specification, task.slice),
-        memory_bytes=job.plan.memory_bytes,
+        memory_bytes=memory,
         result_bytes=work.result_bytes(job.specification, task.slice),
-        time_limit_ms=int(job.request.time_limit_s * 1000),
+        time_limit_ms=limit_ms,
         priority=job.request.priority,
         deadline=job.deadline,
     )
@@ -139,7 +144,7 @@ def resend(turn: Turn, key: str) -> None:
     else:
         for task in device.held.values():
             if not task.accepted and task.leased_at + turn.policy.resend_first_ms <= turn.now:
-                turn.send(device.name, assignment(task))
+                turn.send(device.name, assignment(device, task))
     device.resend_ms = min(2 * device.resend_ms, turn.policy.resend_most_ms)
     turn.state.timers.arm(turn.now + device.resend_ms, "resend", device.name)
 

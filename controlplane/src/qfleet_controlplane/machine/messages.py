@@ -69,8 +69,9 @@ def _progress(turn: Turn, device: state.Device, hint: payloads.Progress) -> None
     if task is None or not leases.holds(task, device, hint.attempt):
         return
     state.answer(device, task)
-    state.advance(task, min(max(hint.fraction, task.progress), 1.0))
-    turn.save_task(task)
+    if task.progress < hint.fraction <= 1.0:
+        state.advance(task, hint.fraction)
+        turn.save_task(task)
 
 
 _HANDLERS: Mapping[type, Callable[[Turn, state.Device, Any], None]] = {

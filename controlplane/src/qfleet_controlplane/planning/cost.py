@@ -24,7 +24,10 @@ SETUP_MS = 0.2
 TASK_MS = 5.0
 """What a task costs beside its work: journal, two messages, a worker's attention."""
 BASE_BYTES = 48 * 1024 * 1024
-"""A worker process with an engine loaded, without a state."""
+"""What a task uses beside its states: gates, counts, the allocator's slack."""
+ECHO_BYTES = 1024 * 1024
+BRANCHES = 12
+_STATE_BYTES = 16
 
 
 class Rates(NamedTuple):
@@ -54,10 +57,20 @@ def rates(job: Specification, calibration: payloads.Calibration = DEFAULT) -> Ra
 
 
 def memory_bytes(job: Specification) -> int:
-    """Memory that a worker needs: two state vectors of complex doubles beside the engine."""
+    """Memory that a task needs at least: two state vectors of complex doubles, and the program."""
     if job.kind == "probe.echo":
-        return BASE_BYTES
-    return BASE_BYTES + int(2 * 16 * 2**job.qubits) + 2 * len(job.program)
+        return ECHO_BYTES
+    return BASE_BYTES + int(2 * _STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
+
+
+def useful_memory_bytes(job: Specification) -> int:
+    """Memory beyond which a task would not run faster.
+
+    A dynamic program keeps states at its branches, so that shots share what they have in common.
+    """
+    if not job.dynamic:
+        return memory_bytes(job)
+    return memory_bytes(job) + int(BRANCHES * _STATE_BYTES * 2**job.qubits)
 
 
 def calibration_of(announcement: payloads.Announcement | None, kind: str) -> payloads.Calibration:

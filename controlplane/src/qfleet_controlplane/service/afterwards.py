@@ -19,12 +19,9 @@ from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.store import queries, records
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.writer import StoreFailed
-from qfleet_wire import codec, workload
 from qfleet_wire.errors import RemoteError
-from qfleet_wire.limits import LIMITS
 
 _log = logging.getLogger(__name__)
-_WORK_RESULT: Any = workload.WorkResult
 
 
 class Afterwards:
@@ -69,14 +66,14 @@ class Afterwards:
 
     async def _compare(self, wanted: list[effects.Compare]) -> None:
         def query(connection: sa.Connection) -> list[events.Compared]:
-            found = (_compared(connection, effect) for effect in wanted)
+            found = (compared(connection, effect) for effect in wanted)
             return [event for event in found if event is not None]
 
         for event in await self._database.read(query):
             self._post(event)
 
 
-def _compared(connection: sa.Connection, effect: effects.Compare) -> events.Compared | None:
+def compared(connection: sa.Connection, effect: effects.Compare) -> events.Compared | None:
     """Compare with what counts; None where nothing does, or where it is that very delivery."""
     told = effect.result
     job, position = records.split_task(told.task)
@@ -94,9 +91,6 @@ def _difference(first: bytes, artefact: bytes | None, body: msgspec.Raw) -> str 
     if first == second:
         return None
     try:
-        limit = LIMITS.artefact_bytes
-        return agreement.differ(
-            codec.decode(first, _WORK_RESULT, limit=limit), codec.decode(second, _WORK_RESULT, limit=limit)
-        )
+        return agreement.differ(records.work_result_of(first), records.work_result_of(second))
     except RemoteError as error:
         return f"the second result cannot be read: {error}"

@@ -1,17 +1,12 @@
 """Finished jobs, read from the store and shown: run in a reader's thread."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
 from qfleet_controlplane.planning import views
 from qfleet_controlplane.service import portraits
-from qfleet_controlplane.store import queries
-from qfleet_wire import api, codec, workload
-from qfleet_wire.limits import LIMITS
+from qfleet_controlplane.store import queries, records
+from qfleet_wire import api
 from qfleet_wire.names import JobId
-
-_WORK_RESULT: Any = workload.WorkResult
 
 
 def detail(connection: sa.Connection, job: JobId) -> api.JobDetail | None:
@@ -34,10 +29,9 @@ def result(connection: sa.Connection, job: JobId) -> api.ResultView | None:
 
 
 def _counted(found: queries.StoredResult) -> views.Counted:
-    answer: workload.WorkResult = codec.decode(found.body, _WORK_RESULT, limit=LIMITS.artefact_bytes)
     told = found.provenance
     return views.Counted(
-        answer,
+        records.work_result_of(found.body),
         found.device,
         told.engine if told else "?",
         told.engine_version if told else "?",

@@ -24,9 +24,9 @@ def prepare(request: api.JobRequest, who: str, random: Callable[[int], bytes]) -
 def specify(request: api.JobRequest, seed: int) -> Specification:
     """Compile a request to the facts that planning and merging need."""
     compiled = compile_job.compile_job(request)
-    if compiled.program is None:
-        return Specification(kind=request.kind, seed=seed, items=request.items)
     program, facts = compiled.program, compiled.facts
+    if program is None or facts is None:
+        return Specification(kind=request.kind, seed=seed, items=request.items)
     return Specification(
         kind=request.kind,
         seed=seed,

@@ -106,8 +106,5 @@ def drop_stray_chunks(connection: sa.Connection) -> None:
 
 def _result(connection: sa.Connection, row: sa.Row[Row]) -> StoredResult:
     told = codec.decode(row.raw, payloads.TaskResult)
-    if row.artefact is not None:
-        body = artefact(connection, row.device, row.artefact)
-    else:
-        body = bytes(told.body)
+    body = bytes(told.body) if row.artefact is None else artefact(connection, row.device, row.artefact)
     return StoredResult(row.position, DeviceName(row.device), row.attempt, told.provenance, body)

@@ -4,6 +4,8 @@ Loading gives what the last commit left, minus hints: nothing is connected, no a
 answered, and the inventories of the devices settle the rest.
 """
 
+from typing import Any
+
 import msgspec
 import sqlalchemy as sa
 
@@ -12,7 +14,8 @@ from qfleet_controlplane.planning.plan import Plan
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.store.bulk import Row
 from qfleet_controlplane.store.tables import fleet, work
-from qfleet_wire import api, codec, payloads
+from qfleet_wire import api, codec, payloads, workload
+from qfleet_wire.limits import LIMITS
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
 _json = msgspec.json.Encoder()
@@ -20,6 +23,7 @@ _view = msgspec.json.Decoder(api.JobView)
 _request = msgspec.json.Decoder(api.JobRequest)
 _specification = msgspec.msgpack.Decoder(Specification)
 _plan = msgspec.msgpack.Decoder(Plan)
+_WORK_RESULT: Any = workload.WorkResult
 _texts = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -116,6 +120,12 @@ def specification_of(data: bytes) -> Specification:
 def plan_of(data: bytes) -> Plan:
     """Read a stored plan."""
     return _plan.decode(data)
+
+
+def work_result_of(body: bytes) -> workload.WorkResult:
+    """Read a result's body; raise the wire's errors for one that is none."""
+    result: workload.WorkResult = codec.decode(body, _WORK_RESULT, limit=LIMITS.artefact_bytes)
+    return result
 
 
 def load(connection: sa.Connection) -> state.State:
