@@ -167,6 +167,13 @@ def test_the_request_hides_csr_and_facts_from_the_broker() -> None:
     assert request.public_key.public_bytes_raw()[:64] not in attempt.frame
 
 
+def test_the_devices_key_never_leaves_it() -> None:
+    attempt, request = ask()
+    assert SEED not in attempt.frame
+    assert SEED not in request.csr + codec.encode(request.facts) + request.reply_key
+    assert SEED not in enrolment.answer(request, fleet().authority, token_key(token()), grant(request))
+
+
 def test_token_id_and_rate_are_checked_before_decapsulation() -> None:
     attempt, _ = ask()
     assert enrolment.token_id(attempt.frame) == token().token_id

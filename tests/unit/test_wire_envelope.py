@@ -1,3 +1,5 @@
+import copy
+import pickle
 import random
 import struct
 
@@ -152,6 +154,13 @@ def test_no_key_shows() -> None:
     device, _ = pair()
     assert "uuuu" not in repr(device)
     assert not hasattr(device, "__dict__")
+
+
+def test_a_session_is_neither_copied_nor_stored() -> None:
+    device, _ = pair()
+    for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="resume instead"):
+            attempt(device)
 
 
 # ── replay ──────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,10 @@
+import ctypes.util
+import importlib.util
 import json
+import sys
+import types
 from pathlib import Path
+from typing import Self
 
 import pytest
 from cryptography.hazmat.primitives import hpke
@@ -103,6 +108,7 @@ def test_xwing_agrees_with_itself_and_hides_its_secrets() -> None:
     secret, ciphertext = xwing.encapsulate(key.public, RANDOM)
     assert key.decapsulate(ciphertext) == secret
     assert repr(key) == "PrivateKey()"
+    assert repr(xwing.encapsulate(key.public, RANDOM)) == "Encapsulated(1120 bytes)"
 
 
 @pytest.mark.parametrize("length", [0, 1215, 1217])
@@ -225,12 +231,69 @@ def test_the_hybrid_combiner_binds_both_secrets_ciphertexts_and_keys() -> None:
     assert xwing.private_key(bytes(32)).public not in repr(key).encode()
 
 
+class _StandIn:
+    """liboqs-python's interface as we use it (0.16), over X-Wing."""
+
+    def __init__(self, algorithm: str, secret_key: bytes | None = None) -> None:
+        assert algorithm == "FrodoKEM-976-SHAKE"
+        self._seed = secret_key
+        self.details = {
+            "length_ciphertext": xwing.CIPHERTEXT_BYTES,
+            "length_public_key": xwing.PUBLIC_KEY_BYTES,
+        }
+        self.freed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.freed = True
+
+    def generate_keypair(self) -> bytes:
+        self._seed = RANDOM(32)
+        return xwing.private_key(self._seed).public
+
+    def export_secret_key(self) -> bytes:
+        assert self._seed is not None
+        return self._seed
+
+    def encap_secret(self, public: bytes) -> tuple[bytes, bytes]:
+        secret, ciphertext = xwing.encapsulate(public, RANDOM)
+        return ciphertext, secret
+
+    def decap_secret(self, ciphertext: bytes) -> bytes:
+        assert self._seed is not None
+        return xwing.private_key(self._seed).decapsulate(ciphertext)
+
+
+def test_the_liboqs_suite_runs_over_the_librarys_interface(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.SimpleNamespace(KeyEncapsulation=_StandIn, is_kem_enabled=lambda _: True)
+    monkeypatch.setitem(sys.modules, "oqs", module)
+    monkeypatch.setattr(frodo, "missing", lambda: None)
+    suite = suites.QFLEET1_FRODO976
+    key = suite.generate(RANDOM)
+    secret, ciphertext = suite.encapsulate(key.public, RANDOM)
+    assert key.decapsulate(ciphertext) == secret
+    with pytest.raises(Refused, match="ciphertext has"):
+        key.decapsulate(ciphertext[:-1])
+    with pytest.raises(Refused, match="public key has"):
+        suite.encapsulate(key.public[:-1], RANDOM)
+
+
 def test_frodo_is_loaded_only_when_its_library_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frodo, "missing", lambda: "the liboqs library is not installed")
-    with pytest.raises(SuiteUnavailable, match="liboqs library is not installed"):
-        frodo.generate(RANDOM)
-    with pytest.raises(SuiteUnavailable, match="liboqs library is not installed"):
-        frodo.encapsulate(b"", RANDOM)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(ctypes.util, "find_library", lambda _: None)
+    monkeypatch.setenv("OQS_INSTALL_PATH", "/nonexistent")
+    monkeypatch.setitem(sys.modules, "oqs", None)  # importing it would raise
+    frodo.missing.cache_clear()
+    try:
+        assert frodo.missing() == "the liboqs library is not installed"
+        with pytest.raises(SuiteUnavailable, match="liboqs library is not installed"):
+            frodo.generate(RANDOM)
+        with pytest.raises(SuiteUnavailable, match="'qfleet1-frodo976': the liboqs"):
+            suites.usable(["qfleet1-frodo976"])
+    finally:
+        frodo.missing.cache_clear()
 
 
 def test_frodo_hybrid_agrees() -> None:

@@ -1,12 +1,14 @@
-"""Make the frozen messages of the wire: ``python -m tests.vectors.wire.generate``.
+"""Make the frozen messages of the wire: ``python -m tests.vectors.wire.generate messages payloads``.
 
-Run it only when a message changes on purpose, together with a new major version of what it is part
-of: devices in the field speak what is frozen here. Keys and seeds are fixed. Encapsulation, HPKE and
-ML-DSA draw randomness inside the library, so their outputs are frozen and not made again by tests.
+``messages`` only with a new major version of the protocol: devices in the field speak what is
+frozen there. ``payloads`` when a field was added; tests see to it that none has changed. Keys and
+seeds are fixed. Encapsulation, HPKE and ML-DSA draw randomness inside the library, so their outputs
+are frozen and not made again by tests.
 """
 
 import base64
 import json
+import sys
 from pathlib import Path
 
 from tests.simulation.wire_fleet import (
@@ -193,5 +195,6 @@ def write(name: str, fields: Fields) -> None:
 
 
 if __name__ == "__main__":
-    write("messages.json", make())
-    write("payloads.json", payload_fields())
+    makers = {"messages": make, "payloads": payload_fields}
+    for chosen in sys.argv[1:]:
+        write(f"{chosen}.json", makers[chosen]())

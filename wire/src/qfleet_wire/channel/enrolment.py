@@ -87,6 +87,10 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
     proof: Bytes32
 
+    def __repr__(self) -> str:
+        """Leave out the body: a grant has a password."""
+        return f"Reply({len(self.body)} bytes)"
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

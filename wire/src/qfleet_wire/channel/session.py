@@ -11,7 +11,7 @@ header, each length-prefixed; never the topic's text, since bridges remap topics
 import struct
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, NoReturn, TypeAlias
 
 from nacl import bindings
 from nacl.exceptions import CryptoError
@@ -139,6 +139,10 @@ class Session:
         else:
             self._sender = _Sender(secrets.down, down, binding, terms.rekey_ms, now)
             self._receiver = _Receiver(secrets.up, up)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied or stored."""
+        raise TypeError("a session is neither copied nor stored: resume instead")
 
     def __repr__(self) -> str:
         """Name the session without its keys."""

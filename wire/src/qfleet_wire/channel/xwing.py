@@ -28,6 +28,10 @@ class Encapsulated(NamedTuple):
     secret: bytes
     ciphertext: bytes
 
+    def __repr__(self) -> str:
+        """Leave out the secret."""
+        return f"Encapsulated({len(self.ciphertext)} bytes)"
+
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
