@@ -108,6 +108,9 @@ def test_a_task_goes_from_enrolment_to_acknowledgement(mosquitto: str, config: P
                 held = await controller.item(payloads.Inventory, after=seen)
                 assert held == payloads.Inventory((), ())
                 assert await stop(process) == 0
+        store = Store(journal.path_in(config.parent / "state"))
+        assert store.load().results == []
+        store.close()
         assert controller.handshakes == ["full"]
 
     asyncio.run(scenario())

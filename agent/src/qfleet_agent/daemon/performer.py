@@ -19,6 +19,12 @@ from qfleet_agent.machine.machine import Machine
 from qfleet_wire import payloads
 
 FULL_DISK_RETRY_S = 5.0
+DROPS_WAIT_S = 1.0
+"""How long acknowledged results may stay in the journal for want of another write to go along with.
+
+After a power cut they would be sent once more, which does no harm; a commit of their own costs every
+short task another fsync.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +62,9 @@ class Performer:
         self._machine = machine
         self._journal = journal
         self._inbox: list[Event] = []
+        self._drops: list[Write] = []
+        self._drop_timer: asyncio.TimerHandle | None = None
+        self._hurried = False
         self._wake = asyncio.Event()
         self._settled = asyncio.Event()
         self._settled.set()
@@ -92,7 +101,9 @@ class Performer:
             self._settled.set()
 
     async def settle(self) -> None:
-        """Wait until all events so far are handled; for good only when nobody tells any more."""
+        """Wait until all events so far are handled and durable, and nobody tells any more."""
+        self._settled.clear()
+        self._hurry()
         while self._inbox or not self._settled.is_set():
             await self._settled.wait()
             await asyncio.sleep(0)
@@ -108,9 +119,31 @@ class Performer:
                 else:
                     acts.append(effect)
         self._set_timer()
-        if writes:
-            await self._save(writes)
+        due = self._gather(writes)
+        if due:
+            await self._save(due)
         self._act(writes, acts)
+
+    def _gather(self, writes: list[Write]) -> list[Write]:
+        """Return what to write now: nothing while there are only drops that can wait."""
+        self._drops += writes
+        if all(isinstance(one, effects.DropResults) for one in self._drops):
+            if self._drops and self._drop_timer is None:
+                loop = asyncio.get_running_loop()
+                self._drop_timer = loop.call_later(DROPS_WAIT_S, self._hurry)
+            return self._take() if self._hurried else []
+        return self._take()
+
+    def _take(self) -> list[Write]:
+        due, self._drops, self._hurried = self._drops, [], False
+        if self._drop_timer is not None:
+            self._drop_timer.cancel()
+            self._drop_timer = None
+        return due
+
+    def _hurry(self) -> None:
+        self._hurried = True
+        self._wake.set()
 
     async def _save(self, writes: list[Write]) -> None:
         while True:

@@ -37,6 +37,7 @@ class Place:
             max_qubits=self.bounds.max_qubits,
             engines=self.engines,
             calibrations=calibrations,
+            task_time_ms=self.bounds.task_ms,
         )
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from qfleet_agent.machine import events
 from qfleet_wire import codec, door, payloads
+from qfleet_wire.channel import rates
 from qfleet_wire.channel.frames import Kind
 from qfleet_wire.channel.session import Dropped
 from qfleet_wire.channel.sessions import Sessions
@@ -39,6 +40,7 @@ class Inbox:
         self._tell = tell
         self._answer: Callable[[door.Frame], None] = _nobody
         self._controller_came: Callable[[], None] = _nothing
+        self._drops = rates.Drops()
         self.dropped: Counter[str] = Counter()
         """Messages that gave nothing, by reason."""
         self.opened = 0
@@ -67,6 +69,8 @@ class Inbox:
         outcome = self._sessions.open(envelope, self._now())
         if isinstance(outcome, Dropped):
             self._drop(outcome, f"an envelope of {len(envelope)} bytes")
+            if self._drops.count(outcome, self._now()):
+                log.warning("Somebody forges messages to this device.", extra={"action": "forged"})
             return
         try:
             batch, items = codec.unpack_down(outcome.plaintext)

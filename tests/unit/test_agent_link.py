@@ -1,0 +1,146 @@
+"""The pure parts of the link: waits, what is in line, broker addresses, when certificates renew."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qfleet_agent.errors import SettingsInvalid
+from qfleet_agent.link import broker, renewals
+from qfleet_agent.link.backoff import Backoff
+from qfleet_agent.link.outgoing import HINTS_KEPT, Outgoing
+from qfleet_wire import codec, payloads
+from qfleet_wire.names import Millis, TaskId
+
+
+def chance(share: float) -> Callable[[int], bytes]:
+    """A random source that always gives the same share of its range."""
+    return lambda count: int(share * (2 ** (8 * count) - 1)).to_bytes(count, "big")
+
+
+MIDDLE = chance(0.5)
+
+
+def test_waits_double_from_base_to_most_after_a_first_short_one() -> None:
+    backoff = Backoff(5.0, 120.0)
+    waits = [backoff.next_s(0.0, MIDDLE) for _ in range(8)]
+    assert waits == pytest.approx([0.5, 5, 10, 20, 40, 80, 120, 120], rel=1e-6)
+
+
+@given(st.floats(0, 1), st.integers(0, 200))
+def test_every_wait_is_within_half_of_its_middle(share: float, failures: int) -> None:
+    backoff, middle = Backoff(5.0, 120.0), Backoff(5.0, 120.0)
+    for _ in range(failures):
+        backoff.next_s(0.0, MIDDLE)
+        middle.next_s(0.0, MIDDLE)
+    wait, expected = backoff.next_s(0.0, chance(share)), middle.next_s(0.0, MIDDLE)
+    assert 0.49 * expected <= wait <= 1.51 * expected
+    assert wait <= 180.0
+
+
+def test_only_a_stable_minute_starts_over() -> None:
+    backoff = Backoff(5.0, 120.0)
+    backoff.next_s(0.0, MIDDLE)
+    backoff.connected(10.0)
+    assert backoff.next_s(69.9, MIDDLE) == pytest.approx(5.0)
+    backoff.connected(80.0)
+    assert backoff.next_s(140.0, MIDDLE) == pytest.approx(0.5)
+
+
+def taken(outgoing: Outgoing, items: int = 100, size: int = 10_000) -> list[payloads.Up]:
+    raws = outgoing.take_payloads(items, size)
+    return [codec.decode(raw, payloads.Up) for raw in raws]  # type: ignore[arg-type]  # a union
+
+
+A, B = (TaskId("a"), 1), (TaskId("b"), 1)
+
+
+def heartbeat(uptime: int) -> payloads.Heartbeat:
+    return payloads.Heartbeat(Millis(0), uptime, 0.0, 0, 0, 0, 0, 0)
+
+
+def test_a_task_that_has_finished_needs_no_acceptance() -> None:
+    outgoing = Outgoing()
+    outgoing.add(payloads.Accepted(*A))
+    outgoing.add(payloads.Started(*A))
+    outgoing.add(payloads.Accepted(*B))
+    outgoing.add_result(A, b"result")
+    outgoing.add(payloads.Accepted(*A))
+    assert taken(outgoing) == [payloads.Accepted(*B)]
+    assert outgoing.take_results(10) == {A: b"result"}
+    assert not outgoing
+
+
+def test_of_heartbeats_only_the_last_counts_and_order_is_kept() -> None:
+    outgoing = Outgoing()
+    outgoing.add(heartbeat(1))
+    outgoing.add(payloads.Accepted(*A))
+    outgoing.add(heartbeat(2))
+    outgoing.add(payloads.Unsupported("x"))
+    outgoing.add(payloads.Unsupported("y"))
+    assert taken(outgoing) == [
+        heartbeat(2),
+        payloads.Accepted(*A),
+        payloads.Unsupported("x"),
+        payloads.Unsupported("y"),
+    ]
+
+
+def test_a_batch_is_bounded_but_never_empty() -> None:
+    outgoing = Outgoing()
+    for index in range(5):
+        outgoing.add(payloads.Unsupported("x" * 50 + str(index)))
+    assert len(taken(outgoing, items=2)) == 2
+    assert len(taken(outgoing, size=10)) == 1
+    assert len(taken(outgoing, size=200)) == 2
+    assert not outgoing
+
+
+def test_hints_are_bounded_and_answers_are_not() -> None:
+    outgoing = Outgoing()
+    for index in range(HINTS_KEPT + 10):
+        outgoing.add(payloads.Started(TaskId(f"t{index}"), 1))
+    outgoing.add(payloads.Accepted(*A))
+    assert len(taken(outgoing, items=2 * HINTS_KEPT, size=10**9)) == HINTS_KEPT + 1
+
+
+def test_acknowledged_results_leave_the_line_and_unfit_ones_come_first_again() -> None:
+    outgoing = Outgoing()
+    outgoing.add_result(A, b"a")
+    outgoing.add_result(B, None)
+    left = outgoing.take_results(1)
+    assert left == {A: b"a"}
+    outgoing.put_back(left)
+    assert list(outgoing.take_results(9)) == [A, B]
+    outgoing.add_result(A, b"a")
+    outgoing.drop([A])
+    assert not outgoing
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("mqtt://broker", ("broker", 1883, "tcp", False)),
+        ("mqtt://[::1]:1884", ("::1", 1884, "tcp", False)),
+        ("mqtts://broker.example/", ("broker.example", 8883, "tcp", True)),
+        ("unix:///run/mqtt.sock", ("/run/mqtt.sock", 1, "unix", False)),
+    ],
+)
+def test_broker_addresses(url: str, expected: tuple[object, ...]) -> None:
+    address = broker.parse(url, login="l", password="secret")
+    assert (address.host, address.port, address.transport, address.tls) == expected
+    assert "secret" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://broker", "mqtt://", "mqtt://b:port", "mqtt://b/path", "unix://b/x", "mqtt://u:p@b"]
+)
+def test_broker_addresses_that_are_wrong(url: str) -> None:
+    with pytest.raises(SettingsInvalid):
+        broker.parse(url, login="", password="")
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_the_jitter_of_renewal_stays_in_its_range(certificate_hash: bytes) -> None:
+    assert -1 <= renewals.jitter(certificate_hash) <= 1
