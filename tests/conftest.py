@@ -98,7 +98,7 @@ def leaves_nothing_behind() -> Iterator[None]:
     yield
     complaints = [f"the event loop was blocked: {what}" for what in _blocked]
     complaints += [f"task left pending: {what}" for what in _pending]
-    left = _left_over(_children, processes)
+    left = _left_over(lambda: _children(besides=processes), processes)
     for process in left:
         complaints.append(f"process left running: {_name(process)}")
         process.kill()
@@ -118,8 +118,22 @@ def _left_over(look: Callable[[], set[_Thing]], before: Collection[_Thing]) -> s
     return new
 
 
-def _children() -> set[psutil.Process]:
-    return {child for child in psutil.Process().children(recursive=True) if _counts(child)}
+def _children(besides: Collection[psutil.Process] = ()) -> set[psutil.Process]:
+    """Descendants of this process, but not what ``besides`` started: that belongs to their owner."""
+    found = set()
+    for child in psutil.Process().children():
+        if _counts(child):
+            found.add(child)
+            if child not in besides:
+                found.update(filter(_counts, _descendants(child)))
+    return found
+
+
+def _descendants(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
 
 
 def _counts(process: psutil.Process) -> bool:
