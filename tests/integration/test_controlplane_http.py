@@ -38,7 +38,7 @@ def view(status: api.JobStatus) -> api.JobView:
 
 
 class Tokens:
-    def caller_of(self, token: str) -> Caller | None:
+    async def caller_of(self, token: str) -> Caller | None:
         role = SECRETS.get(token)
         return None if role is None else Caller(role.name.lower(), role)
 

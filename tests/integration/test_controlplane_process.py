@@ -220,3 +220,40 @@ def test_check_looks_at_everything(directory: Path) -> None:
     broken = command("check", "--config", config)
     assert broken.returncode == 1
     assert "controller.key" in broken.stdout
+
+
+def test_tokens_are_added_and_revoked_while_it_runs(directory: Path) -> None:
+    config = ("--config", str(directory / "controlplane.toml"))
+    with running(directory) as site:
+        added = command("token", "add", "dashboard", "--role", "viewer", *config)
+        headers = {"Authorization": f"Bearer {added.stdout.strip()}"}
+        wait_for(
+            lambda: httpx.get(f"{site.url}/api/v1/jobs", headers=headers).status_code == 200, "it is known"
+        )
+        refused = httpx.post(f"{site.url}/api/v1/jobs", headers=headers, json={"kind": "probe.echo"})
+        assert refused.status_code == 403
+        assert "dashboard            viewer" in command("token", "list", *config).stdout
+        assert command("token", "add", "dashboard", *config).returncode == 78
+        assert command("token", "revoke", "dashboard", *config).returncode == 0
+        wait_for(
+            lambda: httpx.get(f"{site.url}/api/v1/jobs", headers=headers).status_code == 401, "it has ended"
+        )
+        assert command("token", "revoke", "dashboard", *config).returncode == 78
+
+
+def test_the_root_key_comes_back_to_renew_and_revoke(directory: Path, tmp_path: Path) -> None:
+    config = ("--config", str(directory / "controlplane.toml"))
+    away = tmp_path / "stick" / "root.key"
+    away.parent.mkdir()
+    (directory / "authority" / "root.key").rename(away)
+    missing = command("authority", "renew-issuers", *config)
+    assert missing.returncode == 78
+    assert "root.key" in missing.stderr
+    renewed = command("authority", "renew-issuers", "--root-key", str(away), *config)
+    assert renewed.returncode == 0, renewed.stderr
+    certificate = str(directory / "authority" / "controller.der")
+    revoked = command("authority", "revoke-controller", certificate, "--root-key", str(away), *config)
+    assert revoked.returncode == 0, revoked.stderr
+    assert "Version 1" in revoked.stdout
+    with running(directory) as site:
+        assert site.ready()

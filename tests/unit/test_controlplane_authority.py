@@ -1,3 +1,4 @@
+import asyncio
 import secrets
 import stat
 from collections.abc import Callable
@@ -5,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from qfleet_controlplane.authority import creation, files, keyring
+from qfleet_controlplane.authority import creation, files, keyring, maintenance, tokens
+from qfleet_controlplane.authority.roles import Caller, Role
 from qfleet_controlplane.authority.sealing import SealBroken, Sealer
 from qfleet_controlplane.errors import ConfigurationError
-from qfleet_wire.channel import certificates, chains, identity, keys
+from qfleet_controlplane.store import registry
+from qfleet_wire.channel import certificates, chains, identity, keys, revocation
 from qfleet_wire.names import ControllerName, DeviceName, FleetName, Millis, RegionName
 
 NOW = Millis(1_800_000_000_000)
@@ -125,3 +128,76 @@ def test_a_sealed_secret_opens_in_its_own_row_only() -> None:
             sealer.open(wrong, "invitation/1")
     with pytest.raises(SealBroken):
         sealer.open(sealed, "invitation/2")
+
+
+def test_the_root_key_renews_the_issuers_in_place(tmp_path: Path) -> None:
+    layout = create(tmp_path, b"correct horse")
+    before = load(layout)
+    device = before.issue_device(DeviceName("d"), keys.generate(secrets.token_bytes).public_key(), NOW)
+    later = Millis(NOW + 300 * certificates.DAY_MS)
+    root = root_of(layout, b"correct horse")
+    maintenance.renew_issuers(layout, root, WHO, now=later, random=secrets.token_bytes)
+    after = load(layout)
+    assert after.issuers_end() - before.issuers_end() == 300 * certificates.DAY_MS
+    chains.verify(device.chain, after.authority.root)  # what was issued before stays valid
+
+
+@pytest.mark.parametrize("passphrase", [b"wrong", b""])
+def test_a_wrong_passphrase_opens_no_root_key(tmp_path: Path, passphrase: bytes) -> None:
+    layout = create(tmp_path, b"correct horse")
+    with pytest.raises(ConfigurationError, match="does not open"):
+        root_of(layout, passphrase)
+
+
+def test_another_fleets_root_key_is_told_apart(tmp_path: Path) -> None:
+    layout, other = create(tmp_path / "a"), create(tmp_path / "b")
+    with pytest.raises(ConfigurationError, match="another fleet"):
+        maintenance.load_root(other.root_key.read_bytes(), b"", layout.root_certificate.read_bytes(), FLEET)
+
+
+def test_revoked_controllers_stand_on_a_list_that_only_grows(tmp_path: Path) -> None:
+    layout = create(tmp_path)
+    root = root_of(layout)
+    hashes = [secrets.token_bytes(32) for _ in range(3)]
+    assert maintenance.revoke_controllers(layout, root, FLEET, hashes[:2]) == 1
+    assert maintenance.revoke_controllers(layout, root, FLEET, hashes[1:]) == 2
+    ring = load(layout)
+    assert revocation.read(ring.revocations, ring.authority.root).revoked == tuple(hashes)
+
+
+def test_a_false_revocation_list_is_a_configuration_error(tmp_path: Path) -> None:
+    layout = create(tmp_path)
+    stranger = certificates.Issuer(layout.root_certificate.read_bytes(), keys.generate(secrets.token_bytes))
+    files.replace(layout.revocations, revocation.sign(revocation.Revocations(FLEET, 1), stranger.key))
+    with pytest.raises(ConfigurationError, match="revocations"):
+        load(layout)
+
+
+def root_of(layout: files.Layout, passphrase: bytes = b"") -> certificates.Issuer:
+    return maintenance.load_root(
+        layout.root_key.read_bytes(), passphrase, layout.root_certificate.read_bytes(), FLEET
+    )
+
+
+def test_a_token_is_known_by_its_hash_and_ends_when_it_is_revoked() -> None:
+    token, clock = tokens.generate(secrets.token_bytes), [NOW]
+    rows = [tokens.row(token, "ci", Role.OPERATOR, NOW)]
+    reads = 0
+
+    async def read() -> list[registry.Token]:
+        nonlocal reads
+        reads += 1
+        return list(rows)
+
+    async def main() -> None:
+        book = tokens.Book(read, lambda: clock[0])
+        assert await book.caller_of(token) == Caller("ci", Role.OPERATOR)
+        for _ in range(100):
+            assert await book.caller_of("guess") is None
+        assert reads == 1
+        rows.clear()
+        clock[0] = Millis(NOW + 10_000)
+        assert await book.caller_of(token) is None
+
+    asyncio.run(main())
+    assert token not in repr(tokens.row(token, "ci", Role.VIEWER, NOW))

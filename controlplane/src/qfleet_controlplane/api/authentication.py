@@ -4,7 +4,7 @@ Tokens are known by their SHA-256 only. A guard puts the caller into ``request.a
 audit log; nothing here may log or echo a token.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -17,18 +17,18 @@ from qfleet_controlplane.errors import Forbidden, Unauthenticated
 _SCHEME = "bearer "
 
 
-Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], None]
+Guard = Callable[[ASGIConnection[Any, Any, Any, Any], BaseRouteHandler], Awaitable[None]]
 
 
 def requires(role: Role) -> Guard:
     """Make a guard that admits callers of at least this role."""
 
-    def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         header = connection.headers.get("authorization", "")
         if header[: len(_SCHEME)].lower() != _SCHEME:
             raise Unauthenticated("this request needs a header 'Authorization: Bearer TOKEN'")
         tokens = backends_of(connection).tokens
-        caller = tokens.caller_of(header[len(_SCHEME) :].strip())
+        caller = await tokens.caller_of(header[len(_SCHEME) :].strip())
         if caller is None:
             raise Unauthenticated("the API token is not known here; it may be another control plane's")
         if caller.role < role:

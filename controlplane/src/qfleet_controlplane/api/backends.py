@@ -15,7 +15,7 @@ from qfleet_wire.names import DeviceName, JobId
 class Tokens(Protocol):
     """Where tokens are looked up."""
 
-    def caller_of(self, token: str) -> Caller | None:
+    async def caller_of(self, token: str) -> Caller | None:
         """Return whose token this is, or None for an unknown one."""
 
 

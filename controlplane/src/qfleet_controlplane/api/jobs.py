@@ -56,15 +56,7 @@ async def detail(
     wait_s: Annotated[float, QueryParameter(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
 ) -> api.JobDetail:
     """Show a job, waiting for its end if asked."""
-    backends = backends_of(request)
-    loop = asyncio.get_running_loop()
-    end = loop.time() + wait_s
-    seen: int | None = 0
-    found = await backends.jobs.job(JobId(job))
-    while found.job.status not in api.FINISHED and seen is not None and (left := end - loop.time()) > 0:
-        seen = await _change(backends, JobId(job), seen, left)
-        found = await backends.jobs.job(JobId(job))
-    return found
+    return await _finished(backends_of(request), JobId(job), wait_s)
 
 
 @get(
@@ -81,10 +73,22 @@ async def events(request: Call, job: FromPath[str]) -> ServerSentEvent:
     return ServerSentEvent(_changes(backends, JobId(job), first))
 
 
-@get("/jobs/{job:str}/result", guards=[authentication.viewer], summary="Fetch a finished job's result")
-async def result(request: Call, job: FromPath[str]) -> api.ResultView:
-    """Fetch the result; 409 while the job is not finished."""
-    return await backends_of(request).jobs.result(JobId(job))
+@get(
+    "/jobs/{job:str}/result",
+    guards=[authentication.viewer],
+    summary="Fetch a finished job's result",
+    description="With wait_s, waits so long for the job to finish; 409 while it is not finished.",
+)
+async def result(
+    request: Call,
+    job: FromPath[str],
+    wait_s: Annotated[float, QueryParameter(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
+) -> api.ResultView:
+    """Fetch the result, waiting for it if asked."""
+    backends = backends_of(request)
+    if wait_s:
+        await _finished(backends, JobId(job), wait_s)
+    return await backends.jobs.result(JobId(job))
 
 
 @post("/jobs/{job:str}/cancel", guards=[authentication.operator], status_code=200, summary="Cancel a job")
@@ -109,6 +113,18 @@ async def _changes(
             return
         seen = version
         found = await backends.jobs.job(job)
+
+
+async def _finished(backends: Backends, job: JobId, wait_s: float) -> api.JobDetail:
+    """Return the job when it is finished, the time is up, or the server stops."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + wait_s
+    seen: int | None = 0
+    found = await backends.jobs.job(job)
+    while found.job.status not in api.FINISHED and seen is not None and (left := end - loop.time()) > 0:
+        seen = await _change(backends, job, seen, left)
+        found = await backends.jobs.job(job)
+    return found
 
 
 async def _change(backends: Backends, job: JobId, seen: int, timeout_s: float) -> int | None:

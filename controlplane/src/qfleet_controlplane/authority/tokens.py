@@ -1,7 +1,7 @@
 """API tokens: 256 random bits, known to the store by their SHA-256 only."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from qfleet_controlplane.authority.roles import Caller, Role
 from qfleet_controlplane.store import registry
@@ -9,6 +9,8 @@ from qfleet_wire.names import Millis
 
 _PREFIX = "qft-"
 _BYTES = 32
+_REREAD_MS = 5000
+_REREAD_UNKNOWN_MS = 1000
 
 
 def generate(random: Callable[[int], bytes]) -> str:
@@ -21,30 +23,32 @@ def hash_of(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def first_admin(token: str, now: Millis) -> registry.Token:
-    """Return the row of the token that ``init`` makes."""
-    return registry.Token(hash_of(token), "admin", Role.ADMIN.name.lower(), now)
+def row(token: str, name: str, role: Role, now: Millis) -> registry.Token:
+    """Return what is stored of a token."""
+    return registry.Token(hash_of(token), name, role.name.lower(), now)
 
 
 class Book:
-    """The tokens that are valid now, in memory; a token that is not in it is looked up anew.
+    """The tokens that are valid now, in memory, read anew every few seconds and for unknown ones.
 
-    Tokens that another process added are found at most once a second, so that guessing costs
-    the database nothing.
+    So a token that another process revoked ends soon, one that it added begins at once, and
+    guessing costs the database at most one query a second.
     """
 
-    def __init__(self, read: Callable[[], Iterable[registry.Token]], clock: Callable[[], Millis]) -> None:
+    def __init__(
+        self, read: Callable[[], Awaitable[Iterable[registry.Token]]], clock: Callable[[], Millis]
+    ) -> None:
         self._read = read
         self._clock = clock
         self._callers: dict[bytes, Caller] = {}
-        self._read_at = Millis(0)
+        self._read_at: Millis | None = None
 
-    def caller_of(self, token: str) -> Caller | None:
+    async def caller_of(self, token: str) -> Caller | None:
         """Return whose token this is, or None."""
         hashed = hash_of(token)
-        caller = self._callers.get(hashed)
-        if caller is None and abs(self._clock() - self._read_at) >= 1000:
+        patience = _REREAD_MS if hashed in self._callers else _REREAD_UNKNOWN_MS
+        if self._read_at is None or abs(self._clock() - self._read_at) >= patience:
             self._read_at = self._clock()
-            self._callers = {row.hash: Caller(row.name, Role[row.role.upper()]) for row in self._read()}
-            caller = self._callers.get(hashed)
-        return caller
+            rows = await self._read()
+            self._callers = {row.hash: Caller(row.name, Role[row.role.upper()]) for row in rows}
+        return self._callers.get(hashed)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from qfleet_controlplane import settings
 from qfleet_controlplane.authority import creation, files, tokens
+from qfleet_controlplane.authority.roles import Role
 from qfleet_controlplane.broker.addresses import parse_address
 from qfleet_controlplane.broker.services import Embedded
 from qfleet_controlplane.errors import ConfigurationError
@@ -26,12 +27,12 @@ def run(options: argparse.Namespace) -> int:
     _make_state(state)
     now = Millis(time.time_ns() // 1_000_000)
     fleet, region, controller = chosen.names
-    founding = creation.Founding(fleet, region, controller, _passphrase(options.passphrase_file))
+    founding = creation.Founding(fleet, region, controller, read_passphrase(options.passphrase_file))
     creation.create(state / "authority", founding, now=now, random=secrets.token_bytes)
     if chosen.broker.url == "embedded":
         Embedded(chosen)
     token = tokens.generate(secrets.token_bytes)
-    registry.initialise(chosen.database_url, tokens.first_admin(token, now))
+    registry.initialise(chosen.database_url, tokens.row(token, "admin", Role.ADMIN, now))
     files.write_secret(state / "admin.token", f"{token}\n".encode())
     config.parent.mkdir(parents=True, exist_ok=True)
     files.replace(config, text.encode(), mode=0o644)
@@ -98,7 +99,8 @@ def _text(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _passphrase(path: Path | None) -> bytes:
+def read_passphrase(path: Path | None) -> bytes:
+    """Return the first line of a passphrase file; empty when none is named."""
     if path is None:
         return b""
     lines = files.read_secret(path).splitlines()

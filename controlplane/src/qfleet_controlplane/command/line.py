@@ -1,4 +1,4 @@
-"""Arguments and exit codes of ``qfleet-controlplane``: init, run, check.
+"""Arguments and exit codes of ``qfleet-controlplane``: init, run, check, token, authority.
 
 Exit codes: 0 fine, 1 an unexpected failure, 2 wrong usage, 69 a part is not available, 78 a
 configuration error (systemd does not restart on it). No secret is ever printed, except the first
@@ -8,9 +8,10 @@ admin token, once.
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 from qfleet_controlplane import settings
 from qfleet_controlplane.errors import ConfigurationError, ControlPlaneError, Unavailable
@@ -20,6 +21,9 @@ EXIT_UNAVAILABLE = 69
 """EX_UNAVAILABLE of sysexits.h."""
 EXIT_CONFIG = 78
 """EX_CONFIG of sysexits.h."""
+
+_Run: TypeAlias = Callable[[argparse.Namespace], int]
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - its only name
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,13 +54,47 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version("qfleet-controlplane"))
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_init(commands.add_parser("init", help="create configuration, authority, database, admin token"))
-    run = commands.add_parser("run", help="run until stopped")
-    run.set_defaults(run=_run)
-    check = commands.add_parser("check", help="look at configuration, keys, store and broker")
-    check.set_defaults(run=_check)
-    for command in (run, check):
-        command.add_argument("--config", type=Path, default=settings.DEFAULT_CONFIG, metavar="FILE")
+    _add(commands, "run", _run, "run until stopped")
+    _add(commands, "check", _check, "look at configuration, keys, store and broker")
+    _add_token(commands.add_parser("token", help="add, list and revoke API tokens"))
+    _add_authority(commands.add_parser("authority", help="what only the root key can do"))
     return parser
+
+
+def _add(commands: _Commands, name: str, run: _Run, text: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("--config", type=Path, default=settings.DEFAULT_CONFIG, metavar="FILE")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    add = _add(commands, "add", _administer("add_token"), "make a token and print it once")
+    add.add_argument("name")
+    add.add_argument("--role", choices=("viewer", "operator", "admin"), default="viewer")
+    revoke = _add(commands, "revoke", _administer("revoke_token"), "revoke a token; it ends within seconds")
+    revoke.add_argument("name")
+    _add(commands, "list", _administer("list_tokens"), "show the names and roles of valid tokens")
+
+
+def _add_authority(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    renew = _add(
+        commands, "renew-issuers", _administer("renew_issuers"), "give both issuers fresh certificates"
+    )
+    revoke = _add(
+        commands,
+        "revoke-controller",
+        _administer("revoke_controller"),
+        "put controllers' certificates on the list that every device gets",
+    )
+    revoke.add_argument("certificate", type=Path, nargs="+", help="certificate file, DER")
+    for command in (renew, revoke):
+        command.add_argument("--root-key", type=Path, metavar="FILE", help="where the root key is now")
+        command.add_argument(
+            "--passphrase-file", type=Path, metavar="FILE", help="passphrase of the root key"
+        )
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +114,9 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
         "--broker", default="embedded", metavar="URL", help="'embedded', mqtt://, mqtts:// or unix://"
     )
     parser.add_argument(
-        "--broker-listen", metavar="HOST:PORT", help="address of the embedded broker (port 0: a free one)"
+        "--broker-listen",
+        metavar="HOST:PORT",
+        help="address of the embedded broker (port 0: a free one)",
     )
     parser.add_argument(
         "--passphrase-file",
@@ -107,3 +147,13 @@ def _check(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.ERROR)
     return check.run(settings.read(options.config))
+
+
+def _administer(what: str) -> _Run:
+    def run(options: argparse.Namespace) -> int:
+        from qfleet_controlplane.command import administer  # noqa: PLC0415 - see above
+
+        code: int = getattr(administer, what)(settings.read(options.config), options)
+        return code
+
+    return run

@@ -86,6 +86,7 @@ class Daemon:
         stack.push_async_callback(asyncio.to_thread, database.close)
         stack.push_async_callback(self._broker.stop)
         await self._broker.start()
+        await self._renew_if_due()
         around = Surroundings(settings.names[1], Counts(self._registry), clock, secrets.token_bytes)
 
         # Link and service know each other; one of them comes first.
@@ -122,7 +123,7 @@ class Daemon:
         return Backends(
             jobs=service,
             devices=Governance(service, database, link, around, inviting),
-            tokens=tokens.Book(lambda: database.read_now(registry.tokens), clock),
+            tokens=tokens.Book(lambda: database.read(registry.tokens), clock),
             fleet=Overview(self._settings, service, link, self._broker, self._registry),
         )
 
@@ -145,15 +146,18 @@ class Daemon:
     async def _renew_certificate(self) -> None:
         """Keep the controller's certificate fresh while running."""
         while True:
-            now = clock()
-            if now >= self._ring.renew_due():
-                try:
-                    await asyncio.to_thread(self._ring.renew, now)
-                except ConfigurationError:
-                    _log.exception(
-                        "The controller's certificate was not renewed.", extra={"action": "renew_failed"}
-                    )
             await asyncio.sleep(_RENEWAL_LOOK_S)
+            try:
+                await self._renew_if_due()
+            except ConfigurationError:
+                _log.exception(
+                    "The controller's certificate was not renewed.", extra={"action": "renew_failed"}
+                )
+
+    async def _renew_if_due(self) -> None:
+        now = clock()
+        if now >= self._ring.renew_due():
+            await asyncio.to_thread(self._ring.renew, now)
 
 
 async def run(settings: Settings) -> None:

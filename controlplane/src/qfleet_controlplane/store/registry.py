@@ -86,6 +86,21 @@ def tokens(connection: sa.Connection) -> list[Token]:
     return [Token(row.hash, row.name, row.role, row.created) for row in rows]
 
 
+def revoke_token(connection: sa.Connection, name: str, now: Millis) -> bool:
+    """Revoke an API token by its name; False if there is none."""
+    changed = connection.execute(
+        api_tokens.update()
+        .where(api_tokens.c.name == name, api_tokens.c.revoked.is_(None))
+        .values(revoked=now)
+    )
+    return changed.rowcount > 0
+
+
+def has_token(connection: sa.Connection, name: str) -> bool:
+    """Whether a token has or had this name: names are never used twice."""
+    return connection.scalar(sa.select(api_tokens.c.name).where(api_tokens.c.name == name)) is not None
+
+
 def device_status(connection: sa.Connection, device: DeviceName) -> str | None:
     """A device's status, None for one that was never invited."""
     status: str | None = connection.scalar(sa.select(devices.c.status).where(devices.c.name == device))
