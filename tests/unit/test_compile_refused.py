@@ -1,10 +1,10 @@
 """What is refused, with the place in the text and what to do."""
 
 import pytest
+from tests.unit import compile_corpus
 
 from qfleet_controlplane.compile.errors import ProgramRefused
-from qfleet_controlplane.compile.program import compile_program, inputs_of
-from tests.unit import compile_corpus
+from qfleet_controlplane.compile.program import compile_program
 
 CASES = compile_corpus.refused()
 

@@ -124,11 +124,12 @@ def _constant_input(declared: Input, value: float) -> Typed:
         return _plain(typed.literal(float(value), FLOAT), declared)
     if to.kind == "angle":
         return typed.convert(typed.literal(float(value), FLOAT), to)
-    if value != int(value) or typed.convert(typed.literal(int(value), typed.UINT), to).constant != int(value):
-        raise refuse(
-            declared.node, f"{value:g} is no value of {typed.describe(to)} input '{name}'", _range(to)
-        )
-    return typed.literal((to.kind == "bool" and bool(value)) or int(value), to)
+    exact = Typed(circuit.Constant(int(value)), typed.INT, weak=True)
+    fitted = typed.convert(exact, to)
+    if value != int(value) or fitted.constant != int(value):
+        message = f"{value:g} is no value of {typed.describe(to)} input '{name}'"
+        raise refuse(declared.node, message, _range(to))
+    return fitted
 
 
 def _range(to: ClassicalType) -> str:
