@@ -63,6 +63,11 @@ class Machine:
         lines = self.run("systemctl", "show", name).stdout.splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
+    def processes(self, module: str) -> list[psutil.Process]:
+        """The processes inside that run a Python module, as seen from outside."""
+        inside = psutil.Process(self._leader).children(recursive=True)
+        return [process for process in inside if module in process.cmdline()]
+
     def journal(self, unit: str) -> str:
         """The last lines that a unit and systemd wrote about it."""
         return self.run("journalctl", "--no-pager", "--unit", unit, "--lines", "60").stdout

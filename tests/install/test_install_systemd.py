@@ -4,12 +4,15 @@ Control plane and agent share the machine, each under its own user. Only the wai
 are shortened; what they may do is what the files in packaging/systemd say.
 """
 
+import contextlib
 import json
+import resource
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.install import wheels
 from tests.install.machine import Machine, Unavailable, base_system, boot
@@ -17,6 +20,7 @@ from tests.install.machine import Machine, Unavailable, base_system, boot
 UNITS = wheels.ROOT / "packaging" / "systemd"
 AGENT, CONTROL_PLANE = "qfleet-agent", "qfleet-controlplane"
 DEVICE = "boxed"
+WORKER = "qfleet_agent.workers.child"
 BIN = "/opt/qfleet/bin"
 SHORTER = "[Service]\nWatchdogSec=5s\nTimeoutAbortSec=2s\nRestartSec=200ms\n"
 GHZ = """OPENQASM 3.0;
@@ -167,6 +171,41 @@ def test_a_wrong_setting_is_said_once_and_not_tried_again(
         machine.run("systemctl", "reset-failed", unit)
         machine.run("systemctl", "start", unit)
     wait_online(machine)
+
+
+def test_a_worker_over_its_memory_limit_harms_nobody_else(machine: Machine) -> None:
+    # Admission lets no task in that is too large, so the limit moves, not the task.
+    before = machine.unit(AGENT)
+    machine.write("/root/wide.qasm", GHZ.replace("[3]", "[18]"))
+    sample = ("run", "/root/wide.qasm", "--shots", "10", "--watch", "--json")
+    qfleet(machine, *sample)
+    victims = machine.processes(WORKER)
+    assert victims
+    for worker in victims:
+        _lower_limit(worker)
+    qfleet(machine, *sample, check=False)
+    hurt = json.loads(qfleet(machine, "job", "list", "--json"))[0]
+    tasks = json.loads(qfleet(machine, "job", "show", hurt["id"], "--json"))["tasks"]
+    said = [error for task in tasks for error in task["errors"]]
+    assert any("memory" in error or "worker died" in error for error in said), (hurt, tasks)
+    for worker in victims:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
+    result = json.loads(qfleet(machine, *sample))
+    assert sum(result["items"][0]["counts"].values()) == 10
+    after = machine.unit(AGENT)
+    assert (after["MainPID"], after["NRestarts"]) == (before["MainPID"], before["NRestarts"])
+
+
+def _lower_limit(worker: psutil.Process) -> None:
+    """Move a worker's memory limit below what it has: the kernel's limit where it has a group of its own."""
+    own = Path(f"/proc/{worker.pid}/cgroup").read_text(encoding="utf-8")
+    group = next(line[4:] for line in own.splitlines() if line.startswith("0::/"))
+    limit = Path(f"/sys/fs/cgroup/{group}/memory.max")
+    if limit.exists():
+        limit.write_text("1M", encoding="utf-8")
+    else:
+        resource.prlimit(worker.pid, resource.RLIMIT_DATA, (1, 1))
 
 
 def test_stopping_is_clean(machine: Machine) -> None:
