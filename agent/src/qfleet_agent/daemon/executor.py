@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from qfleet_agent.machine import effects
 from qfleet_agent.machine import events as machine_events
 from qfleet_agent.machine.events import Key
-from qfleet_agent.workers import calibration, events, pool
+from qfleet_agent.workers import events, pool
 from qfleet_wire.limits import LIMITS
 from qfleet_wire.payloads import Calibration
 
@@ -67,6 +67,9 @@ class Executor:
 
     async def calibrate(self) -> tuple[Calibration, ...]:
         """Measure the engines in a worker."""
+        # Needed once in the life of an installation: not in the memory of every other day.
+        from qfleet_agent.workers import calibration  # noqa: PLC0415  # see above
+
         self._keep()
         self._open()
         assert self._opening is not None
