@@ -24,7 +24,7 @@ from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker import ports
 from qfleet_controlplane.broker.services import Embedded, External, open_broker
 from qfleet_controlplane.daemon.governance import Governance
-from qfleet_controlplane.daemon.overview import Overview
+from qfleet_controlplane.daemon.overview import Overview, Parts
 from qfleet_controlplane.errors import ConfigurationError
 from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.link.link import Ends, Link
@@ -124,7 +124,7 @@ class Daemon:
             jobs=service,
             devices=Governance(service, database, link, around, inviting),
             tokens=tokens.Book(lambda: database.read(registry.tokens), clock),
-            fleet=Overview(self._settings, service, link, self._broker, self._registry),
+            fleet=Overview(self._settings, Parts(service, link, self._broker, database), self._registry),
         )
 
     async def _serve(self, backends: Backends) -> None:

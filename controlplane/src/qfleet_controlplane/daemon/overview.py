@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from qfleet_controlplane.broker.services import Broker
@@ -9,22 +10,32 @@ from qfleet_controlplane.link.link import Link
 from qfleet_controlplane.metrics import Registry
 from qfleet_controlplane.service.service import Service
 from qfleet_controlplane.settings import Settings
+from qfleet_controlplane.store.database import Database
 from qfleet_wire import api
 
 _MOST_JOBS = 1000
 _UNFINISHED = ("planned", "running")
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What is looked at."""
+
+    service: Service
+    link: Link
+    broker: Broker
+    database: Database
+
+
 class Overview:
     """The ``fleet`` of the API."""
 
-    def __init__(
-        self, settings: Settings, service: Service, link: Link, broker: Broker, registry: Registry
-    ) -> None:
+    def __init__(self, settings: Settings, parts: Parts, registry: Registry) -> None:
         self._settings = settings
-        self._service = service
-        self._link = link
-        self._broker = broker
+        self._service = parts.service
+        self._link = parts.link
+        self._broker = parts.broker
+        self._writer = parts.database.writer
         self._registry = registry
         self._devices: Counter[str] = Counter()
         self._tasks: Counter[str] = Counter()
@@ -95,4 +106,13 @@ class Overview:
             "qfleet_broker_restarts",
             "Times the embedded broker was started again",
             lambda: self._broker.restarts,
+        )
+        writer = self._writer
+        registry.gauge(
+            "qfleet_store_transactions", "Transactions since the start", lambda: writer.transactions
+        )
+        registry.gauge(
+            "qfleet_store_transaction_seconds",
+            "Time that all transactions since the start took, commits included",
+            lambda: writer.seconds,
         )

@@ -6,6 +6,7 @@ when it raises. The event loop never waits for a disk.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -29,6 +30,10 @@ class Writer:
     def __init__(self, url: str) -> None:
         self._engine = engines.open_writer(url)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer")
+        self.transactions = 0
+        """Transactions since the start, failed ones too."""
+        self.seconds = 0.0
+        """Time that they took, commits included."""
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
         """Run ``work`` in a transaction of its own and return what it returns, committed.
@@ -40,6 +45,7 @@ class Writer:
 
     def transact(self, work: Callable[[sa.Connection], T]) -> T:
         """As ``run``, in the calling thread: for commands without an event loop."""
+        started = time.perf_counter()
         try:
             with self._engine.begin() as connection:
                 return work(connection)
@@ -47,6 +53,9 @@ class Writer:
             raise StoreFailed(
                 f"the database did not take a transaction: {_reason(error)}; look at its disk and permissions"
             ) from error
+        finally:
+            self.transactions += 1
+            self.seconds += time.perf_counter() - started
 
     def close(self) -> None:
         """Finish what was handed over, and close the connection."""
