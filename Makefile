@@ -40,7 +40,7 @@ format: setup ## Format the code and fix what ruff can fix
 	@.venv/bin/ruff format --quiet .
 
 types: setup ## Check the types with mypy (strict)
-	@.venv/bin/mypy --no-error-summary $(SOURCES) tests benchmarks
+	@.venv/bin/mypy --no-error-summary --cache-dir .mypy_cache/all $(SOURCES) tests benchmarks
 
 contracts: setup ## Check the floors: which package may import which
 	@.venv/bin/lint-imports --no-cache
