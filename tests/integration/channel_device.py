@@ -18,6 +18,7 @@ from qfleet_wire import codec, door, payloads
 from qfleet_wire.channel import authority, enrolment, frames, initiator, invitation, keys, renewal, resumption
 from qfleet_wire.channel.authority import Authority, Credentials
 from qfleet_wire.channel.frames import Kind
+from qfleet_wire.channel.preshared import PresharedKey
 from qfleet_wire.channel.session import Dropped
 from qfleet_wire.channel.sessions import Sessions
 from qfleet_wire.names import Millis
@@ -102,12 +103,18 @@ class Device:
         """Connect with the granted login."""
         assert self.grant is not None, "not enrolled"
         async with self._connection(Login(self.grant.login, self.grant.password)) as client:
-            await client.subscribe(self.topic(Channel.DOWN), qos=1)
+            self._client = client
+            await self.listen()
             yield self
 
-    async def hello(self) -> frames.Refusal | None:
+    async def listen(self) -> None:
+        """Subscribe to what comes down to the device of this name."""
+        assert self._client is not None
+        await self._client.subscribe(self.topic(Channel.DOWN), qos=1)
+
+    async def hello(self, key: PresharedKey | None = None) -> frames.Refusal | None:
         """Make a full handshake; return the refusal if there is one."""
-        attempt = initiator.hello(self.own, self.circumstances, preshared=None, random=secrets.token_bytes)
+        attempt = initiator.hello(self.own, self.circumstances, preshared=key, random=secrets.token_bytes)
         frame = await self.ask(attempt.frame)
         if frame.kind is Kind.REFUSAL:
             return frames.read(frame.payload, frames.Refusal)

@@ -14,8 +14,9 @@ from tests.integration.site_of_controlplane import Site, initialise, run, runnin
 
 from qfleet_controlplane.link import handshakes
 from qfleet_wire import payloads
-from qfleet_wire.channel import initiator, keys, renewal
+from qfleet_wire.channel import frames, initiator, keys, renewal
 from qfleet_wire.channel.frames import Kind
+from qfleet_wire.channel.preshared import PresharedKey
 from qfleet_wire.errors import EnrolmentRefused
 from qfleet_wire.names import TaskId
 
@@ -354,6 +355,54 @@ def test_an_expired_certificate_can_only_renew(embedded: Path, monkeypatch: pyte
             await device.renew()
             assert await site.status("pi-1") == "enrolled"
             await open_session(site, device)
+
+    run(main)
+
+
+def test_a_preshared_key_is_demanded_and_serves_once(embedded: Path) -> None:
+    shared = embedded / "preshared"
+    shared.mkdir()
+    keys_ = [PresharedKey(f"k{number}", secrets.token_bytes(32)) for number in range(2)]
+    (shared / "pi-1.keys").write_text("".join(f"{key.id} {key.key.hex()}\n" for key in keys_))
+    (shared / "pi-1.keys").chmod(0o400)
+    with (embedded / "controlplane.toml").open("a") as config:
+        config.write(f'[security]\nrequire_preshared_key = true\npreshared_directory = "{shared}"\n')
+
+    async def codes(device: Device) -> list[str | None]:
+        unknown = PresharedKey("other", secrets.token_bytes(32))
+        refusals = [await device.hello(key) for key in (None, unknown, keys_[0], keys_[0])]
+        return [None if refusal is None else refusal.code for refusal in refusals]
+
+    async def main() -> None:
+        async with running(embedded) as site:
+            device = await site.join("pi-1")
+            async with device.online():
+                assert await codes(device) == ["preshared-key", "preshared-key", None, "preshared-key"]
+                await device.send(ANNOUNCEMENT, EMPTY)
+                await wait_for_status(site, device, "online")
+        async with running(embedded), device.online():  # it stays used over a restart
+            refusal = await device.hello(keys_[0])
+            assert refusal is not None
+            assert refusal.code == "preshared-key"
+            assert await device.hello(keys_[1]) is None
+
+    run(main)
+
+
+def test_a_device_that_nobody_invited_is_refused_at_once(embedded: Path) -> None:
+    async def main() -> None:
+        async with running(embedded) as site:
+            device = await site.join("pi-1")
+            async with device.online():
+                frame = initiator.hello(
+                    device.own, device.circumstances, preshared=None, random=secrets.token_bytes
+                ).frame
+                device.token = msgspec.structs.replace(device.token, device="pi-2")
+                await device.listen()
+                refusal = frames.read((await device.ask(frame)).payload, frames.Refusal)
+                assert refusal.code == "untrusted"
+                assert "not in this control plane's table" in refusal.text
+                await wait_for_audit(site, "alarm.untrusted-hello")
 
     run(main)
 

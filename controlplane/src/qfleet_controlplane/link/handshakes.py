@@ -33,6 +33,8 @@ _ROUND = 32
 _MOST_WAITING = 1024
 _DEVICE_BURST = 6
 _DEVICE_INTERVAL_MS = 2000
+_REGION_BURST = 1024
+_REGION_INTERVAL_MS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Handshakes:
         self._preshared = preshared.Keys(security.preshared_directory)
         self._answers = Answers()
         self._per_device = Buckets(burst=_DEVICE_BURST, interval_ms=_DEVICE_INTERVAL_MS)
+        self._in_all = Buckets(burst=_REGION_BURST, interval_ms=_REGION_INTERVAL_MS)
         self._waiting: dict[DeviceName, door.Frame] = {}
         self._task: asyncio.Task[None] | None = None
         self._confirming: set[asyncio.Task[None]] = set()
@@ -77,7 +80,7 @@ class Handshakes:
         if known is not None:
             self._around.counts.handshakes.add("repeated")
             self._outbound.send_frame(request.device, Channel.DOWN, known)
-        elif len(self._waiting) >= _MOST_WAITING or not self._per_device.admit(request.device, now):
+        elif not self._admit(request, now):
             self._around.counts.handshakes.add("over-rate")
         else:
             # A device has one attempt at a time; a newer one makes the older pointless.
@@ -107,6 +110,13 @@ class Handshakes:
     def waiting(self) -> int:
         """Requests that wait for an answer."""
         return len(self._waiting)
+
+    def _admit(self, request: door.Frame, now: Millis) -> bool:
+        return (
+            len(self._waiting) < _MOST_WAITING
+            and self._per_device.admit(request.device, now)
+            and self._in_all.admit("all", now)
+        )
 
     async def _work(self) -> None:
         try:
@@ -153,6 +163,8 @@ class Handshakes:
             rekey_ms=self._security.rekey_minutes * 60_000,
         )
         try:
+            # Before any signature is looked at: a made-up name must cost little.
+            membership.check_device(connection, request.device)
             if request.kind is Kind.HELLO:
                 return self._judge_hello(connection, request, policy)
             return self._judge_resume(connection, request, policy)
