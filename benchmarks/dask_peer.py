@@ -13,10 +13,10 @@ def echo(number: int) -> int:
 
 @contextmanager
 def cluster(workers: int) -> Iterator[Client]:
-    """A local cluster of processes with one thread each, without its dashboard."""
+    """A local cluster of processes with one thread each, its dashboard on a free port."""
     with (
         LocalCluster(
-            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0"
         ) as running,
         Client(running) as client,
     ):

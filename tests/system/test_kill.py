@@ -37,7 +37,7 @@ def site(tmp_path: Path) -> Iterator[fleets.LocalFleet]:
 
 
 def request(seed: int) -> JobRequest:
-    return JobRequest(kind="circuit.sample", program=PROGRAM, shots=SHOTS, seed=seed, time_limit_s=600)
+    return JobRequest(kind="circuit.sample", program=PROGRAM, shots=SHOTS, seed=seed)
 
 
 def counts(fleet: Fleet, job: str) -> dict[str, int]:
