@@ -188,3 +188,16 @@ def test_a_product_of_constant_one_qubit_gates_has_real_powers(exponent: float) 
     assert np.allclose(
         matrix(f"{head} pow({exponent}) @ g q;"), principal_power(matrix(f"{head} g q;"), exponent)
     )
+
+
+@needs_qiskit
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("version", ["qasm2", "qasm3"])
+def test_circuits_that_qiskit_writes_are_read_back(seed: int, version: str) -> None:
+    writer = pytest.importorskip(f"qiskit.{version}")
+    from qiskit.circuit.random import random_circuit  # noqa: PLC0415 - optional, checked above
+    from qiskit.quantum_info import Operator  # noqa: PLC0415 - optional, checked above
+
+    theirs = random_circuit(4, 6, max_operands=3, seed=seed)
+    assert equal_up_to_phase(matrix(writer.dumps(theirs)), Operator(theirs).data)

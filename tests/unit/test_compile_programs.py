@@ -34,6 +34,12 @@ def test_what_is_known_at_compile_time_leaves_a_static_program() -> None:
     assert [slot.name for slot in program.slots] == ["c"]
 
 
+def test_what_is_assigned_before_anything_happens_is_an_initial_value() -> None:
+    program = compile_program(HEAD + 'qubit q; bit[3] c; c = "100"; c[0] = 1; h q; c[1] = measure q;')
+    assert circuit_facts.is_static(program)
+    assert program.slots[0].initial == 0b101
+
+
 def test_a_long_loop_is_kept_when_no_qubit_depends_on_it() -> None:
     program = compile_program(
         HEAD + "qubit q; bit c; for int i in [1:100000] { rx(i * 0.1) q; } c = measure q;"

@@ -1,13 +1,11 @@
-"""Operators and built-in functions on typed values, by the specification's rules.
+"""Operators on typed values, by the specification's rules.
 
 Integers follow C: the wider type wins, ``uint`` wins over ``int`` of its width, results wrap at
 that width, division cuts towards zero. Bits and booleans count as ``int`` in arithmetic. A weak
 constant takes the type of the other operand. Comparisons compare values, whatever the types.
 Sized angles compute on their bit patterns (OpenQASM 3.1, "Angles"), angles without a size in
-radians. In OpenQASM 2 all arithmetic is real.
+radians.
 """
-
-from collections.abc import Callable, Sequence
 
 from qfleet_controlplane.compile import typed
 from qfleet_controlplane.compile.errors import Placed, refuse
@@ -238,67 +236,3 @@ def _complement(node: Placed, value: Typed) -> Typed:
 def _undefined(node: Placed, operator: str, left: Typed, right: Typed) -> Exception:
     message = f"'{operator}' is not defined for {typed.describe(left.type)} and {typed.describe(right.type)}"
     return refuse(node, message, "cast the operands to a type that has this operator")
-
-
-def call(node: Placed, name: str, arguments: Sequence[Typed]) -> Typed:
-    """The value of a built-in function of OpenQASM 2 or 3, ``sizeof`` excepted.
-
-    Raises:
-        ProgramRefused: the function is not one of real numbers and integers.
-    """
-    if name in _REAL:
-        return Typed(typed.folded(circuit.Unary(_REAL[name], real(arguments[0]).expression)), FLOAT)
-    function = _FUNCTIONS.get(name)
-    if function is None:
-        raise refuse(node, f"'{name}' is not supported", "complex numbers are not supported")
-    return function(node, arguments)
-
-
-def _popcount(node: Placed, arguments: Sequence[Typed]) -> Typed:
-    value = arguments[0]
-    if value.type.kind == "angle" and value.type.width:
-        value = typed.bits_of_angle(value)
-    if not value.integral or (value.constant is not None and value.constant < 0):
-        raise refuse(node, f"no popcount of {typed.describe(value.type)}", "give a bit register or a uint")
-    return Typed(typed.folded(circuit.Unary("popcount", value.expression, value.type.width)), UINT)
-
-
-def _rotate(operator: BinaryOperator) -> Callable[[Placed, Sequence[Typed]], Typed]:
-    def rotate(node: Placed, arguments: Sequence[Typed]) -> Typed:
-        value, distance = arguments
-        if value.type.kind == "angle" and value.type.width and distance.integral:
-            return typed.angle_of_bits(rotate(node, (typed.bits_of_angle(value), distance)), value.type)
-        if value.type.kind not in ("bit", "uint") or not distance.integral:
-            raise refuse(
-                node, f"no {operator} of {typed.describe(value.type)}", "give a bit register or a uint"
-            )
-        return _apply(operator, value, distance, value.type, value.type.width)
-
-    return rotate
-
-
-_REAL: dict[str, UnaryOperator] = {
-    "sin": "sin",
-    "cos": "cos",
-    "tan": "tan",
-    "arcsin": "arcsin",
-    "arccos": "arccos",
-    "arctan": "arctan",
-    "asin": "arcsin",
-    "acos": "arccos",
-    "atan": "arctan",
-    "exp": "exp",
-    "log": "log",
-    "ln": "log",
-    "sqrt": "sqrt",
-    "floor": "floor",
-    "ceiling": "ceiling",
-}
-
-_FUNCTIONS: dict[str, Callable[[Placed, Sequence[Typed]], Typed]] = {
-    "mod": lambda node, arguments: binary(node, "%", *arguments),
-    "pow": lambda node, arguments: binary(node, "**", *arguments),
-    "popcount": _popcount,
-    "rotl": _rotate("rotl"),
-    "rotr": _rotate("rotr"),
-}

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from openqasm import ast
 
-from qfleet_controlplane.compile import arithmetic, expressions, operands, selection, typed
+from qfleet_controlplane.compile import arithmetic, bits, expressions, operands, selection, typed
 from qfleet_controlplane.compile.context import Context
 from qfleet_controlplane.compile.errors import refuse
 from qfleet_controlplane.compile.scopes import Array, Bits, Known, Qubits, Variable
@@ -156,7 +156,7 @@ def _bits(context: Context, node: ast.Node, entry: Variable | Bits, index: ast.I
         if isinstance(index, list) and len(index) == 1 and not isinstance(index[0], ast.Range):
             position = expressions.value(context, index[0])
             if position.integral and position.constant is None:
-                return _BitAt(entry, expressions.wrapped(index[0], position, entry.type.width))
+                return _BitAt(entry, bits.wrapped(index[0], position, entry.type.width))
     whole = entry if isinstance(entry, Bits) else _whole(entry)
     places, _ = selection.select(node, whole.places, index, lambda each: expressions.value(context, each))
     return Bits(places)
@@ -171,7 +171,7 @@ def _current(context: Context, node: ast.Node, target: Variable | Bits | _BitAt)
         return context.read(target)
     if isinstance(target, _BitAt):
         return Typed(circuit.BitOf(target.variable.slot, context.checked(node, target.index)), BIT)
-    return expressions.gathered(context, target)
+    return bits.gathered(context, target)
 
 
 def _set_bit(context: Context, node: ast.Node, target: _BitAt, value: Typed) -> None:
@@ -180,20 +180,28 @@ def _set_bit(context: Context, node: ast.Node, target: _BitAt, value: Typed) -> 
     index = context.checked(node, target.index)
     bit = context.checked(node, value)
     if type_.kind != "int":
-        known = context.known.get(slot)
-        context.emit(node, circuit.Assign(slot, bit, index))
-        context.forget([slot])
-        if known is not None and isinstance(index, Constant) and isinstance(bit, Constant):
-            cleared = int(known) & ~(1 << int(index.value))
-            context.known[slot] = cleared | int(bit.value) << int(index.value)
+        whole = _with_bit(context, target, value)
+        if whole is None or not context.preset(slot, whole):
+            context.emit(node, circuit.Assign(slot, bit, index))
+            context.learn(slot, whole)
         return
-    whole = context.read(target.variable).expression
+    held = context.read(target.variable).expression
     mask = circuit.Unary("~", circuit.Binary("<<", Constant(1), index, type_.width), type_.width)
-    kept = circuit.Binary("&", whole, typed.folded(mask))
+    kept = circuit.Binary("&", held, typed.folded(mask))
     moved = circuit.Binary("<<", bit, index, type_.width)
     joined = typed.folded(circuit.Binary("|", typed.folded(kept), typed.folded(moved)))
     value = Typed(typed.folded(circuit.Convert(type_, joined)), type_)
     context.assign(node, slot, value)
+
+
+def _with_bit(context: Context, target: _BitAt, value: Typed) -> Typed | None:
+    """The variable's value after a bit of it is set, where all of it is known."""
+    whole = context.read(target.variable).constant
+    index, bit = target.index.constant, value.constant
+    if whole is None or index is None or bit is None:
+        return None
+    cleared = int(whole) & ~(1 << int(index))
+    return typed.literal(cleared | int(bit) << int(index), target.variable.type)
 
 
 def _scatter(context: Context, node: ast.Node, target: Bits, value: Typed) -> None:

@@ -72,6 +72,8 @@ class Context:
     known: dict[int, Value] = field(default_factory=dict)
     escapes: list[Escape] = field(default_factory=list)
     pending: set[int] = field(default_factory=set)
+    written: set[int] = field(default_factory=set)
+    ended: bool = False
     inputs: Mapping[str, Typed] = field(default_factory=dict)
     declares_outputs: bool = False
     top: int = 0
@@ -104,6 +106,11 @@ class Context:
         self.statements += 1
         if self.statements > STATEMENTS:
             raise refuse(node, f"the program unfolds to more than {STATEMENTS} statements", _SHORTER)
+        slot = getattr(statement, "slot", None)
+        if slot is not None:
+            self.written.add(slot)
+        elif isinstance(statement, circuit.End):
+            self.ended = True
         self.block.append(statement)
 
     def checked(self, node: Placed, value: Typed) -> circuit.Expression:
@@ -141,8 +148,23 @@ class Context:
 
     def assign(self, node: Placed, slot: int, value: Typed) -> None:
         """Assign a value of the slot's type to the slot."""
-        self.emit(node, circuit.Assign(slot, self.checked(node, value)))
-        self.learn(slot, value)
+        if not self.preset(slot, value):
+            self.emit(node, circuit.Assign(slot, self.checked(node, value)))
+            self.learn(slot, value)
+
+    def preset(self, slot: int, value: Typed) -> bool:
+        """Make a known value the slot's initial one, if nothing can tell the difference.
+
+        So it is where control is certain to come, and nothing has written the slot yet: then
+        nothing has read it either, for what is known is folded where it is read.
+        """
+        constant = value.constant
+        if constant is None or self.level or self.ended or slot in self.written or slot not in self.known:
+            return False
+        held = self.slots[slot]
+        self.slots[slot] = circuit.Slot(held.name, held.type, constant)
+        self.known[slot] = constant
+        return True
 
     def learn(self, slot: int, value: Typed | None) -> None:
         """Note what a slot holds from here on."""

@@ -5,17 +5,16 @@ the statement that uses the value.
 """
 
 import math
-from collections.abc import Sequence
 
 from openqasm import ast
 
-from qfleet_controlplane.compile import arithmetic, selection, typed
+from qfleet_controlplane.compile import arithmetic, bits, functions, selection, typed
 from qfleet_controlplane.compile.context import Context
 from qfleet_controlplane.compile.errors import refuse
 from qfleet_controlplane.compile.scopes import Array, Bits, Entry, Known, Qubits, Refused, Variable
-from qfleet_controlplane.compile.typed import BIT, BOOL, FLOAT, INT, Typed
+from qfleet_controlplane.compile.typed import BOOL, FLOAT, INT, Typed
 from qfleet_wire import circuit
-from qfleet_wire.circuit import BinaryOperator, ClassicalType, Constant
+from qfleet_wire.circuit import BinaryOperator, ClassicalType
 
 _CONSTANTS = {
     "pi": math.pi,
@@ -55,8 +54,8 @@ def _other(context: Context, node: ast.Node) -> Typed:
     match node:
         case ast.BooleanLiteral(value=flag):
             return typed.literal(flag, BOOL)
-        case ast.BitstringLiteral(value=bits, width=width):
-            return bitstring(node, bits, width)
+        case ast.BitstringLiteral(value=pattern, width=width):
+            return bitstring(node, pattern, width)
         case ast.FunctionCall():
             return _call(context, node)
         case ast.Cast(type=target, operand=operand):
@@ -75,16 +74,16 @@ def _other(context: Context, node: ast.Node) -> Typed:
             raise refuse(node, "this is not a value", "use a number or a classical variable")
 
 
-def bitstring(node: ast.Node, bits: int, width: int) -> Typed:
+def bitstring(node: ast.Node, pattern: int, width: int) -> Typed:
     """A bit string as a register.
 
     Raises:
         ProgramRefused: its value needs more than 64 bits.
     """
-    if bits.bit_length() > typed.WORD:
+    if pattern.bit_length() > typed.WORD:
         hint = "set the register in parts of at most 64 bits"
         raise refuse(node, f"bit string of {width} bits with ones beyond bit 63", hint)
-    return typed.literal(bits, ClassicalType("bit", width))
+    return typed.literal(pattern, ClassicalType("bit", width))
 
 
 def integer(context: Context, node: ast.Expression, what: str) -> int:
@@ -135,7 +134,7 @@ def _identifier(context: Context, node: ast.Identifier) -> Typed:
     if entry is None and node.name in _CONSTANTS:
         return typed.literal(_CONSTANTS[node.name], FLOAT)
     if isinstance(entry, Bits):
-        return gathered(context, entry)
+        return bits.gathered(context, entry)
     raise _no_value(node, entry)
 
 
@@ -207,7 +206,7 @@ def _call(context: Context, node: ast.FunctionCall) -> Typed:
         raise refuse(node, entry.message, entry.hint)
     if node.name.name == "sizeof":
         return _sizeof(context, node)
-    return arithmetic.call(node, node.name.name, [value(context, each) for each in node.arguments])
+    return functions.call(node, node.name.name, [value(context, each) for each in node.arguments])
 
 
 def _sizeof(context: Context, node: ast.FunctionCall) -> Typed:
@@ -273,58 +272,9 @@ def _bits(context: Context, node: ast.Node, whole: Typed, index: ast.Index) -> T
     if isinstance(index, list) and len(index) == 1 and not isinstance(index[0], ast.Range):
         position = value(context, index[0])
         if position.integral and position.constant is None:
-            return _bit_at(whole, wrapped(index[0], position, width))
+            return bits.bit_at(whole, bits.wrapped(index[0], position, width))
     places, register = selection.positions(node, index, width, lambda each: value(context, each))
-    picked = [_bit_at(whole, typed.literal(place, INT)) for place in places]
+    picked = [bits.bit_at(whole, typed.literal(place, INT)) for place in places]
     if not register:
         return picked[0]
-    return Typed(joined([bit.expression for bit in picked]), ClassicalType("bit", len(picked)))
-
-
-def wrapped(node: ast.Node, position: Typed, size: int) -> Typed:
-    """An index that is known only when the program runs, a negative one counted from the end."""
-    if position.type.kind != "int":
-        return position
-    negative = arithmetic.binary(node, "<", position, typed.weak(node, 0))
-    offset = arithmetic.binary(node, "*", negative, typed.weak(node, size))
-    return arithmetic.binary(node, "+", position, offset)
-
-
-def _bit_at(whole: Typed, position: Typed) -> Typed:
-    if isinstance(whole.expression, circuit.Variable):
-        return Typed(circuit.BitOf(whole.expression.slot, position.expression), BIT)
-    width = whole.type.width
-    shifted = typed.folded(circuit.Binary(">>", whole.expression, position.expression, width))
-    return Typed(typed.folded(circuit.Binary("&", shifted, Constant(1), width)), BIT)
-
-
-def joined(bits: Sequence[circuit.Expression]) -> circuit.Expression:
-    """An unsigned integer of single bits, the first one least significant."""
-    total: list[circuit.Expression] = []
-    constant = 0
-    for place, bit in enumerate(bits):
-        if isinstance(bit, Constant):
-            constant |= int(bit.value) << place
-        else:
-            shift = circuit.Binary("<<", bit, Constant(place), len(bits))
-            total.append(shift if place else bit)
-    if constant or not total:
-        total.append(Constant(constant))
-    return _sum(total)
-
-
-def _sum(terms: Sequence[circuit.Expression]) -> circuit.Expression:
-    if len(terms) == 1:
-        return terms[0]
-    middle = len(terms) // 2
-    return circuit.Binary("|", _sum(terms[:middle]), _sum(terms[middle:]))
-
-
-def gathered(context: Context, alias: Bits) -> Typed:
-    """The value of bits wherever they lie, as a register."""
-    bits = []
-    for slot, place in alias.places:
-        held = context.known.get(slot)
-        known = None if held is None else Constant(int(held) >> place & 1)
-        bits.append(known or circuit.BitOf(slot, Constant(place)))
-    return Typed(joined(bits), ClassicalType("bit", len(bits)))
+    return Typed(bits.joined([bit.expression for bit in picked]), ClassicalType("bit", len(picked)))

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from openqasm import ast
 
 from qfleet_controlplane.compile import expressions, library, typed
 from qfleet_controlplane.compile.context import Context, Flow
-from qfleet_controlplane.compile.errors import refuse
+from qfleet_controlplane.compile.errors import ProgramRefused, refuse
 from qfleet_controlplane.compile.scopes import Known, Scope
 from qfleet_controlplane.compile.typed import ANGLE, FLOAT, Typed
 from qfleet_wire import circuit
@@ -78,8 +79,10 @@ def inputs(tree: ast.Program) -> tuple[Input, ...]:
 
 
 def _constant(context: Context, node: ast.ConstDeclaration) -> None:
-    """A constant that a type's size may use."""
-    if typed.is_scalar(node.type):
+    """A constant that a type's size may use; one that needs more than constants cannot be."""
+    if not typed.is_scalar(node.type):
+        return
+    with suppress(ProgramRefused):
         value = expressions.value(context, node.init)
         context.scope.names[node.name.name] = Known(
             typed.assigned(node, value, expressions.scalar(context, node.type))

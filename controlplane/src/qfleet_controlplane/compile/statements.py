@@ -7,11 +7,12 @@ from openqasm import ast
 
 from qfleet_controlplane.compile import (
     assignments,
+    branches,
     calls,
-    control,
     expressions,
     gates,
     interface,
+    loops,
     operands,
 )
 from qfleet_controlplane.compile.context import Context, Flow
@@ -136,12 +137,12 @@ _KINDS: dict[type[ast.Statement], Callable[[Context, Any], Flow | None]] = {
     ast.OpaqueDefinition: _opaque,
     ast.SubroutineDefinition: _subroutine,
     ast.Include: interface.include,
-    ast.If: control.choose,
-    ast.For: control.iterate,
-    ast.While: control.repeat,
-    ast.Switch: control.select,
-    ast.Break: control.leave,
-    ast.Continue: control.leave,
+    ast.If: branches.choose,
+    ast.For: loops.iterate,
+    ast.While: loops.repeat,
+    ast.Switch: branches.select,
+    ast.Break: loops.leave,
+    ast.Continue: loops.leave,
     ast.Return: calls.leave,
     ast.End: _end,
     ast.Block: _block,

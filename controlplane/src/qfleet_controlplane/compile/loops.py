@@ -1,87 +1,34 @@
-"""Branches and loops: decided, unrolled, or kept for the device.
+"""Loops: unrolled, or kept for the device.
 
-A condition that is known picks its branch here. A loop over known values is unrolled, for only
-so can qubit indices depend on its variable; a longer one, or one whose bounds are known only at
-run time, is kept. Jumps out of an unrolled loop from under a run-time condition set a flag that
-guards the passes that follow.
+A loop over known values is unrolled, for only so can qubit indices depend on its variable; a
+longer one, or one whose bounds are known only at run time, is kept. Jumps out of an unrolled
+loop from under a run-time condition set a flag that guards the passes that follow.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-import openqasm
 from openqasm import ast
 
-from qfleet_controlplane.compile import arithmetic, calls, expressions, operands, typed
-from qfleet_controlplane.compile.context import Context, Escape, Flow, balanced
+from qfleet_controlplane.compile import (
+    arithmetic,
+    bits,
+    branches,
+    calls,
+    effects,
+    expressions,
+    operands,
+    typed,
+)
+from qfleet_controlplane.compile.context import Context, Escape, Flow
 from qfleet_controlplane.compile.errors import refuse
-from qfleet_controlplane.compile.scopes import Array, Bits, Qubits, Scope, Variable
-from qfleet_controlplane.compile.typed import BIT, BOOL, Typed
+from qfleet_controlplane.compile.scopes import Array, Bits, Qubits, Variable
+from qfleet_controlplane.compile.typed import BIT, Typed
 from qfleet_wire import circuit, circuit_facts
 from qfleet_wire.circuit import Constant
 
 PASSES = 4096
 """Most passes of a loop that is unrolled."""
-
-
-def choose(context: Context, node: ast.If) -> Flow:
-    """An ``if``.
-
-    Raises:
-        ProgramRefused: the condition is none.
-    """
-    condition = _condition(context, node.condition)
-    if condition.constant is not None:
-        return _block(context, node.then_body if condition.constant else node.else_body)
-    context.branch(
-        node,
-        condition,
-        lambda: _block(context, node.then_body),
-        lambda: _block(context, node.else_body),
-    )
-    return Flow.NEXT
-
-
-def _condition(context: Context, node: ast.Expression) -> Typed:
-    return arithmetic.truth(expressions.value(context, node))
-
-
-def _block(context: Context, statements: Sequence[ast.Statement]) -> Flow:
-    with context.scoped():
-        return context.run(context, statements)
-
-
-def select(context: Context, node: ast.Switch) -> Flow:
-    """A ``switch``: its cases are disjoint, so each becomes an ``If`` of its own.
-
-    Raises:
-        ProgramRefused: the target is no integer or a case is not constant.
-    """
-    target = expressions.value(context, node.target)
-    if not target.integral:
-        raise refuse(node.target, "switch needs an integer", "cast the value to int")
-    cases = [
-        ([expressions.integer(context, each, "case") for each in case.values], case.body)
-        for case in node.cases
-    ]
-    if target.constant is not None:
-        chosen = next((body for values, body in cases if target.constant in values), node.default)
-        return Flow.NEXT if chosen is None else _block(context, chosen)
-    held = context.slot("switch", target.type)
-    context.assign(node, held, target)
-    for values, body in cases:
-        context.branch(node, _among(held, values), partial(_block, context, body))
-    if node.default is not None:
-        known = [value for values, _ in cases for value in values]
-        other = circuit.Unary("!", _among(held, known).expression) if known else Constant(value=True)
-        default = node.default
-        context.branch(node, Typed(other, BOOL), lambda: _block(context, default))
-    return Flow.NEXT
-
-
-def _among(slot: int, values: Sequence[int]) -> Typed:
-    tests = [circuit.Binary("==", circuit.Variable(slot), Constant(value)) for value in values]
-    return Typed(balanced("||", tests), BOOL)
 
 
 def repeat(context: Context, node: ast.While) -> Flow:
@@ -106,7 +53,7 @@ def _peeled(context: Context, node: ast.While, before: set[int]) -> Flow:
         if context.pending != before:
             context.guard(node, before, lambda: _kept_while(context, node))
             return Flow.NEXT
-        condition = _condition(context, node.condition)
+        condition = branches.condition(context, node.condition)
         if condition.constant is None:
             return _kept_while(context, node)
         if not condition.constant:
@@ -118,17 +65,17 @@ def _peeled(context: Context, node: ast.While, before: set[int]) -> Flow:
 
 
 def _kept_while(context: Context, node: ast.While) -> Flow:
-    affected = changed(context, [node.condition, *node.body])
+    affected = effects.changed(context, [node.condition, *node.body])
     context.forget(affected)
     if expressions.has_call(context, node.condition):
         test: circuit.Expression = Constant(value=True)
     else:
-        test = context.checked(node, _condition(context, node.condition))
+        test = context.checked(node, branches.condition(context, node.condition))
 
     def body() -> None:
         if expressions.has_call(context, node.condition):
-            _stop_unless(context, node, _condition(context, node.condition))
-        _block(context, node.body)
+            _stop_unless(context, node, branches.condition(context, node.condition))
+        branches.block(context, node.body)
 
     statements = _passes(context, node, body)
     if isinstance(test, Constant) and test.value and not _may_end(statements):
@@ -202,9 +149,9 @@ def iterate(context: Context, node: ast.For) -> Flow:
 
 def _elements(context: Context, node: ast.Expression) -> list[Typed]:
     if isinstance(node, ast.Identifier | ast.IndexExpression | ast.Concatenation):
-        bits = operands.classical(context, node)
-        if bits is not None:
-            return [expressions.gathered(context, Bits((place,))) for place in bits.places]
+        alias = operands.classical(context, node)
+        if alias is not None:
+            return [bits.gathered(context, Bits((place,))) for place in alias.places]
     if isinstance(node, ast.Identifier):
         entry = context.find(node)
         if isinstance(entry, Array) and len(entry.dimensions) == 1:
@@ -286,7 +233,7 @@ def _kept(
 ) -> Flow:
     start, step, stop = (context.checked(node, typed.convert(each, typed.INT)) for each in bounds)
     slot = context.slot(node.variable.name, typed.INT)
-    context.forget(changed(context, node.body))
+    context.forget(effects.changed(context, node.body))
 
     def body() -> None:
         with context.scoped():
@@ -296,7 +243,7 @@ def _kept(
 
     statements = _passes(context, node, body)
     context.emit(node, circuit.For(slot, start, step, stop, statements))
-    context.forget(changed(context, node.body))
+    context.forget(effects.changed(context, node.body))
     _leave_outer(context, node)
     return Flow.NEXT
 
@@ -311,32 +258,3 @@ def leave(context: Context, node: ast.Break | ast.Continue) -> Flow:
     elif context.level != escape.level:
         calls.raise_flag(context, node, escape)
     return flow
-
-
-def changed(context: Context, statements: Iterable[ast.Node]) -> set[int]:
-    """Slots of the present scope that statements may assign; a few more do no harm."""
-    slots: set[int] = set()
-    for root in statements:
-        for node in openqasm.walk(root):
-            if isinstance(node, ast.Assignment | ast.MeasureStatement) and node.target is not None:
-                name = node.target.name
-                slots |= _slots(context.scope, name if isinstance(name, str) else name.name)
-            elif isinstance(node, ast.FunctionCall | ast.GateCall):
-                for argument in node.arguments:
-                    if isinstance(argument, ast.Identifier):
-                        slots |= _arrays(context.scope, argument.name)
-    return slots
-
-
-def _slots(scope: Scope, name: str) -> set[int]:
-    entry = scope.find(name)
-    if isinstance(entry, Variable):
-        return {entry.slot}
-    if isinstance(entry, Bits):
-        return {slot for slot, _ in entry.places}
-    return _arrays(scope, name)
-
-
-def _arrays(scope: Scope, name: str) -> set[int]:
-    entry = scope.find(name)
-    return set(entry.slots) if isinstance(entry, Array) else set()
