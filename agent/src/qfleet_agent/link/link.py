@@ -33,6 +33,10 @@ SILENCE_S = 35.0
 """How long results may go unanswered before the session is taken for dead."""
 SOONEST_S = 5.0
 """Least time between two sessions that are opened because of hints, which anyone can send."""
+PATIENT = (payloads.Accepted, payloads.Started, payloads.Progress)
+PATIENT_S = 0.05
+"""How long these wait for something to travel with. A task that ends sooner needs none of them, and
+nobody waits for them: an assignment is repeated after seconds only."""
 QOS = 1
 
 log = logging.getLogger(__name__)
@@ -86,6 +90,7 @@ class Link:
         self._reopen = asyncio.Event()
         self._opened_at = float("-inf")
         self._asked: float | None = None
+        self._patience: asyncio.TimerHandle | None = None
         self._answers_seen = 0
         self._background: set[asyncio.Task[None]] = set()
         self._broken: str | None = None
@@ -104,7 +109,10 @@ class Link:
         """Put a payload in line for the current session; without one it is dropped."""
         if self.online:
             self._batches.outgoing.add(payload)
-            self._ready.set()
+            if isinstance(payload, PATIENT):
+                self._soon()
+            else:
+                self._ready.set()
 
     def send_result(self, key: Key, result: bytes | None) -> None:
         """Put a result in line; None: it is read from the journal when its turn comes."""
@@ -267,6 +275,14 @@ class Link:
     async def _take_renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
         if await self._renewals.take(answer):
             self._reopen.set()
+
+    def _soon(self) -> None:
+        if self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(PATIENT_S, self._patience_ends)
+
+    def _patience_ends(self) -> None:
+        self._patience = None
+        self._ready.set()
 
     def _topic(self, channel: Channel) -> str:
         membership = self._handshakes.membership

@@ -33,7 +33,6 @@ class Outgoing:
     def __init__(self) -> None:
         self._payloads: dict[_Slot, Up] = {}
         self._results: dict[Key, bytes | None] = {}
-        self._cached = 0
         self._number = 0
 
     def __bool__(self) -> bool:
