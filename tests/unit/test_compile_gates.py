@@ -182,7 +182,7 @@ def test_a_real_power_is_the_principal_one(exponent: float) -> None:
         assert np.allclose(powered, principal_power(base_matrix(name, angles), exponent))
 
 
-@pytest.mark.parametrize("exponent", [0.5, -0.75, 2.5])
+@pytest.mark.parametrize("exponent", [0.5, -0.75, 2.5, 1000, -77])
 def test_a_product_of_constant_one_qubit_gates_has_real_powers(exponent: float) -> None:
     head = 'OPENQASM 3.0; include "stdgates.inc"; gate g a { h a; U(0.3, 1, 2) a; t a; } qubit q; '
     assert np.allclose(

@@ -84,6 +84,7 @@ def _array(context: Context, node: ast.ClassicalDeclaration, type_: ast.ArrayTyp
         if not 1 <= total <= ELEMENTS:
             hint = f"an array has from 1 to {ELEMENTS} elements"
             raise refuse(node, f"array of {' × '.join(map(str, dimensions))} elements", hint)
+    context.spend(node, total)
     given = [None] * total if node.init is None else list(_flat(context, node.init, dimensions))
     slots = []
     for place, first in enumerate(given):
@@ -157,9 +158,14 @@ def _bits(context: Context, node: ast.Node, entry: Variable | Bits, index: ast.I
             position = expressions.value(context, index[0])
             if position.integral and position.constant is None:
                 return _BitAt(entry, bits.wrapped(index[0], position, entry.type.width))
-    whole = entry if isinstance(entry, Bits) else _whole(entry)
-    places, _ = selection.select(node, whole.places, index, lambda each: expressions.value(context, each))
-    return Bits(places)
+
+    def evaluate(each: ast.Expression) -> Typed:
+        return expressions.value(context, each)
+
+    if isinstance(entry, Bits):
+        return Bits(selection.select(node, entry.places, index, evaluate)[0])
+    places, _ = selection.positions(node, index, entry.type.width, evaluate)
+    return Bits(tuple((entry.slot, place) for place in places))
 
 
 def _whole(variable: Variable) -> Bits:

@@ -30,6 +30,18 @@ def bit_at(whole: Typed, position: Typed) -> Typed:
     return Typed(typed.folded(circuit.Binary("&", shifted, Constant(1), width)), BIT)
 
 
+def selected(whole: Typed, places: Sequence[int]) -> Typed:
+    """The bits at these places as a register; neighbours are cut out by one shift and one mask."""
+    count = len(places)
+    to = ClassicalType("bit", count)
+    if count < typed.WORD and list(places) == list(range(places[0], places[0] + count)):
+        width = whole.type.width
+        shifted = typed.folded(circuit.Binary(">>", whole.expression, Constant(places[0]), width))
+        return Typed(typed.folded(circuit.Binary("&", shifted, Constant((1 << count) - 1), width)), to)
+    picked = [bit_at(whole, typed.literal(place, typed.INT)) for place in places]
+    return Typed(joined([bit.expression for bit in picked]), to)
+
+
 def joined(bits: Sequence[circuit.Expression]) -> circuit.Expression:
     """An unsigned integer of single bits, the first one least significant."""
     total: list[circuit.Expression] = []

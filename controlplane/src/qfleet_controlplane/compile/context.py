@@ -120,9 +120,11 @@ class Context:
             ProgramRefused: it is nested too deeply to send to a device.
         """
         expression = value.expression
-        if not isinstance(expression, circuit.Constant) and (
-            typed.depth(expression) + self.level > LIMITS.program_depth
-        ):
+        if isinstance(expression, circuit.Constant):
+            return expression
+        depth, size = typed.extent(expression)
+        self.statements += size // 8
+        if depth + self.level > LIMITS.program_depth:
             raise refuse(
                 node,
                 f"nested more than {LIMITS.program_depth} deep",
@@ -240,6 +242,7 @@ class Context:
     ) -> None:
         """Emit an ``If`` on a condition that is not known; afterwards only what both know is known."""
         expression = self.checked(node, condition)
+        self.spend(node, 1 + len(self.known) // 64)
         before = dict(self.known)
         with self.nested(node) as first:
             then()

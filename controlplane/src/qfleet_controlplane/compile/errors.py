@@ -6,7 +6,6 @@ These errors are answers to a user. They hold nothing but the user's own text an
 from typing import Protocol
 
 from qfleet_controlplane.errors import InvalidRequest
-from qfleet_wire import api
 
 
 class _Span(Protocol):
@@ -68,15 +67,3 @@ def refuse(node: Placed, message: str, hint: str = "") -> ProgramRefused:
     if span is None:
         return ProgramRefused(message, hint=hint)
     return ProgramRefused(message, span.start_line, span.start_column + 1, hint)
-
-
-def problem(error: ProgramRefused | ObservableRefused | RequestRefused) -> api.Problem:
-    """The answer to the user: what was wrong, where, and what to do."""
-    if isinstance(error, ProgramRefused):
-        where = api.Place(error.line, error.column)
-        return api.Problem("program-refused", error.message, error.hint, where, "program")
-    if isinstance(error, ObservableRefused):
-        field = "observables" if error.number is None else f"observables[{error.number}]"
-        where = api.Place(1, error.column)
-        return api.Problem("observable-refused", error.message, error.hint, where, field)
-    return api.Problem("request-refused", f"{error.field} {error.message}", error.hint, None, error.field)

@@ -274,7 +274,7 @@ def _bits(context: Context, node: ast.Node, whole: Typed, index: ast.Index) -> T
         if position.integral and position.constant is None:
             return bits.bit_at(whole, bits.wrapped(index[0], position, width))
     places, register = selection.positions(node, index, width, lambda each: value(context, each))
-    picked = [bits.bit_at(whole, typed.literal(place, INT)) for place in places]
     if not register:
-        return picked[0]
-    return Typed(bits.joined([bit.expression for bit in picked]), ClassicalType("bit", len(picked)))
+        return bits.bit_at(whole, typed.literal(places[0], INT))
+    context.spend(node, len(places))
+    return bits.selected(whole, places)

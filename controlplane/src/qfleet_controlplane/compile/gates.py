@@ -120,7 +120,12 @@ def _placed(gate: Gate, numbers: Sequence[int]) -> Gate:
 
 
 def _powered(context: Context, node: ast.Node, gates: Sequence[Gate], power: float) -> Sequence[Gate]:
-    if isinstance(power, int) or power.is_integer():
+    whole = isinstance(power, int) or power.is_integer()
+    if whole and len(gates) > 1 and abs(power) > 16:
+        product = single.rooted(gates, power)
+        if product is not None:
+            return product
+    if whole:
         context.spend(node, len(gates) * min(abs(int(power)), 1 << 30) if len(gates) > 1 else 1)
         return unitary.repeated(gates, int(power))
     if not gates:

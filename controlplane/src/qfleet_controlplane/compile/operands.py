@@ -35,8 +35,9 @@ def qubits(context: Context, node: ast.Node) -> Qubits:
     if isinstance(node, ast.IndexExpression):
         return _indexed(context, node, qubits(context, node.collection), node.index)
     if isinstance(node, ast.Concatenation):
-        left, right = qubits(context, node.lhs), qubits(context, node.rhs)
-        return Qubits(left.numbers + right.numbers, register=True)
+        numbers = qubits(context, node.lhs).numbers + qubits(context, node.rhs).numbers
+        _check_apart(node, numbers)
+        return Qubits(numbers, register=True)
     raise refuse(node, "this is not a qubit", "give a qubit or a register of qubits")
 
 
@@ -46,6 +47,11 @@ def _indexed(context: Context, node: ast.Node, found: Qubits, index: ast.Index) 
 
     numbers, register = selection.select(node, found.numbers, index, evaluate)
     return Qubits(numbers, register)
+
+
+def _check_apart(node: ast.Node, parts: Sequence[object]) -> None:
+    if len(set(parts)) < len(parts):
+        raise refuse(node, "a register is joined with a part of itself", "join registers that do not overlap")
 
 
 def declare(context: Context, node: ast.QubitDeclaration) -> None:
@@ -116,7 +122,9 @@ def alias(context: Context, node: ast.Expression) -> Qubits | Bits:
     return qubits(context, node) if bits is None else bits
 
 
-def classical(context: Context, node: ast.Node) -> Bits | None:
+def classical(  # noqa: PLR0911 - one return for each kind of operand
+    context: Context, node: ast.Node
+) -> Bits | None:
     """The classical bits that an operand names, or None if it names none.
 
     Raises:
@@ -125,11 +133,15 @@ def classical(context: Context, node: ast.Node) -> Bits | None:
     if isinstance(node, ast.Identifier):
         entry = context.find(node)
         if isinstance(entry, Variable) and entry.type.kind == "bit":
+            context.spend(node, entry.type.width)
             return Bits(tuple((entry.slot, bit) for bit in range(entry.type.width)))
         return entry if isinstance(entry, Bits) else None
     if isinstance(node, ast.Concatenation):
         left, right = classical(context, node.lhs), classical(context, node.rhs)
-        return Bits(left.places + right.places) if left and right else None
+        if left is None or right is None:
+            return None
+        _check_apart(node, left.places + right.places)
+        return Bits(left.places + right.places)
     if isinstance(node, ast.IndexExpression):
         whole = classical(context, node.collection)
         if whole is None:

@@ -1,7 +1,7 @@
 """OpenQASM 2 or 3 text → ``circuit.Program``: the entry to the compiler.
 
 A program is checked and compiled as a whole or refused with a place in its text; the result
-runs as it is. Angles, integers and phases follow the specification; ``docs/programs.md`` tells
+runs as it is. Angles, integers and phases follow the specification; ``docs/openqasm.md`` tells
 what is supported.
 """
 

@@ -12,15 +12,21 @@ from qfleet_wire.circuit import Expression, Statement
 
 Body = tuple[Statement, ...]
 
+ROUNDS = 16
+"""How often a branch that became empty may make the values of its condition unread."""
+
 
 def prune(body: Body, slots: Sequence[circuit.Slot]) -> tuple[Body, tuple[circuit.Slot, ...]]:
     """Drop assignments and slots that no output, branch or gate depends on; renumber the rest."""
-    while True:
+    for _ in range(ROUNDS):
         live = _live(body, slots)
         kept = _filtered(body, live)
         if kept == body:
             break
         body = kept
+    else:
+        live = _live(body, slots)
+        body = _filtered(body, live)
     if len(live) == len(slots):
         return body, tuple(slots)
     numbers = {slot: number for number, slot in enumerate(sorted(live))}

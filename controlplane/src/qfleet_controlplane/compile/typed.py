@@ -166,14 +166,14 @@ def angle_of_bits(value: Typed, to: ClassicalType) -> Typed:
     return Typed(folded(circuit.Convert(to, radians)), to)
 
 
-def depth(expression: Expression) -> int:
-    """How deeply an expression is nested; 1 for a leaf."""
+def extent(expression: Expression) -> tuple[int, int]:
+    """How deeply an expression is nested (1 for a leaf), and its number of nodes."""
     match expression:
-        case circuit.Unary(operand=operand) | circuit.Convert(operand=operand):
-            return 1 + depth(operand)
-        case circuit.BitOf(index=index):
-            return 1 + depth(index)
+        case circuit.Unary(operand=inner) | circuit.Convert(operand=inner) | circuit.BitOf(index=inner):
+            depth, size = extent(inner)
+            return depth + 1, size + 1
         case circuit.Binary(left=left, right=right):
-            return 1 + max(depth(left), depth(right))
+            first, second = extent(left), extent(right)
+            return 1 + max(first[0], second[0]), 1 + first[1] + second[1]
         case _:
-            return 1
+            return 1, 1
