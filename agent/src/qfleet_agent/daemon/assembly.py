@@ -33,6 +33,10 @@ from qfleet_wire.channel.initiator import Circumstances, Standing
 from qfleet_wire.channel.preshared import Ring
 from qfleet_wire.errors import InvalidKey, RemoteError
 
+RESERVE_MOST_BYTES = 32 * MIB
+"""The journal's own reserve: enough to take in what is under way when the disk is found full. The rest
+of the profile's reserve is only left free."""
+
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +54,7 @@ async def run(settings: Settings, notifier: Notifier) -> None:
         journal = Journal(
             path,
             most_bytes=place.profile.budget.disk_mib * MIB,
-            reserve_bytes=place.bounds.disk_reserve_bytes,
+            reserve_bytes=min(place.bounds.disk_reserve_bytes, RESERVE_MOST_BYTES),
         )
         try:
             contents = await journal.open()
