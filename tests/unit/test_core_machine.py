@@ -318,6 +318,31 @@ def test_a_device_that_kept_a_lost_task_gets_it_back() -> None:
     assert (task.status, task.attempt, task.device) == ("leased", 1, A)
 
 
+def test_a_result_counts_while_its_task_waits_for_another_device() -> None:
+    bench = Bench(A)
+    job = bench.submit(2, lost_after_s=1.0)
+    first, second = job.tasks
+    bench.tick(POLICY.silence_ms + 1_000)
+    assert (first.status, second.status) == ("pending", "pending")
+    bench.effects = bench.machine.handle(events.HeardBatch(A, (result(first, 1),)), Millis(bench.now))
+    assert (first.status, list(job.pending)) == ("succeeded", [second])
+    assert len(bench.of(effects.SaveResult)) == 1
+
+
+def test_a_flapping_device_leaves_no_timers_behind() -> None:
+    bench = Bench(A)
+    bench.submit(2)
+    for _ in range(200):
+        bench.handle(events.PresenceLost(A))
+        bench.handle(events.SessionOpened(A))
+    for _ in range(20):
+        bench.tick(POLICY.silence_ms // 3)
+        bench.hear(A, payloads.Unsupported("nothing"))
+    assert len(bench.machine.state.timers) <= 3
+    bench.tick(POLICY.silence_ms)
+    assert bench.machine.state.devices[A].status == "silent"
+
+
 def test_a_missing_inventory_is_asked_for() -> None:
     bench = Bench()
     bench.handle(events.Enrolled(A))

@@ -90,19 +90,19 @@ def presence_lost(turn: Turn, event: events.PresenceLost) -> None:
         return
     device.connected = False
     device.hinted_at = turn.now
-    turn.state.timers.arm(turn.now + turn.policy.hint_ms, "silence", device.name)
+    _look_again(turn, device, turn.now + turn.policy.hint_ms)
 
 
 def look_for_silence(turn: Turn, key: str) -> None:
     """Declare a device silent that was not heard for too long; else look again when it may be."""
     device = turn.state.devices[DeviceName(key)]
-    if device.status != "online":
+    if device.status != "online" or turn.now < device.silence_at:
         return
     due = device.heard_at + turn.policy.silence_ms
     if device.hinted_at is not None:
         due = min(due, device.hinted_at + turn.policy.hint_ms)
     if due > turn.now:
-        turn.state.timers.arm(due, "silence", device.name)
+        _look_again(turn, device, due)
         return
     _step(turn, device, "silence")
     device.connected = False
@@ -127,7 +127,7 @@ def resume(turn: Turn, device: state.Device) -> None:
     """Start waiting for a device that was loaded from the store, from now on."""
     device.heard_at = turn.now
     if device.status == "online":
-        turn.state.timers.arm(turn.now + turn.policy.silence_ms, "silence", device.name)
+        _look_again(turn, device, turn.now + turn.policy.silence_ms)
     elif device.status in {"silent", "lost"}:
         device.silent_since = turn.now
         await_return(turn, device)
@@ -186,7 +186,12 @@ def _heard(turn: Turn, device: state.Device) -> None:
     device.connected = True
     device.hinted_at = None
     device.silent_since = None
-    turn.state.timers.arm(turn.now + turn.policy.silence_ms, "silence", device.name)
+    _look_again(turn, device, turn.now + turn.policy.silence_ms)
+
+
+def _look_again(turn: Turn, device: state.Device, due: int) -> None:
+    device.silence_at = Millis(due)
+    turn.state.timers.arm(due, "silence", device.name)
 
 
 def _recover(turn: Turn, device: state.Device) -> None:

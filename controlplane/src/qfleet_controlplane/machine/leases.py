@@ -13,7 +13,7 @@ from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import cost, schedule, work
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
-from qfleet_wire.names import DeviceName
+from qfleet_wire.names import DeviceName, Millis
 
 _EXTRA = 256
 """Pending tasks looked at beyond the room there is, in case some are excluded everywhere."""
@@ -126,13 +126,14 @@ def assignment(device: state.Device, task: state.Task) -> payloads.Assign:
 def start_resending(turn: Turn, device: state.Device) -> None:
     """Arm the device's resend timer unless it runs."""
     if device.resend_ms == 0:
-        device.resend_ms = turn.policy.resend_first_ms
-        turn.state.timers.arm(turn.now + device.resend_ms, "resend", device.name)
+        _arm(turn, device, turn.policy.resend_first_ms)
 
 
 def resend(turn: Turn, key: str) -> None:
     """Send again what the device has not answered; wait twice as long for the next time."""
     device = turn.state.devices[cast("DeviceName", key)]
+    if turn.now < device.resend_at:
+        return
     due = device.connected and (device.unanswered > 0 or device.inventory_due)
     if not due or device.status != "online":
         device.resend_ms = 0
@@ -145,8 +146,13 @@ def resend(turn: Turn, key: str) -> None:
         for task in device.held.values():
             if not task.accepted and task.leased_at + turn.policy.resend_first_ms <= turn.now:
                 turn.send(device.name, assignment(device, task))
-    device.resend_ms = min(2 * device.resend_ms, turn.policy.resend_most_ms)
-    turn.state.timers.arm(turn.now + device.resend_ms, "resend", device.name)
+    _arm(turn, device, min(2 * device.resend_ms, turn.policy.resend_most_ms))
+
+
+def _arm(turn: Turn, device: state.Device, wait_ms: int) -> None:
+    device.resend_ms = wait_ms
+    device.resend_at = Millis(turn.now + wait_ms)
+    turn.state.timers.arm(device.resend_at, "resend", device.name)
 
 
 def withdraw(turn: Turn, task: state.Task, reason: str) -> None:

@@ -106,6 +106,10 @@ class Device:
     """Assignments without an answer; while there are some, a resend timer runs."""
     resend_ms: int = 0
     """The present wait of that timer; 0 while none runs."""
+    resend_at: Millis = _NEVER
+    """When that timer is due; an earlier one is left over from before and does nothing."""
+    silence_at: Millis = _NEVER
+    """When to look next whether it is silent; an earlier timer does nothing."""
     rests_until: Millis = _NEVER
 
 

@@ -26,6 +26,9 @@ class Timers:
         self._sequence += 1
         heapq.heappush(self._heap, (Millis(due), self._sequence, kind, key))
 
+    def __len__(self) -> int:
+        return len(self._heap)
+
     def next_due(self) -> Millis | None:
         """When the earliest is due; None without any."""
         return self._heap[0][0] if self._heap else None
