@@ -39,7 +39,7 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command inside, with ``text`` as its standard input."""
         done = subprocess.run(
-            ["nsenter", "--target", str(self._leader), "--all", "--", *command],
+            ["nsenter", "--target", str(self._leader), "--all", "--root", "--wd", "--", *command],
             input=text or "",
             capture_output=True,
             text=True,
@@ -127,11 +127,26 @@ def _booted(root: Path, console: subprocess.Popen[bytes]) -> Machine:
             machine = Machine(root, console, child.pid)
             state = machine.run("systemctl", "is-system-running", check=False).stdout.strip()
             if state in {"running", "degraded"}:
+                _check_sandbox(machine)
                 return machine
         time.sleep(0.1)
     if console.poll() is not None:
         raise Unavailable(f"systemd-nspawn ended with {console.returncode}")
     raise Unavailable(f"the container did not boot within {BOOT_S:.0f} s")
+
+
+def _check_sandbox(machine: Machine) -> None:
+    """What the units ask of the kernel must be allowed here; in a chroot, for one, it is not."""
+    asked = (
+        "--property=PrivateUsers=yes",
+        "--property=ProtectSystem=strict",
+        "--property=PrivateDevices=yes",
+    )
+    done = machine.run("systemd-run", "--quiet", "--wait", *asked, "true", check=False)
+    if done.returncode != 0:
+        raise Unavailable(
+            f"services in it cannot be sandboxed: {' '.join(asked)} ended with {done.returncode}"
+        )
 
 
 def base_system(cache: Path) -> Path:
