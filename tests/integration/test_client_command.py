@@ -94,6 +94,23 @@ def test_compiler_error_shows_the_line_with_a_caret(fake: ControlPlane, program:
     assert "hint: did you mean 'h'?" in result.stderr
 
 
+def test_refused_observable_is_shown_with_a_caret(fake: ControlPlane, program: str) -> None:
+    answer = fakes.problem(422, "observable", "no qubit 7", where=api.Place(1, 4), field="observables[1]")
+    fake.on("POST", "jobs", answer)
+    result = qfleet("run", program, "--observable", "Z0", "--observable", "Z0 X7")
+    assert "no qubit 7 (--observable:1:4)\n  1 │ Z0 X7\n    │    ^\n" in result.stderr
+
+
+def test_names_are_never_cut_however_narrow_the_screen(
+    fake: ControlPlane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a-device-with-a-rather-long-name"
+    device = api.DeviceView(name=name, region="local", status="online", engines=("qulacs 0.6.14",))
+    fake.on("GET", "devices", fakes.of([device]))
+    monkeypatch.setenv("COLUMNS", "60")
+    assert name in qfleet("device", "list").stdout
+
+
 def test_errors_are_json_too_where_json_is_asked_for(fake: ControlPlane, program: str) -> None:
     fake.on("POST", "jobs", fakes.problem(422, "program", "no", where=api.Place(4, 2)))
     answer = json.loads(qfleet("run", program, "--json").stdout)

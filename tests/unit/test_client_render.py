@@ -47,8 +47,10 @@ def test_a_place_outside_the_program_draws_nothing(line: int) -> None:
 
 
 def test_a_problem_with_a_field() -> None:
-    drawn = problems.text(api.Problem("invalid", "too many shots", "use fewer", field="shots"))
-    assert drawn.plain == "error: too many shots (field shots)\nhint: use fewer"
+    drawn = problems.text(api.Problem("invalid", "expected `int`", "use fewer", field="shots"))
+    assert drawn.plain == "error: expected `int` (field shots)\nhint: use fewer"
+    drawn = problems.text(api.Problem("request", "shots is -1", field="shots"))
+    assert drawn.plain == "error: shots is -1"
 
 
 @given(st.text())

@@ -30,7 +30,7 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def fail(error: errors.QFleetError, *, json: bool, source: str = "", name: str = "") -> NoReturn:
-    """Report ``error`` and end; ``source`` and ``name`` are of the program that it may point into."""
+    """Report ``error`` and end; ``source`` and ``name`` are of the text that it may point into."""
     if json:
         answer: dict[str, Any] = {"error": error.problem, "exit": error.exit_code}
         terminal.write_json(answer)

@@ -41,11 +41,10 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     json: options.Json = False,
 ) -> None:
     """Submit an OpenQASM program: sample it, or with --observable evaluate expectation values."""
-    source = _read(file)
     request = api.JobRequest(
         kind="circuit.expect" if observable else "circuit.sample",
         name=file.stem if name is None else name,
-        program=source,
+        program=_read(file),
         shots=shots if shots is not None else 0 if observable else _DEFAULT_SHOTS,
         observables=tuple(observable or ()),
         parameters=parameters.parse(points or ()),
@@ -55,7 +54,8 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
         try:
             job = fleet.submit(request)
         except errors.Refused as error:
-            outcome.fail(error, json=json, source=source, name=str(file))
+            name, text = _origin(error.problem, request, file)
+            outcome.fail(error, json=json, source=text, name=name)
         if watch:
             following.finish(fleet, job.id, top=top, json=json)
         elif json:
@@ -69,6 +69,14 @@ def _tell(job: api.JobView) -> None:
         terminal.say(sentence, "dim")
     terminal.output().print(terminal.printable(job.id))
     terminal.say(f"Follow it with `qfleet job watch {job.id}`.")
+
+
+def _origin(problem: api.Problem, request: api.JobRequest, file: Path) -> tuple[str, str]:
+    """Name and text of what a problem's place points into: an observable, or else the program."""
+    for number, observable in enumerate(request.observables):
+        if problem.field == f"observables[{number}]":
+            return "--observable", observable
+    return str(file), request.program
 
 
 def _read(file: Path) -> str:

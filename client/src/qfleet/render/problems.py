@@ -8,12 +8,13 @@ from qfleet_wire import api
 
 
 def text(problem: api.Problem, *, source: str = "", name: str = "") -> Text:
-    """Draw a problem; ``source`` is the program that ``problem.where`` points into, ``name`` its file."""
+    """Draw a problem; ``source`` is the text that ``problem.where`` points into, ``name`` what it is."""
     drawn = Text.assemble(("error: ", "bold red"), terminal.printable(problem.message))
     if problem.where is not None:
-        drawn.append(f" ({name or 'program'}:{problem.where.line}:{problem.where.column})", style="dim")
+        place = f"{name or 'program'}:{problem.where.line}:{problem.where.column}"
+        drawn.append(f" ({terminal.printable(place)})", style="dim")
         drawn.append_text(excerpt(source, problem.where))
-    elif problem.field is not None:
+    elif problem.field is not None and problem.field not in problem.message:
         drawn.append(f" (field {terminal.printable(problem.field)})", style="dim")
     if problem.hint:
         drawn.append_text(Text.assemble(("\nhint: ", "bold cyan"), terminal.printable(problem.hint)))

@@ -1,8 +1,9 @@
 """Devices and jobs as tables."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -28,8 +29,19 @@ _COUNTED = ("pending", "leased", "running", "succeeded", "failed", "unknown", "c
 
 
 def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
-    """One line per device."""
-    table = _table("device", "status", "profile", "cores", "memory", "engines", "qubits", "running", "seen")
+    """One line per device; its engines without their versions."""
+    table = _table(
+        (view.name for view in views),
+        "device",
+        "status",
+        "profile",
+        "cores",
+        "memory",
+        "engines",
+        "qubits",
+        "running",
+        "seen",
+    )
     for view in views:
         table.add_row(
             _plain(view.name),
@@ -37,7 +49,7 @@ def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
             _plain(view.profile),
             _plain(view.cores),
             size(view.memory_bytes),
-            _plain(", ".join(view.engines)),
+            _plain(", ".join(engine.partition(" ")[0] for engine in view.engines)),
             _plain(view.max_qubits),
             _plain(f"{view.running}+{view.queued}"),
             _plain(ago(view.last_seen, now_ms)),
@@ -73,7 +85,17 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
 
 def jobs(views: Sequence[api.JobView], *, now_ms: int) -> Table:
     """One line per job."""
-    table = _table("job", "name", "kind", "status", "progress", "points", "devices", "created")
+    table = _table(
+        (view.id for view in views),
+        "job",
+        "name",
+        "kind",
+        "status",
+        "progress",
+        "points",
+        "devices",
+        "created",
+    )
     for view in views:
         table.add_row(
             _plain(view.id),
@@ -111,7 +133,9 @@ def job(detail: api.JobDetail, *, now_ms: int) -> Table:
 
 def tasks(views: Sequence[api.TaskView]) -> Table:
     """One line per task, its errors below each other."""
-    table = _table("task", "status", "attempt", "device", "points", "progress", "errors")
+    table = _table(
+        (view.id for view in views), "task", "status", "attempt", "device", "points", "progress", "errors"
+    )
     for view in views:
         table.add_row(
             _plain(view.id),
@@ -162,10 +186,12 @@ def moment(then_ms: int | None) -> str | None:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(then_ms / 1000))
 
 
-def _table(*columns: str) -> Table:
+def _table(names: Iterable[str], *columns: str) -> Table:
+    """A table whose first column holds ``names``: other commands take them, so they are never cut."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column)
+    table.columns[0].min_width = max((cell_len(terminal.printable(name)) for name in names), default=0)
     return table
 
 

@@ -4,24 +4,32 @@ Text that came from elsewhere (device names, errors, programs) passes ``printabl
 reaches a terminal, because escape sequences in it could rewrite the screen.
 """
 
+import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
+_WIDE = 200
 _REPLACEMENT = "\ufffd"
 
 
 def output() -> Console:
     """The console of results."""
-    return Console(file=sys.stdout, highlight=False, emoji=False, markup=False)
+    return _console(sys.stdout)
 
 
 def messages() -> Console:
     """The console of messages, progress and errors."""
-    return Console(file=sys.stderr, highlight=False, emoji=False, markup=False)
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> Console:
+    # what goes to a file or another program is not folded to a screen that is not there
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _WIDE
+    return Console(file=stream, width=width, highlight=False, emoji=False, markup=False)
 
 
 def write_json(value: Any) -> None:

@@ -69,7 +69,7 @@ def _problem_of(error: Exception, code: str) -> Problem:
             field = "observables" if error.number is None else f"observables[{error.number}]"
             return Problem("observable", error.message, error.hint, Place(1, error.column), field)
         case RequestRefused():
-            return Problem("request", error.message, error.hint, field=error.field)
+            return Problem("request", f"{error.field} {error.message}", error.hint, field=error.field)
         case _:
             return Problem(code, str(error))
 
