@@ -13,6 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
+from qfleet import Fleet, JobRequest
+from qfleet_applications import maxcut
+from qfleet_applications.graphs import Graph
+
 DEMO = [str(Path(sys.executable).with_name("qfleet")), "demo"]
 LIMIT_S = 180.0
 
@@ -93,9 +97,25 @@ def test_kept_demo_can_be_used_and_stopped(directory: Path) -> None:
         )
         result = qfleet("run", str(program), "--shots", "50", "--watch", running=report["running"])
         assert result["items"][0]["counts"] == {"01": 50}
+        use_from_python(report["running"])
     finally:
         stopped = demo(directory, "--stop", "--json")
     assert json.loads(stopped.stdout)["stopped"] == 4
+
+
+def use_from_python(running: Mapping[str, str]) -> None:
+    """A pack solves its problem through the SDK, and a watched job is seen to its end."""
+    graph = Graph(4, ((0, 1, 1.0), (1, 2, 2.0), (0, 2, -0.5), (2, 3, 1.5)))
+    token = Path(running["token_file"]).read_text().strip()
+    with Fleet(running["url"], token) as fleet:
+        grid = maxcut.Grid([-0.4, 0.4, 0.8], [0.2, 0.4])
+        solution = maxcut.solve(fleet, graph, grid=grid, shots=200)
+        assert solution.deviation < 1e-9
+        assert solution.cut == solution.answer.classical.value
+        request = JobRequest(kind="probe.echo", items=20)
+        changes = list(fleet.watch(fleet.submit(request).id))
+        assert changes[-1].job.status == "succeeded"
+        assert changes[-1].job.tasks.succeeded == len(changes[-1].tasks)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

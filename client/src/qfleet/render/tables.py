@@ -84,7 +84,7 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
 
 
 def jobs(views: Sequence[api.JobView], *, now_ms: int) -> Table:
-    """One line per job."""
+    """One line per job; how many devices took part, not which."""
     table = _table(
         (view.id for view in views),
         "job",
@@ -104,7 +104,7 @@ def jobs(views: Sequence[api.JobView], *, now_ms: int) -> Table:
             status(view.status),
             _plain(f"{view.progress:.0%}"),
             _plain(view.items),
-            _plain(", ".join(view.devices)),
+            _plain(len(view.devices)),
             _plain(ago(view.created, now_ms)),
         )
     return table
