@@ -5,8 +5,6 @@ process when that fails. So this module first loads the library from the places 
 look, and never imports ``oqs`` unless that worked.
 """
 
-import ctypes
-import ctypes.util
 import importlib
 import importlib.util
 import os
@@ -78,8 +76,10 @@ def _oqs() -> Any:
 
 def _places() -> Iterator[str]:
     """Where ``oqs`` looks for its library, in its order."""
+    from ctypes import util  # noqa: PLC0415 - half a megabyte that a daemon without the suite saves
+
     for name in ("oqs", "liboqs"):
-        found = ctypes.util.find_library(name)
+        found = util.find_library(name)
         if found:
             yield found
     try:
@@ -91,8 +91,10 @@ def _places() -> Iterator[str]:
 
 
 def _loads(path: str) -> bool:
+    from ctypes import CDLL  # noqa: PLC0415 - as above
+
     try:
-        ctypes.CDLL(path)
+        CDLL(path)
     except OSError:
         return False
     return True
