@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,13 @@ from qfleet_wire import circuit, workload
 HEAVY = ("numpy", "scipy", "qulacs", "qulacs_core", "sqlite_utils")
 PROGRAM = circuit.Program(1, (), (), ())
 SAMPLE = workload.CircuitSample(PROGRAM, 1, (workload.SampleItem(0, (), 0, 1),))
+
+
+@pytest.fixture(autouse=True)
+def fresh_look() -> Iterator[None]:
+    registry.available.cache_clear()
+    yield
+    registry.available.cache_clear()
 
 
 def test_the_installed_engines_are_named_with_version_and_kinds() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import qulacs
 
 from qfleet_agent.engines import kernels
-from qfleet_agent.engines.matrices import Matrix, Primitive, primitive
+from qfleet_agent.engines.matrices import Matrix, Primitive, primitive, snapped
 from qfleet_wire import circuit, circuit_facts
 
 Bind: TypeAlias = Callable[[circuit.Gate], tuple[float, ...]]
@@ -82,6 +82,7 @@ def cheapest(items: Sequence[Primitive]) -> Sequence[Primitive]:
     product = np.eye(4, dtype=np.complex128)
     for item in items:
         product = _apply(item, qubits, product)
+    product = snapped(product)
     together = kernels.DIAGONAL_PAIR if kernels.is_diagonal(product) else kernels.DENSE_PAIR
     return [Primitive(qubits, product)] if together < apart else merged
 
@@ -94,7 +95,7 @@ def _merge_runs(items: Sequence[Primitive]) -> list[Primitive]:
         place = last.get(item.targets[0])
         if len(item.qubits) == 1 and place is not None and len(merged[place].qubits) == 1:
             before = merged[place]
-            merged[place] = Primitive(item.targets, item.matrix @ before.matrix)
+            merged[place] = Primitive(item.targets, snapped(item.matrix @ before.matrix))
             continue
         last.update(dict.fromkeys(item.qubits, len(merged)))
         merged.append(item)

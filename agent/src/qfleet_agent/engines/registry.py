@@ -3,6 +3,7 @@
 The daemon asks here; it must stay small, so nothing in this module may import an engine or numpy.
 """
 
+import functools
 import importlib.metadata
 import importlib.util
 from typing import Literal, NamedTuple
@@ -26,8 +27,12 @@ _CANDIDATES = (
 )
 
 
+@functools.cache
 def available() -> tuple[payloads.Engine, ...]:
-    """Engines that are installed, with their versions and the workload kinds that they run."""
+    """Engines that are installed, with their versions and the workload kinds that they run.
+
+    Looked up once: what is installed later counts from the next start.
+    """
     return tuple(
         payloads.Engine(name=candidate.name, version=version, kinds=candidate.kinds)
         for candidate in _CANDIDATES

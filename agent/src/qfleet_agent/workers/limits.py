@@ -4,7 +4,6 @@ A worker gets no secret: its environment is made anew, it inherits no file but i
 stderr, and it dies with the agent, whatever way the agent dies.
 """
 
-import ctypes
 import os
 import resource
 import signal
@@ -31,7 +30,6 @@ def environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": number,
         "QULACS_NUM_THREADS": number,
         "OPENBLAS_NUM_THREADS": number,
-        "OMP_WAIT_POLICY": "PASSIVE",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -39,6 +37,8 @@ def environment(threads: int) -> dict[str, str]:
 def die_with(parent: int) -> None:
     """Ask the kernel to kill this process when its parent ends; end at once if it already has."""
     if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - the agent imports this module too and needs no ctypes
+
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         sys.exit("the agent ended before its worker began")
