@@ -1,12 +1,11 @@
 """Round trip of one task, from submission to result through the SDK, against Dask distributed.
 
-Both run one no-op at a time, in turns of a hundred; the first turn of each is thrown away.
+Both run one no-op at a time, in turns, each warm and alone on the machine.
 """
 
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import dask_peer
@@ -15,9 +14,9 @@ from tests.system import fleet as fleets
 
 from qfleet import Fleet, JobRequest
 
-TURN = 100
+TURN = 200
 TURNS = 5
-WORKERS = 2
+WORKERS = dask_peer.WORKERS
 GOAL_MS = 6.0
 GOAL_RATIO = 0.5
 
@@ -28,13 +27,12 @@ def run() -> list[Figure]:
         tempfile.TemporaryDirectory(prefix="qfleet-") as folder,
         fleets.LocalFleet(Path(folder), agents=WORKERS) as site,
         site.connect() as fleet,
-        dask_peer.cluster(WORKERS) as client,
     ):
         ours, theirs = [], []
-        for _ in range(TURNS + 1):
-            ours.append(_turn(lambda _: _ours(fleet)))
-            theirs.append(_turn(lambda number: dask_peer.run_one(client, number)))
-    return [_figure(f"p{quantile}", quantile, ours[1:], theirs[1:]) for quantile in (50, 95)]
+        for _ in range(TURNS):
+            ours.append(_turn(fleet))
+            theirs.append(dask_peer.one_by_one(TURN))
+    return [_figure(f"p{quantile}", quantile, ours, theirs) for quantile in (50, 95)]
 
 
 def _figure(name: str, quantile: int, ours: list[list[float]], theirs: list[list[float]]) -> Figure:
@@ -52,19 +50,16 @@ def _figure(name: str, quantile: int, ours: list[list[float]], theirs: list[list
     )
 
 
-def _ours(fleet: Fleet) -> None:
-    fleet.run(JobRequest(kind="probe.echo", items=1), timeout_s=60)
-
-
-def _turn(work: Callable[[int], None]) -> list[float]:
-    """Milliseconds of each round trip of one turn."""
+def _turn(fleet: Fleet) -> list[float]:
+    """Seconds of each round trip of one turn."""
     durations = []
-    for number in range(TURN):
+    for _ in range(dask_peer.WARM_UP + TURN):
         started = time.perf_counter()
-        work(number)
-        durations.append((time.perf_counter() - started) * 1000)
-    return durations
+        fleet.run(JobRequest(kind="probe.echo", items=1), timeout_s=60)
+        durations.append(time.perf_counter() - started)
+    return durations[dask_peer.WARM_UP :]
 
 
 def _quantile(durations: list[float], percent: int) -> float:
-    return statistics.quantiles(durations, n=100, method="inclusive")[percent - 1]
+    """Milliseconds that so many per cent of the durations, given in seconds, stay below."""
+    return 1000 * statistics.quantiles(durations, n=100, method="inclusive")[percent - 1]

@@ -7,7 +7,6 @@ maps 2,000 no-ops over two worker processes and gathers them; it keeps nothing o
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import dask_peer
@@ -17,25 +16,25 @@ from tests.system import fleet as fleets
 from qfleet import EchoResultView, Fleet, JobRequest
 
 TASKS = 2000
-WORKERS = 2
+WORKERS = dask_peer.WORKERS
 REPEATS = 7
 GOAL = 3.0
 
 
 def run() -> list[Figure]:
-    """Measure both in turns, on the same machine at the same time of day."""
+    """Measure both in turns, each warm and alone on the machine."""
     with (
         tempfile.TemporaryDirectory(prefix="qfleet-") as folder,
         fleets.LocalFleet(Path(folder), agents=WORKERS) as site,
         site.connect() as fleet,
-        dask_peer.cluster(WORKERS) as client,
     ):
         _ours(fleet)
-        dask_peer.run_many(client, TASKS)
         ours, theirs = [], []
         for _ in range(REPEATS):
-            ours.append(_rate(lambda: _ours(fleet)))
-            theirs.append(_rate(lambda: dask_peer.run_many(client, TASKS)))
+            started = time.perf_counter()
+            _ours(fleet)
+            ours.append(TASKS / (time.perf_counter() - started))
+            theirs.append(TASKS / dask_peer.many(TASKS))
     ratio = ratios(ours, theirs)
     return [
         Figure(
@@ -54,9 +53,3 @@ def _ours(fleet: Fleet) -> None:
     assert isinstance(result, EchoResultView)
     assert result.items == TASKS
     assert sum(source.tasks for source in result.sources) == TASKS
-
-
-def _rate(work: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    work()
-    return TASKS / (time.perf_counter() - started)
