@@ -13,24 +13,18 @@ from pathlib import Path
 
 import msgspec
 
-from qfleet_agent.workers import cgroup, events, frames
-from qfleet_agent.workers.errors import DuplicateTask, PoolClosed, WorkersUnavailable, WorkFailed
+from qfleet_agent.workers import cgroup, events, frames, news, placement
+from qfleet_agent.workers.errors import DuplicateTask, PoolClosed, WorkersUnavailable
 from qfleet_agent.workers.events import TaskKey
 from qfleet_agent.workers.worker import Assignment, Worker
 
 START_S = 60.0
 """Within this a worker imports its engines, on the slowest device."""
-LINE = 64
-"""Light tasks that one worker may have in its line."""
-QUICK_S = 0.02
-"""Where tasks end faster than this, the next one is sent before the last has ended."""
 BACKOFF_S = (0.0, 0.1, 0.5, 2.0, 10.0, 30.0)
 """Wait before a dead worker is replaced, by number of deaths without a finished task between."""
 _MEASURE_EVERY = 64
 _GROUP_BASE_BYTES = 256 * 1024 * 1024
 """Allowed to a worker's control group beside its tasks: interpreter, engines, file pages."""
-_INSIDE = ""
-_LIGHT_MARK = b"\xa4type\xaaprobe.echo"
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +50,10 @@ class Pool:
 
     def __init__(self, settings: Settings, tell: Callable[[Sequence[events.Event]], None]) -> None:
         """``tell`` is called in the loop with what happened since its last call, in order."""
-        self._settings, self._tell = settings, tell
+        self._settings, self._news = settings, news.News(tell)
         self._workers: list[Worker] = []
         self._queue: list[Assignment] = []
         self._held: dict[TaskKey, Assignment] = {}
-        self._news: list[events.Event] = []
-        self._inside: dict[TaskKey, asyncio.Future[events.Finished]] = {}
         self._numbers, self._names = itertools.count(1), itertools.count(1)
         self._deaths = 0
         self._scheduled = self._closed = self._grouped = False
@@ -104,7 +96,7 @@ class Pool:
         if key in self._held:
             raise DuplicateTask(f"task {key} is queued or running already")
         work = bytes(work)
-        light = work.find(_LIGHT_MARK, 0, 24) == 1
+        light = placement.is_light(work)
         one = Assignment(next(self._numbers), key, work, memory_bytes, time_limit_s, priority, light)
         self._held[key] = one
         heapq.heappush(self._queue, one)
@@ -133,14 +125,12 @@ class Pool:
         Raises:
             WorkFailed: with the reason.
         """
-        key = (_INSIDE, next(self._numbers))
-        done: asyncio.Future[events.Finished] = asyncio.get_running_loop().create_future()
-        self._inside[key] = done
+        key, done = self._news.expect(next(self._numbers))
         try:
             self.submit(key, work, memory_bytes=memory_bytes, time_limit_s=time_limit_s)
             return await done
         finally:
-            del self._inside[key]
+            self._news.forget(key)
             self.cancel(key)
 
     @property
@@ -171,9 +161,7 @@ class Pool:
         await asyncio.gather(*self._connecting, return_exceptions=True)
         self._queue.clear()
         self._held.clear()
-        for waiting in self._inside.values():
-            if not waiting.done():
-                waiting.set_exception(WorkFailed("the workers were closed"))
+        self._news.close()
         await asyncio.sleep(0)
 
     # ── what workers tell ───────────────────────────────────────────────────────────────────
@@ -190,7 +178,7 @@ class Pool:
                 self._note(worker, answer)
         self._replace_worn(worker)
         self._pump()
-        self._flush()
+        self._news.flush()
 
     def overdue(self, worker: Worker) -> None:
         """Kill a worker whose task has run too long."""
@@ -203,14 +191,14 @@ class Pool:
         self._workers.remove(worker)
         if worker.line and (worker.verdict is None or worker.line[0] is worker.victim):
             head = worker.line.popleft()
-            self._end(head, _obituary(worker, head))
+            self._end(head, placement.obituary(worker, head))
         self._requeue(worker)
         if worker.verdict is None and not worker.retiring:
             log.warning("A worker ended: %s", worker.death(), extra={"action": "worker-died"})
         if self._ready is not None and not self._ready.done():
             self._ready.set_exception(WorkersUnavailable(worker.death()))
         self._replace(worker)
-        self._flush()
+        self._news.flush()
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────
 
@@ -220,9 +208,9 @@ class Pool:
         key = worker.line[0].key
         match answer:
             case frames.Begun():
-                self._news.append(events.Started(key))
+                self._news.add(events.Started(key))
             case frames.Share():
-                self._news.append(events.Progress(key, answer.fraction))
+                self._news.add(events.Progress(key, answer.fraction))
             case frames.Done():
                 self._deaths = 0
                 self._end(
@@ -238,7 +226,7 @@ class Pool:
 
     def _end(self, one: Assignment, event: events.Event) -> None:
         self._held.pop(one.key, None)
-        self._news.append(events.Cancelled(one.key) if one.cancelled else event)
+        self._news.add(events.Cancelled(one.key) if one.cancelled else event)
 
     def _schedule(self) -> None:
         """Pump once after all that the loop does now, so that many submissions share one write."""
@@ -250,7 +238,7 @@ class Pool:
         self._scheduled = False
         if not self._closed:
             self._pump()
-            self._flush()
+            self._news.flush()
 
     def _pump(self) -> None:
         given: dict[Worker, list[Assignment]] = {}
@@ -261,26 +249,11 @@ class Pool:
         ]
         while self._queue and free:
             worker = min(free, key=lambda one: len(one.line) + len(given.get(one, ())))
-            if not _takes(worker, given.get(worker, ()), self._queue[0]):
+            if not placement.takes(worker, given.get(worker, ()), self._queue[0]):
                 break
             given.setdefault(worker, []).append(heapq.heappop(self._queue))
         for worker, assignments in given.items():
             worker.give(assignments)
-
-    def _flush(self) -> None:
-        news, self._news = self._news, []
-        told = [event for event in news if event.key[0] != _INSIDE or not self._resolve(event)]
-        if told:
-            self._tell(told)
-
-    def _resolve(self, event: events.Event) -> bool:
-        waiting = self._inside.get(event.key)
-        if waiting is not None and not waiting.done():
-            if isinstance(event, events.Finished):
-                waiting.set_result(event)
-            elif isinstance(event, events.Failed):
-                waiting.set_exception(WorkFailed(event.reason))
-        return True
 
     def _welcome(self) -> None:
         if (
@@ -337,28 +310,3 @@ class Pool:
             else:
                 heapq.heappush(self._queue, one)
         worker.line.clear()
-
-
-def _takes(worker: Worker, given: Sequence[Assignment], one: Assignment) -> bool:
-    """Whether a worker may have ``one`` now: light work lines up, other work waits for its turn.
-
-    Of work that takes time only one more is sent ahead, and only where tasks have been quick, so that
-    nothing waits behind a long task while another worker is idle.
-    """
-    waiting = len(worker.line) + len(given)
-    if waiting == 0:
-        return True
-    if one.light:  # a line is all light, or has at most one task that takes time, at an end
-        first, last = worker.line[0] if worker.line else given[0], given[-1] if given else worker.line[-1]
-        return waiting < LINE and first.light and last.light
-    return waiting == 1 and worker.tasks_done > 0 and worker.recent_s < QUICK_S
-
-
-def _obituary(worker: Worker, head: Assignment) -> events.Failed:
-    if worker.verdict == "time":
-        return events.Failed(head.key, "time", f"stopped after its time limit of {head.time_limit_s:g} s")
-    if worker.verdict is None and worker.overran():
-        return events.Failed(
-            head.key, "memory", f"over its memory limit of {head.memory_bytes >> 20} MiB: {worker.death()}"
-        )
-    return events.Failed(head.key, "crash", worker.verdict or worker.death())
