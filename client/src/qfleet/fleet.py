@@ -7,6 +7,7 @@ known whether the first one arrived; questions are.
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 from urllib.parse import quote
@@ -159,9 +160,12 @@ class Fleet:
                         last = change
                         yield last
 
-    def result(self, job: str) -> api.ResultView:
-        """The result of a finished job."""
-        answer: api.ResultView = self._connection.get(_path("jobs", job, "result"), api.ResultView)
+    def result(self, job: str, *, wait_s: float = 0.0) -> api.ResultView:
+        """The result of a finished job; ``wait_s`` waits so long for it to finish."""
+        query = {"wait_s": f"{wait_s:g}"} if wait_s > 0 else None
+        answer: api.ResultView = self._connection.get(
+            _path("jobs", job, "result"), api.ResultView, query=query, wait_s=wait_s
+        )
         return answer
 
     def run(self, request: api.JobRequest, *, timeout_s: float | None = None) -> api.ResultView:
@@ -171,10 +175,19 @@ class Fleet:
             JobFailed: it ended without its whole result.
             StillRunning: it has not finished within ``timeout_s`` seconds; it goes on.
         """
-        detail = self.wait(self.submit(request).id, timeout_s=timeout_s)
+        job = self.submit(request).id
+        begun = time.monotonic()
+        first_s = _POLL_S if timeout_s is None else min(_POLL_S, timeout_s)
+        # One question brings the result of a short job; what takes longer, or fails, is waited for.
+        with suppress(errors.Refused, errors.Unreachable):
+            result = self.result(job, wait_s=first_s)
+            if result.status == "succeeded":
+                return result
+        left_s = None if timeout_s is None else max(timeout_s - (time.monotonic() - begun), 0.0)
+        detail = self.wait(job, timeout_s=left_s)
         if detail.job.status != "succeeded":
             raise errors.JobFailed(detail)
-        return self.result(detail.job.id)
+        return self.result(job)
 
     def cancel(self, job: str) -> api.JobView:
         """Cancel a job; its running tasks are stopped."""
