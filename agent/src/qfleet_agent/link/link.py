@@ -38,6 +38,9 @@ PATIENT_S = 0.05
 """How long these wait for something to travel with. A task that ends sooner needs none of them, and
 nobody waits for them: an assignment is repeated after seconds only."""
 QOS = 1
+SEALED_QOS = 0
+"""For receiving sealed messages: what they carry is acknowledged and repeated by ourselves, and the
+broker's own acknowledgements cost a fifth of a round trip."""
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +183,7 @@ class Link:
 
     async def _converse(self, client: aiomqtt.Client) -> None:
         authority = AuthorityTopic(self._handshakes.membership.region)
-        await client.subscribe(self._topic(Channel.DOWN), QOS)
+        await client.subscribe(self._topic(Channel.DOWN), SEALED_QOS)
         # Controllers publish it whenever they connect: a hint that they may have lost the session.
         await client.subscribe(topic_for(authority), QOS)
         await client.publish(self._topic(Channel.PRESENCE), b"online", qos=QOS)

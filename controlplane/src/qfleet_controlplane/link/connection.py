@@ -38,11 +38,12 @@ class Retained:
 class Traffic:
     """What a connection is for.
 
-    ``receive`` is called with topic and payload of every message; ``retained`` is published, and
-    ``came_up`` called, on every new connection.
+    ``subscriptions`` pairs a topic filter with its quality of service; ``receive`` is called with
+    topic and payload of every message; ``retained`` is published, and ``came_up`` called, on every
+    new connection.
     """
 
-    subscriptions: tuple[str, ...]
+    subscriptions: tuple[tuple[str, int], ...]
     retained: tuple[Retained, ...]
     receive: Receive
     came_up: Callable[[], None]
@@ -123,9 +124,9 @@ class Connection:
                 self._up.clear()
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
-        topics = self._traffic.subscriptions
-        codes = await client.subscribe([(topic, _QOS) for topic in topics])
-        for topic, code in zip(topics, codes, strict=True):
+        wanted = self._traffic.subscriptions
+        codes = await client.subscribe(list(wanted))
+        for (topic, _), code in zip(wanted, codes, strict=True):
             if not isinstance(code, ReasonCode) or code.is_failure:
                 raise aiomqtt.MqttError(f"the broker refuses this login a subscription to {topic}")
 

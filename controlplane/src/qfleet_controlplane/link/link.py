@@ -23,7 +23,9 @@ from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, RegionName
 from qfleet_wire.topics import AuthorityTopic, Channel, subscription, topic_for
 
-_HEARD = (Channel.ENROL, Channel.HELLO, Channel.UP, Channel.PRESENCE)
+_HEARD = {Channel.ENROL: 1, Channel.HELLO: 1, Channel.UP: 0, Channel.PRESENCE: 1}
+"""Channels and the quality of service to receive them with. What sealed messages carry is acknowledged
+and repeated by ourselves; the broker's own acknowledgements would cost a fifth of a round trip."""
 _DRAIN_S = 2.0
 
 
@@ -60,7 +62,7 @@ class Link:
             post=ends.post,
         )
         traffic = Traffic(
-            subscriptions=tuple(subscription(region, channel) for channel in _HEARD),
+            subscriptions=tuple((subscription(region, channel), qos) for channel, qos in _HEARD.items()),
             retained=(Retained(topic_for(AuthorityTopic(region)), stores.ring.authority.raw),),
             receive=Inbound(parts, takers).receive,
             came_up=self._outbound.wake_all,
