@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -23,6 +24,7 @@ from qfleet_controlplane.api import application, server
 from qfleet_controlplane.api.backends import Backends
 from qfleet_controlplane.authority.roles import Caller, Role
 from qfleet_controlplane.errors import ConfigurationError, Conflict, NotFound
+from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import api
 from qfleet_wire.names import DeviceName, JobId, Millis
 
@@ -60,6 +62,8 @@ class Jobs:
 
     async def submit(self, request: api.JobRequest, who: str) -> api.JobView:
         self.submitted.append((request, who))
+        if request.name == "too wide":
+            raise PlanRefused("d: 40 qubits are over its 26", "make the job smaller")
         return view("planned")
 
     async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
@@ -246,10 +250,22 @@ def test_requests_reach_the_service_with_the_callers_name() -> None:
         await site.client.get("/api/v1/jobs?limit=7&status=failed", headers=VIEWER)
         assert site.jobs.asked == [
             ("jobs", 50, None),
-            ("cancel", "j1", "cancelled by operator", "operator"),
+            ("cancel", "j1", "", "operator"),
             ("jobs", 7, "failed"),
         ]
         assert (await site.client.get("/api/v1/fleet", headers=VIEWER)).json()["fleet"] == "f"
+
+    run(main)
+
+
+def test_a_job_that_no_device_can_run_is_answered_with_the_numbers() -> None:
+    async def main(site: Site) -> None:
+        wanted = {"kind": "probe.echo", "name": "too wide"}
+        answer = await site.client.post("/api/v1/jobs", headers=OPERATOR, json=wanted)
+        problem = msgspec.json.decode(answer.content, type=api.Problem)
+        assert answer.status_code == 422
+        assert (problem.code, problem.message) == ("invalid", "d: 40 qubits are over its 26")
+        assert problem.hint == "make the job smaller"
 
     run(main)
 

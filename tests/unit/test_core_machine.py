@@ -134,6 +134,50 @@ def test_a_refused_plan_changes_nothing() -> None:
     assert bench.machine.state.jobs == {}
 
 
+def circuit(qubits: int) -> events.JobSubmitted:
+    wanted = Specification(kind="circuit.sample", seed=0, items=1, qubits=qubits, gates=1, shots=1)
+    return events.JobSubmitted(JOB, api.JobRequest(kind="circuit.sample"), wanted, "someone")
+
+
+def test_a_job_that_no_known_device_can_run_is_refused_with_the_numbers() -> None:
+    bench = Bench(A)
+    bench.join(B, announcement(engines=()))
+    silence(bench, A, B)
+    assert bench.machine.state.devices[A].status != "online"
+    with pytest.raises(plan.PlanRefused) as refused:
+        bench.handle(circuit(40))
+    assert str(refused.value) == (
+        "no device of this fleet can run the job: a: 40 qubits are over its 24; "
+        "b: no engine for circuit.sample"
+    )
+    assert refused.value.hint == "make the job smaller, or enrol a device that can run it"
+    assert bench.machine.state.jobs == {}
+    bench.handle(circuit(2))
+    assert bench.machine.state.jobs[JOB].status == "planned", "a silent device may come back"
+
+
+def test_of_a_large_fleet_only_the_largest_devices_are_named() -> None:
+    bench = Bench()
+    for number in range(7):
+        bench.join(DeviceName(f"d{number}"), announcement(max_qubits=20 + number))
+    with pytest.raises(plan.PlanRefused, match=r": d2: .*; d6: 40 qubits are over its 26; and 2 more$"):
+        bench.handle(circuit(40))
+
+
+def test_a_job_waits_while_no_device_in_service_has_announced_itself() -> None:
+    bench = Bench(A)
+    bench.handle(events.Revoked(A, "stolen", "ops"))
+    bench.handle(events.Enrolled(B))
+    bench.handle(circuit(40))
+    assert bench.machine.state.jobs[JOB].status == "planned"
+
+
+def test_an_echo_needs_no_engine() -> None:
+    bench = Bench()
+    bench.join(A, announcement(engines=(), max_qubits=0))
+    assert bench.submit().status == "running"
+
+
 def test_a_device_that_refuses_is_excluded_and_the_last_refusal_ends_the_task() -> None:
     bench = Bench(A, B)
     job = bench.submit()
@@ -388,11 +432,19 @@ def test_a_cancelled_job_withdraws_its_tasks() -> None:
     bench.handle(events.JobCancelled(JOB, "wrong program", "ops"))
     assert (job.status, job.counts["cancelled"]) == ("cancelled", 2)
     assert len(bench.sent(payloads.Cancel, A)) == 2
+    assert job.errors == ["cancelled by ops: wrong program"]
     bench.handle(events.JobCancelled(JOB, "again", "ops"))
     assert bench.effects == []
     bench.hear(A, result(job.tasks[0], outcome="cancelled"))
     assert len(bench.sent(payloads.Acknowledge)) == 1
     assert bench.of(effects.Compare) == []
+
+
+def test_a_cancellation_without_a_reason_says_who_once() -> None:
+    bench = Bench(A)
+    job = bench.submit()
+    bench.handle(events.JobCancelled(JOB, "", "ops"))
+    assert job.errors == ["cancelled by ops"]
 
 
 def test_a_deadline_expires_what_is_open() -> None:

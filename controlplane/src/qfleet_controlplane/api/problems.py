@@ -14,6 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from qfleet_controlplane import errors
 from qfleet_controlplane.compile.errors import ObservableRefused, ProgramRefused, RequestRefused
+from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire.api import InviteRequest, JobRequest, Place, Problem, RevokeRequest
 from qfleet_wire.errors import LimitExceeded, WireError
 
@@ -70,6 +71,8 @@ def _problem_of(error: Exception, code: str) -> Problem:
             return Problem("observable", error.message, error.hint, Place(1, error.column), field)
         case RequestRefused():
             return Problem("request", f"{error.field} {error.message}", error.hint, field=error.field)
+        case PlanRefused():
+            return Problem(code, str(error), error.hint)
         case _:
             return Problem(code, str(error))
 

@@ -28,7 +28,7 @@ class JobSubmitted(_Event, frozen=True):
 
 
 class JobCancelled(_Event, frozen=True):
-    """Someone cancels a job."""
+    """Someone cancels a job; the reason may be empty."""
 
     job: JobId
     reason: str

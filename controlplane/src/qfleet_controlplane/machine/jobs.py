@@ -6,9 +6,13 @@ from qfleet_controlplane.planning import cost, plan, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire.names import JobId, Millis, TaskId
 
+_TOLD = 5
+"""Devices named when none can run a job: a large fleet would fill the screen."""
+
 
 def submit(turn: Turn, event: events.JobSubmitted) -> None:
     """Plan a job and take it in; raise ``plan.PlanRefused`` before anything has changed."""
+    _check_possible(turn, event.specification)
     planned = plan.plan(event.specification, fleet_for(turn, event.specification))
     job = state.Job(event.job, event.request, event.specification, planned, turn.now)
     job.tasks = [
@@ -23,6 +27,29 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     for task in job.tasks:
         turn.save_task(task)
     turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {len(job.tasks)} tasks")
+
+
+def _check_possible(turn: Turn, specification: Specification) -> None:
+    """Refuse what no device of the fleet can ever run, rather than let it wait without end.
+
+    A silent, lost or quarantined device may come back, so it counts. While no device has said what
+    it can do nothing is known, and the job waits.
+    """
+    requirement = leases.requirement(specification, cost.memory_bytes(specification))
+    known = {
+        device.name: device.announcement
+        for device in turn.state.devices.values()
+        if device.status not in {"revoked", "retired"} and device.announcement is not None
+    }
+    if not known or any(schedule.lacks(requirement, told) is None for told in known.values()):
+        return
+    # The largest are named: they say how far the job would have to shrink.
+    largest = sorted(known, key=lambda name: (known[name].max_qubits, known[name].task_memory_bytes))
+    reasons = schedule.explain(requirement, {name: known[name] for name in largest[-_TOLD:]})
+    if len(known) > _TOLD:
+        reasons.append(f"and {len(known) - _TOLD:,} more")
+    message = f"no device of this fleet can run the job: {'; '.join(reasons)}"
+    raise plan.PlanRefused(message, "make the job smaller, or enrol a device that can run it")
 
 
 def fleet_for(turn: Turn, specification: Specification) -> plan.Fleet:
@@ -45,8 +72,9 @@ def cancel(turn: Turn, event: events.JobCancelled) -> None:
     job = turn.state.jobs.get(event.job)
     if job is None:
         return
-    end_tasks(turn, job, "cancel", event.reason)
-    job.errors.append(f"cancelled by {event.who}: {event.reason}")
+    told = f"cancelled by {event.who}" + (f": {event.reason}" if event.reason else "")
+    end_tasks(turn, job, "cancel", told)
+    job.errors.append(told)
     turn.audit(event.who, "job.cancel", job.id, event.reason)
     endings.close(turn, job, "cancel")
 

@@ -29,6 +29,10 @@ MOST_TASKS = 100_000
 class PlanRefused(InvalidRequest):
     """The job cannot be planned."""
 
+    def __init__(self, message: str | None = None, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
 
 class Slice(msgspec.Struct, frozen=True, array_like=True):
     """What one task computes: items from ``first_item``, for each the same range of shots."""
