@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from qfleet_agent.errors import StateInUse
+from qfleet_agent.errors import NotEnrolled, StateInUse
 from qfleet_wire.names import Millis
 
 
@@ -76,8 +76,16 @@ class Lock:
         self._descriptor: int | None = None
 
     def __enter__(self) -> Self:
-        """Take the lock; raises ``StateInUse``."""
-        self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        """Take the lock.
+
+        Raises:
+            StateInUse: an agent runs on the directory.
+            NotEnrolled: there is no such directory.
+        """
+        try:
+            self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            raise NotEnrolled from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,8 +1,9 @@
 """Opens sessions: resumes where it can, says a full hello where it must, remembers what was proved.
 
-What must not be forgotten is stored before anything is sent that rests on it: a pre-shared key is
-marked as used before the hello, a resumption secret before the first message under it. An answer
-that does not verify changes nothing; the true one may still come.
+What must not be forgotten is stored before anything is sent that rests on it: a resumption secret,
+and that a pre-shared key has served, before the first message of the session. A hello alone uses up
+no key, or a controller that is away would drain the ring. An answer that does not verify changes
+nothing; the true one may still come.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from qfleet_wire.channel import clock as bounds
 from qfleet_wire.channel.authority import Authority, Credentials
 from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.initiator import Attempt, Circumstances, Established, ResumeAttempt, Standing
-from qfleet_wire.channel.preshared import Ring
+from qfleet_wire.channel.preshared import PresharedKey, Ring
 from qfleet_wire.channel.renewal import Identities, StoredIdentity
 from qfleet_wire.errors import ResumptionUnusable, SuiteUnavailable
 from qfleet_wire.names import Millis
@@ -67,6 +68,7 @@ class Handshakes:
         self.authority: Authority = authority.read_record(membership.authority, membership.authority_hash)
         self._attempt: Attempt | ResumeAttempt | None = None
         self._failures = 0
+        self._refused_keys: set[str] = set()
         self.own = self._credentials(remembered.identities.current)
         """The identity of the session that stands, or of the next one."""
         self.clock = clock.Clock(self._bound())
@@ -97,7 +99,7 @@ class Handshakes:
         assert following is not None
         return authority.credentials(following.seed, chain, self.authority)
 
-    async def begin(self) -> bytes:
+    def begin(self) -> bytes:
         """Return the frame that asks for a session.
 
         Raises:
@@ -107,17 +109,25 @@ class Handshakes:
         renewed = self.identities.following is not None and self._failures % 2 == 0
         chosen = self.identities.to_open if renewed else self.identities.current
         own = self._credentials(chosen)
-        self._attempt = self._resume(own) or await self._hello(own)
+        self._attempt = self._resume(own) or self._hello(own)
         return self._attempt.frame
 
     def failed(self) -> None:
-        """Give the attempt up: the next one is a full hello, or tries the other identity."""
+        """Give the attempt up: the next one goes another way, by full hello or other identity."""
         self._attempt = None
         self._failures += 1
 
     def refused(self, refusal: frames.Refusal) -> bool:
-        """Whether a refusal is for the attempt that waits. Anyone can send one."""
-        return self._attempt is not None and frames.frame_hash(self._attempt.frame) == refusal.request
+        """Whether a refusal is for the attempt that waits; a pre-shared key that it refuses goes last.
+
+        Anyone can send one, so the key has not served because of it: its turn comes again.
+        """
+        attempt = self._attempt
+        if attempt is None or frames.frame_hash(attempt.frame) != refusal.request:
+            return False
+        if refusal.code == "preshared-key" and isinstance(attempt, Attempt) and attempt.preshared:
+            self._refused_keys.add(attempt.preshared.id)
+        return True
 
     async def finish(self, frame: bytes) -> Established | None:
         """Judge an answer; None if none is waited for.
@@ -133,19 +143,24 @@ class Handshakes:
         if isinstance(attempt, Attempt):
             established = initiator.finish(attempt, frame, standing, now=now)
             self.own = attempt.own
+            served = attempt.preshared
         else:
             established = initiator.finish_resume(attempt, frame, standing, now=now)
+            served = None
         self._attempt, self._failures = None, 0
-        await self._store(established)
+        await self._store(established, served)
         return established
 
-    async def _store(self, established: Established) -> None:
-        await self._journal.put(
-            {
-                Name.RESUMPTION: resumption.write(established.state),
-                Name.STANDING: codec.encode(established.standing),
-            }
-        )
+    async def _store(self, established: Established, served: PresharedKey | None) -> None:
+        stored = {
+            Name.RESUMPTION: resumption.write(established.state),
+            Name.STANDING: codec.encode(established.standing),
+        }
+        if served is not None:
+            ring = self._remembered.ring
+            ring.take(served.id)
+            stored[Name.USED_PRESHARED_KEYS] = "\n".join(sorted(ring.used)).encode()
+        await self._journal.put(stored)
         self._remembered.standing = established.standing
         self._remembered.resumption = established.state
         self.clock.raise_to(established.standing.bound)
@@ -156,7 +171,11 @@ class Handshakes:
 
     def _resume(self, own: Credentials) -> ResumeAttempt | None:
         state = self._remembered.resumption
-        if state is None or self._failures:
+        # A resumption that was lost must not be the last one, and the controller may have forgotten
+        # the secret: every other attempt is a full hello. While a renewed identity takes the even
+        # attempts and no key is left for a hello, only the odd ones can resume.
+        odd = self._failures % 2 == 1
+        if state is None or (odd and not (self._keyless and self.identities.following is not None)):
             return None
         try:
             return initiator.resume(
@@ -170,12 +189,21 @@ class Handshakes:
             log.info("%s.", error, extra={"action": "full-handshake"})
             return None
 
-    async def _hello(self, own: Credentials) -> Attempt:
-        ring = self._remembered.ring
-        preshared = ring.next()
-        if preshared is not None:
-            await self._journal.put({Name.USED_PRESHARED_KEYS: "\n".join(sorted(ring.used)).encode()})
-        return initiator.hello(own, self._circumstances, preshared=preshared, random=self._random)
+    @property
+    def _keyless(self) -> bool:
+        """Whether a full hello needs a pre-shared key and each one has served or was refused."""
+        left = any(key.id not in self._refused_keys for key in self._remembered.ring.unused)
+        return self._circumstances.security.require_preshared_key and not left
+
+    def _hello(self, own: Credentials) -> Attempt:
+        return initiator.hello(own, self._circumstances, preshared=self._next_key(), random=self._random)
+
+    def _next_key(self) -> PresharedKey | None:
+        """Return the same key until it has served or is refused; refused ones again after the others."""
+        unused = self._remembered.ring.unused
+        if all(key.id in self._refused_keys for key in unused):
+            self._refused_keys.clear()
+        return next((key for key in unused if key.id not in self._refused_keys), None)
 
     def _credentials(self, identity: StoredIdentity) -> Credentials:
         return authority.credentials(identity.seed, identity.chain, self.authority)

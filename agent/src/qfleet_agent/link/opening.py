@@ -56,7 +56,7 @@ class Opening:
 
     async def _attempt(self, send: Callable[[bytes], Awaitable[None]]) -> Established | None:
         try:
-            frame = await self._handshakes.begin()
+            frame = self._handshakes.begin()
         except LocalError as error:
             self._note(f"no session can be asked for: {error}")
             return None

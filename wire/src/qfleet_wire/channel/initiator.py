@@ -138,11 +138,12 @@ def finish(attempt: Attempt, frame: bytes, standing: Standing, *, now: Millis) -
         now: the clock that the session will be used with; it is compared with nothing stated.
 
     Raises:
-        AnotherAnswer: it answers another hello.
+        AnotherAnswer: it answers another hello, or a resumption.
         Untrusted: wrong signature, role, fleet or region; a revoked or outdated controller; a
             suite that was not offered.
         Refused: it does not decode.
     """
+    _drop_other(frame, frames.Kind.RESUME_ANSWER, frames.ResumeAnswer)
     answer = frames.read(frame, frames.Answer)
     body = _body_for(attempt.frame, answer.body)
     own = attempt.own
@@ -228,6 +229,7 @@ def resume(
 
 def finish_resume(attempt: ResumeAttempt, frame: bytes, standing: Standing, *, now: Millis) -> Established:
     """Judge the answer to a resumption; like ``finish``, with a MAC in place of the signature."""
+    _drop_other(frame, frames.Kind.ANSWER, frames.Answer)
     answer = frames.read(frame, frames.ResumeAnswer)
     body = _body_for(attempt.frame, answer.body)
     state = attempt.state
@@ -249,6 +251,15 @@ def finish_resume(attempt: ResumeAttempt, frame: bytes, standing: Standing, *, n
     following = resumption.following(state, derived.resumption, body.session)
     session = schedule.open_session("device", following, derived, rekey_ms=_rekey_ms(attempt), now=now)
     return Established(session, following, standing, Millis(body.time), None)
+
+
+def _drop_other(
+    frame: bytes, kind: frames.Kind, message: type[frames.Answer] | type[frames.ResumeAnswer]
+) -> None:
+    """Raise ``AnotherAnswer`` for a whole frame of the other kind: a late answer to what came before."""
+    if frame[:1] == bytes((kind,)):
+        frames.read(frame, message)
+        raise AnotherAnswer
 
 
 def _body_for(request: bytes, raw: bytes) -> frames.AnswerBody:

@@ -1,7 +1,8 @@
 """Pre-shared keys: an optional second input to a handshake, each used once.
 
-A key that serves twice could be replayed into; so one is taken off the ring before it is used, and
-the caller stores ``used`` before it sends.
+A key that serves twice could be replayed into; so a controller takes it off the ring before it
+answers, a device before it sends under the session, and either stores ``used`` first. A hello that
+nobody has answered has used no key: the device may offer the same one in the next.
 """
 
 import re
@@ -37,15 +38,17 @@ class Ring:
         """Ids that have served and must be stored, so that they never serve again."""
         return frozenset(self._used)
 
+    @property
+    def unused(self) -> tuple[PresharedKey, ...]:
+        """Keys that have not served, in order (device side)."""
+        return tuple(key for key in self._keys.values() if key.id not in self._used)
+
     def next(self) -> PresharedKey | None:
         """Take the first unused key, or None when there is none (device side)."""
-        for key in self._keys.values():
-            if key.id not in self._used:
-                return self.take(key.id)
-        return None
+        return self.take(self.unused[0].id) if self.unused else None
 
     def take(self, key_id: str) -> PresharedKey | None:
-        """Take a key by its id; None if it is unknown or has served (controller side)."""
+        """Take a key by its id; None if it is unknown or has served."""
         if key_id in self._used or key_id not in self._keys:
             return None
         self._used.add(key_id)
