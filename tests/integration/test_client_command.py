@@ -101,6 +101,13 @@ def test_refused_observable_is_shown_with_a_caret(fake: ControlPlane, program: s
     assert "no qubit 7 (--observable:1:4)\n  1 │ Z0 X7\n    │    ^\n" in result.stderr
 
 
+def test_an_input_without_a_value_is_answered_with_the_option(fake: ControlPlane, program: str) -> None:
+    message = "parameters[0] gives no value for phi, theta"
+    fake.on("POST", "jobs", fakes.problem(422, "request", message, hint="its inputs", field="parameters[0]"))
+    result = qfleet("run", program, "--parameters", "gamma=1")
+    assert "hint: add --parameters phi=… --parameters theta=…\n" in result.stderr
+
+
 def test_names_are_never_cut_however_narrow_the_screen(
     fake: ControlPlane, monkeypatch: pytest.MonkeyPatch
 ) -> None:

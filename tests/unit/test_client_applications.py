@@ -1,11 +1,13 @@
 """The application pack against a plain state-vector simulation, and the demo's closed forms."""
 
 import math
+from io import StringIO
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from qfleet import (
     ExpectItemView,
@@ -16,7 +18,7 @@ from qfleet import (
     SampleResultView,
     ValueView,
 )
-from qfleet.demo import exercises
+from qfleet.demo import exercises, report
 from qfleet_applications import maxcut
 from qfleet_applications.answer import Answer, Estimate, duration
 from qfleet_applications.errors import InvalidProblem, UnexpectedResult
@@ -198,6 +200,19 @@ def test_the_cat_exercise_accepts_its_distribution_and_nothing_else() -> None:
     biased = {key: 256 for key in fair if key.endswith("0")}
     for wrong in (uncorrected, biased):
         assert not all(line.agrees for line in exercise.compare(cat_result(wrong)))
+
+
+def test_the_demo_prints_the_tolerance_that_its_verdicts_go_by() -> None:
+    off = exercises.Line("χ²/k of 64 equal outcomes", 1.362599, 1.0, 0.1782, 4.5 * 0.1782)
+    exact = exercises.Line("γ = +0.2500 π, β = +0.1250 π", 0.75, 0.75, 0.0, 1e-9)
+    none = exercises.frequency("the 7 bits of the cat differ", 0, 8192, 0.0)
+    console = Console(width=80, file=StringIO())
+    console.print(report._table([off, exact, none]))
+    printed = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(printed) == 4
+    assert "1.362599  1.000000  ± 0.801900 (4.5 σ)  agrees" in printed[1]
+    assert "rounding, 1e-09  agrees" in printed[2]
+    assert "none  agrees" in printed[3]
 
 
 def test_the_qaoa_exercise_has_24_points_and_the_best_of_all() -> None:

@@ -1,8 +1,12 @@
 """What is drawn in the terminal."""
 
+from io import StringIO
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 
 from qfleet import errors
 from qfleet.render import histogram, problems, qr, results, tables, terminal
@@ -39,6 +43,31 @@ def test_bar_is_full_for_all_and_seen_for_a_little() -> None:
 
 def test_caret_stands_below_its_column_behind_tabs_and_wide_characters() -> None:
     assert problems.excerpt("a\n\tθ漢 x;", api.Place(2, 5)).plain == "\n  2 │  θ漢 x;\n    │      ^"
+
+
+@pytest.mark.parametrize(
+    ("column", "cut"), [(1, (False, True)), (150, (True, True)), (301, (True, False)), (999, (True, False))]
+)
+@pytest.mark.parametrize("letter", ["x", "漢"])
+def test_a_long_line_is_shown_around_its_caret(column: int, cut: tuple[bool, bool], letter: str) -> None:
+    line = letter * 149 + "@" + letter * 150 + "!"
+    _, above, below = problems.excerpt(line, api.Place(1, column)).plain.split("\n")
+    shown = above.removeprefix("  1 │ ")
+    assert cell_len(shown) <= 82
+    assert (shown.startswith("…"), shown.endswith("…")) == cut
+    place = cell_len(below) - cell_len("    │ ^")
+    marked = {150: "@", 301: "!", 999: ""}.get(column, letter)
+    assert next((shown[n] for n in range(len(shown)) if cell_len(shown[:n]) == place), "") == marked
+
+
+def test_a_result_without_items_says_nothing_of_a_simulation() -> None:
+    for view in (
+        api.SampleResultView("job-1", "failed", 1, (), ()),
+        api.ExpectResultView("job-1", "failed", 1, (), ()),
+    ):
+        console = Console(width=80, file=StringIO())
+        console.print(results.result(view, top=4, width=80))
+        assert console.file.getvalue() == "no results\n"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("line", [0, 3, 10**9])

@@ -1,8 +1,11 @@
 """``qfleet run``: submit a program."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
 from qfleet import errors, parameters
@@ -14,6 +17,7 @@ from qfleet_wire.limits import LIMITS
 
 _DEFAULT_SHOTS = 1024
 _LARGEST_PROGRAM = LIMITS.frame_bytes
+_MISSING = re.compile(r"gives no value for (\w+(?:, \w+)*)")
 
 
 @outcome.reported
@@ -55,7 +59,8 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
             job = fleet.submit(request)
         except errors.Refused as error:
             name, text = _origin(error.problem, request, file)
-            outcome.fail(error, json=json, source=text, name=name)
+            refused = errors.Refused(_advised(error.problem, points or ()), status=error.status)
+            outcome.fail(refused, json=json, source=text, name=name)
         if watch:
             following.finish(fleet, job.id, top=top, json=json)
         elif json:
@@ -69,6 +74,19 @@ def _tell(job: api.JobView) -> None:
         terminal.say(sentence, "dim")
     terminal.output().print(terminal.printable(job.id))
     terminal.say(f"Follow it with `qfleet job watch {job.id}`.")
+
+
+def _advised(problem: api.Problem, points: Sequence[str]) -> api.Problem:
+    """Name the option where an input has no value: the control plane knows fields only.
+
+    A file of points cannot be combined with the option's other forms, so nothing is advised for one.
+    """
+    missing = _MISSING.search(problem.message)
+    field = problem.field or ""
+    if missing is None or not field.startswith("parameters") or any("=" not in each for each in points):
+        return problem
+    option = " ".join(f"--parameters {name}=…" for name in missing[1].split(", "))
+    return msgspec.structs.replace(problem, hint=f"add {option}")
 
 
 def _origin(problem: api.Problem, request: api.JobRequest, file: Path) -> tuple[str, str]:

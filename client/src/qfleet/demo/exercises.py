@@ -12,7 +12,8 @@ from importlib import resources
 
 from qfleet_wire import api
 
-_DEVIATIONS = 4.5
+DEVIATIONS = 4.5
+"""Standard errors by which a sampled value may differ."""
 _ROUNDING = 1e-9
 _RING = 20
 _SEED = 20_180_212
@@ -121,7 +122,7 @@ def _landscape(result: api.ResultView) -> list[Line]:
                 measured=(1 - value.value) / 2,
                 exact=ring_cut(gamma, beta),
                 error=value.standard_error / 2,
-                tolerance=_ROUNDING if value.exact else _DEVIATIONS * value.standard_error / 2,
+                tolerance=_ROUNDING if value.exact else DEVIATIONS * value.standard_error / 2,
             )
         )
     return lines
@@ -139,7 +140,7 @@ def ring_cut(gamma: float, beta: float) -> float:
 def frequency(subject: str, count: int, shots: int, exact: float) -> Line:
     """Compare the share of an outcome with its probability."""
     error = math.sqrt(exact * (1 - exact) / shots)
-    return Line(subject, count / shots, exact, error, _DEVIATIONS * error)
+    return Line(subject, count / shots, exact, error, DEVIATIONS * error)
 
 
 def _uniform(counts: Mapping[str, int], outcomes: int, shots: int) -> Line:
@@ -149,7 +150,7 @@ def _uniform(counts: Mapping[str, int], outcomes: int, shots: int) -> Line:
     squared = missing + sum((count - expected) ** 2 / expected for count in counts.values())
     freedom = outcomes - 1
     error = math.sqrt(2 / freedom)
-    return Line(f"χ²/k of {outcomes} equal outcomes", squared / freedom, 1.0, error, _DEVIATIONS * error)
+    return Line(f"χ²/k of {outcomes} equal outcomes", squared / freedom, 1.0, error, DEVIATIONS * error)
 
 
 def _counts(result: api.ResultView) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from qfleet.demo.exercises import Exercise, Line
+from qfleet.demo.exercises import DEVIATIONS, Exercise, Line
 from qfleet.demo.site import Site
 from qfleet.render import histogram, results, terminal
 from qfleet_wire import api
@@ -113,14 +113,19 @@ def _show(outcome: Outcome) -> None:
 def _table(lines: Sequence[Line]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
-    for title in ("measured", "exact", "error", ""):
+    for title in ("measured", "exact", "tolerance", ""):
         table.add_column(title, justify="right")
     for line in lines:
         verdict = Text("agrees", style="green") if line.agrees else Text("DIFFERS", style="bold red")
-        rounding = f"rounding, {line.tolerance:.0e}" if line.tolerance else "none"
-        error = f"± {line.error:.4f}" if line.error else rounding
-        table.add_row(line.subject, f"{line.measured:.6f}", f"{line.exact:.6f}", error, verdict)
+        table.add_row(line.subject, f"{line.measured:.6f}", f"{line.exact:.6f}", _tolerance(line), verdict)
     return table
+
+
+def _tolerance(line: Line) -> str:
+    # What the verdict goes by, with as many digits as the values: whoever checks a line gets the same.
+    if line.error:
+        return f"± {line.tolerance:.6f} ({DEVIATIONS:g} σ)"
+    return f"rounding, {line.tolerance:.0e}" if line.tolerance else "none"
 
 
 def _show_use(kept: Site, directory: Path) -> None:

@@ -14,6 +14,9 @@ SIMULATED = "The quantum states were simulated by classical processors on the de
 
 def result(view: api.ResultView, *, top: int, width: int) -> RenderableType:
     """Draw a result of any kind; ``top`` outcomes per point, at most ``width`` characters wide."""
+    if not isinstance(view, api.EchoResultView) and not view.items:
+        # Nothing was simulated, so nothing is said of it.
+        return Group(Text("no results", style="dim"), *sources(view.sources))
     match view:
         case api.SampleResultView(items=items):
             drawn: Iterable[RenderableType] = (_sampled(item, top, width) for item in items)
@@ -39,7 +42,7 @@ def _sampled(item: api.SampleItemView, top: int, width: int) -> RenderableType:
 
 def _values(items: Sequence[api.ExpectItemView]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = list(items[0].parameters) if items else []
+    names = list(items[0].parameters)
     for name in names:
         table.add_column(terminal.printable(name), justify="right")
     for title in ("observable", "value", "standard error"):
