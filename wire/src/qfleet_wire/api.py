@@ -25,6 +25,11 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     per parameter point; none means one point without inputs. ``observables`` are Pauli sums,
     sparse (``"0.5*Z0 Z1 + X2"``) or dense labels in Qiskit's order (``"ZZI"``, qubit 0 rightmost).
     ``items`` counts the echoes of a ``probe.echo`` job.
+
+    ``residency`` names tags: each task runs only in a region that carries one of them. ``prefer``
+    says what regions are chosen for. With ``replace`` false, a task whose device has fallen silent
+    waits for that device until the deadline; with ``first_valid_wins`` false, only the attempt that
+    holds the task's lease may give its result.
     """
 
     kind: JobKind
@@ -40,6 +45,10 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     lost_after_s: float = 300.0
     time_limit_s: float = 3600.0
     deadline_s: float | None = None
+    residency: tuple[str, ...] = ()
+    prefer: Literal["time", "energy"] = "time"
+    replace: bool = True
+    first_valid_wins: bool = True
 
 
 class TaskCounts(msgspec.Struct, frozen=True):
@@ -68,7 +77,10 @@ class TaskView(msgspec.Struct, frozen=True):
 
 
 class JobView(msgspec.Struct, frozen=True):
-    """A job as it stands. ``plan`` says in sentences how and why it was split."""
+    """A job as it stands.
+
+    ``plan`` says in sentences how and why it was split, ``placement`` where its tasks went and why.
+    """
 
     id: str
     name: str
@@ -82,6 +94,7 @@ class JobView(msgspec.Struct, frozen=True):
     devices: tuple[str, ...]
     plan: tuple[str, ...]
     errors: tuple[str, ...]
+    placement: tuple[str, ...] = ()
 
 
 class JobDetail(msgspec.Struct, frozen=True):
@@ -158,10 +171,14 @@ ResultView: TypeAlias = SampleResultView | ExpectResultView | EchoResultView
 
 
 class InviteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Ask for a one-time join token for a device of this name."""
+    """Ask for a one-time join token for a device of this name.
+
+    ``region`` is where it shall join; it may be left out where there is one region.
+    """
 
     device: str
     valid_s: float = 3600.0
+    region: str | None = None
 
 
 class Invitation(msgspec.Struct, frozen=True):
@@ -197,7 +214,7 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RevokeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Why a device is revoked; the reason stands in the audit log."""
+    """Why a device is revoked, quarantined or retired; the reason stands in the audit log."""
 
     reason: str
 
@@ -212,6 +229,28 @@ class FleetView(msgspec.Struct, frozen=True):
     devices: int
     online: int
     jobs_running: int
+
+
+class RegionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A region and who leads it.
+
+    ``controller`` is None while nobody holds its lease, which ends in ``lease_s`` seconds; ``latency_ms``
+    is the median from an assignment to its acceptance, None while nothing was measured.
+    ``broker_connected`` is what the leading controller sees.
+    """
+
+    name: str
+    controller: str | None
+    epoch: int
+    lease_s: float
+    devices: int = 0
+    devices_online: int = 0
+    tasks_pending: int = 0
+    tasks_held: int = 0
+    latency_ms: float | None = None
+    residency: tuple[str, ...] = ()
+    energy_price: float | None = None
+    broker_connected: bool | None = None
 
 
 class Place(msgspec.Struct, frozen=True):
