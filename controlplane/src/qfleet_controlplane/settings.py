@@ -46,6 +46,7 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     ``host`` and ``port`` are where the embedded broker listens; ``allow_remote`` must be set to
     let it listen beyond loopback. ``advertise`` is the URL that devices are told, if another.
+    ``url`` and ``advertise`` may name the nodes of a cluster, separated by commas.
     """
 
     url: str = "embedded"
@@ -57,6 +58,13 @@ class Broker(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """TOML file of mode 0600 with the logins ``controller``, ``device`` and ``enrol``."""
     ca_file: str = ""
     """Certificate authorities for ``mqtts://``; the system's when empty."""
+    accounts: Literal["auto", "shared", "dynsec", "nats", "mosquitto"] = "auto"
+    """Where devices' own logins are made: ``dynsec`` by Mosquitto's dynamic security plugin, ``nats`` and
+    ``mosquitto`` in ``accounts_file``; ``shared``: all devices use the login file's ``device``. ``auto``
+    is the embedded broker's own file, and ``shared`` for any other broker."""
+    accounts_file: str = ""
+    reload_command: tuple[str, ...] = ()
+    """Program and arguments, run without a shell, that let the broker read ``accounts_file`` again."""
 
 
 class Region(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -241,6 +249,7 @@ def _path_settings(settings: Settings) -> Iterator[tuple[str, str]]:
     for place in settings.places.values():
         yield f"{_table(place)}.login_file", place.broker.login_file
         yield f"{_table(place)}.ca_file", place.broker.ca_file
+        yield f"{_table(place)}.accounts_file", place.broker.accounts_file
     yield "security.preshared_directory", settings.security.preshared_directory
 
 
@@ -289,8 +298,10 @@ def _place(settings: Settings) -> str:
     broker, table = settings.broker, _table(settings)
     if not 0 <= broker.port <= 65535:
         return f"{table}.port = {broker.port} is not a port: use 1 to 65535, or 0 for a free one"
-    if broker.url != "embedded" and not broker.url.startswith(("mqtt://", "mqtts://", "unix://")):
+    if broker.url != "embedded" and not _are_urls(broker.url):
         return f"{table}.url = {broker.url!r}: use 'embedded', mqtt://HOST[:PORT], mqtts://… or unix:///PATH"
+    if complaint := _accounts(broker):
+        return f"{table}.{complaint}"
     if broker.url == "embedded" and not broker.allow_remote and not is_loopback(broker.host):
         return (
             f"{table}.host = {broker.host!r} would let the embedded broker listen beyond loopback: "
@@ -302,6 +313,23 @@ def _place(settings: Settings) -> str:
             return f"regions.{settings.region}.residency holds {tag!r}: use tags such as 'EU'"
     if place.energy_price is not None and not 0 <= place.energy_price < 1e6:
         return f"regions.{settings.region}.energy_price = {place.energy_price:g}: use 0 or more"
+    return ""
+
+
+def _are_urls(text: str) -> bool:
+    return all(url.strip().startswith(("mqtt://", "mqtts://", "unix://")) for url in text.split(","))
+
+
+def _accounts(broker: Broker) -> str:
+    chosen = broker.accounts
+    if broker.url == "embedded" and chosen != "auto":
+        return f"accounts = {chosen!r} is for brokers with a url: the embedded one makes its own"
+    if chosen in ("dynsec", "nats", "mosquitto") and not broker.login_file:
+        return f"accounts = {chosen!r} needs login_file: 'qfleet-controlplane broker logins' makes one"
+    if (chosen in ("nats", "mosquitto")) != bool(broker.accounts_file):
+        return f"accounts_file = {broker.accounts_file!r} goes with accounts = 'nats' or 'mosquitto'"
+    if broker.reload_command and not broker.accounts_file:
+        return "reload_command goes with accounts_file"
     return ""
 
 
