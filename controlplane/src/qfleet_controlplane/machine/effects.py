@@ -39,6 +39,25 @@ class SaveDevice(_Effect, frozen=True):
     device: Device
 
 
+class MoveTasks(_Effect, frozen=True):
+    """Pending tasks of a job are another region's from now on; the machine has forgotten them.
+
+    One commit stores the tasks under their new region, that region's share and the order by which it
+    learns of them. ``sentence`` says to people what went where and why.
+    """
+
+    job: Job
+    tasks: tuple[Task, ...]
+    to: str
+    sentence: str
+
+
+class OrderDone(_Effect, frozen=True):
+    """What an order asked for is in this commit: delete it."""
+
+    order: int
+
+
 class SaveResult(_Effect, frozen=True):
     """The result that counts for a task, as the device encoded and signed it.
 
@@ -127,6 +146,8 @@ Effect: TypeAlias = (
     SaveJob
     | SaveTask
     | SaveDevice
+    | MoveTasks
+    | OrderDone
     | SaveResult
     | SaveBatch
     | SaveChunk

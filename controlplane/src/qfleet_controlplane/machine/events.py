@@ -9,6 +9,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from qfleet_controlplane.machine.state import Job
+from qfleet_controlplane.planning.plan import Plan
+from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, JobId, TaskId
@@ -19,12 +22,39 @@ class _Event(msgspec.Struct, frozen=True):
 
 
 class JobSubmitted(_Event, frozen=True):
-    """Someone asks for a job; the request is compiled, ``job`` and its seed are drawn."""
+    """Someone asks for a job; the request is compiled, ``job`` and its seed are drawn.
+
+    ``plan`` is how it was split when its place was chosen, with the sentences of ``placement``;
+    None lets the machine plan over its own devices.
+    """
 
     job: JobId
     request: api.JobRequest
     specification: Specification
     who: str
+    plan: Plan | None = None
+    placement: tuple[str, ...] = ()
+
+
+class ShareArrived(_Event, frozen=True):
+    """Tasks of a job are this region's: ``job`` as it was read from the store, with these tasks.
+
+    Tasks that the machine has already are left alone. ``cancelled`` is the reason with which the job
+    was cancelled before this was read; None when it was not.
+    """
+
+    job: Job
+    cancelled: str | None = None
+
+
+class Rebalance(_Event, frozen=True):
+    """Look whether tasks that wait here should be another region's; ``region`` is this one.
+
+    ``facts`` are those of all regions, the stale ones marked; posted every two seconds.
+    """
+
+    region: str
+    facts: tuple[RegionFacts, ...]
 
 
 class JobCancelled(_Event, frozen=True):
@@ -143,6 +173,13 @@ class Settle(_Event, frozen=True):
     """The batch of events is at its end: lease what can be leased now."""
 
 
+class Ordered(_Event, frozen=True):
+    """An event that came by the region's durable inbox, whose row goes with what the event does."""
+
+    order: int
+    event: "ShareArrived | JobCancelled | Invited | Enrolled | Revoked | Quarantined | Released | Retired"
+
+
 class Reloaded(_Event, frozen=True):
     """The machine was rebuilt from the store; the first event then.
 
@@ -154,6 +191,9 @@ class Reloaded(_Event, frozen=True):
 
 Event: TypeAlias = (
     JobSubmitted
+    | ShareArrived
+    | Rebalance
+    | Ordered
     | JobCancelled
     | Invited
     | Enrolled

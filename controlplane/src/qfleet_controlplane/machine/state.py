@@ -65,6 +65,8 @@ class Job:
     counts: dict[str, int] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
+    placement: list[str] = field(default_factory=list)
+    """Sentences that say which region got how many tasks, and why; moves included."""
     done_items: float = 0.0
     """Items of succeeded tasks plus the reported share of the others."""
 

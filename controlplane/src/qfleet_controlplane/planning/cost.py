@@ -7,7 +7,7 @@ A dynamic program pays that for every shot. Estimates order and bound; they neve
 
 import statistics
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
@@ -73,7 +73,19 @@ def useful_memory_bytes(job: Specification) -> int:
     return memory_bytes(job) + int(BRANCHES * _STATE_BYTES * 2**job.qubits)
 
 
-def calibration_of(announcement: payloads.Announcement | None, kind: str) -> payloads.Calibration:
+class Measured(Protocol):
+    """A device, or a class of devices alike, whose engines were measured."""
+
+    @property
+    def engines(self) -> tuple[payloads.Engine, ...]:
+        """Engines and the kinds that they run."""
+
+    @property
+    def calibrations(self) -> tuple[payloads.Calibration, ...]:
+        """What was measured, by engine."""
+
+
+def calibration_of(announcement: Measured | None, kind: str) -> payloads.Calibration:
     """Return the calibration of the engine that would run ``kind``, or the default."""
     if announcement is None or not announcement.calibrations:
         return DEFAULT

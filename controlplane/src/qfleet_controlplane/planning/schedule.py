@@ -27,6 +27,22 @@ class Requirement(NamedTuple):
     memory_bytes: int
 
 
+class Capability(Protocol):
+    """What a device, or a class of devices alike, can do."""
+
+    @property
+    def engines(self) -> tuple[payloads.Engine, ...]:
+        """Engines and the kinds that they run."""
+
+    @property
+    def max_qubits(self) -> int:
+        """Widest program."""
+
+    @property
+    def task_memory_bytes(self) -> int:
+        """Memory that one task may have."""
+
+
 class Slot:
     """A device as the scheduler sees it; what is chosen is entered at once."""
 
@@ -87,7 +103,7 @@ class Choice(NamedTuple):
     cost_ms: float
 
 
-def lacks(requirement: Requirement, announcement: payloads.Announcement) -> str | None:
+def lacks(requirement: Requirement, announcement: Capability) -> str | None:
     """Say why a device cannot run a task, with the numbers; None when it can."""
     if requirement.kind != "probe.echo" and not any(
         requirement.kind in engine.kinds for engine in announcement.engines

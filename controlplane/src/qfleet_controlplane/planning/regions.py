@@ -1,0 +1,203 @@
+"""What a region tells the others about itself, so that anyone can place work on it.
+
+Small enough to be renewed every two seconds: devices alike stand in one class. It is what planning
+sees of a region, and holds estimates only; a region decides about its own tasks by its own state.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from qfleet_controlplane.planning import cost, schedule
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import payloads
+
+MOST_CLASSES = 64
+STALE_MS = 10_000
+"""Facts that nobody renewed for so long say nothing about now: five renewals were missed."""
+
+
+class DeviceClass(msgspec.Struct, frozen=True, kw_only=True):
+    """Devices that planning cannot tell apart: what each of them can do, and how many there are.
+
+    ``known`` counts those that are in service, ``online`` those of them that are there now.
+    """
+
+    engines: tuple[payloads.Engine, ...]
+    workers: int
+    max_qubits: int
+    task_memory_bytes: int
+    calibrations: tuple[payloads.Calibration, ...] = ()
+    known: int = 0
+    online: int = 0
+
+
+class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A region as it last described itself.
+
+    ``energy_price`` is money per kWh, None when nobody said; ``latency_ms`` the median time from an
+    assignment to its acceptance, None while nothing was measured; ``backlog_ms`` the estimated work
+    of all tasks that wait or are held, in milliseconds of one worker. ``workers`` counts those of
+    devices that are online; ``devices`` and ``online`` count devices in service and there.
+    """
+
+    name: str
+    residency: tuple[str, ...] = ()
+    energy_price: float | None = None
+    latency_ms: float | None = None
+    backlog_ms: float = 0.0
+    pending: int = 0
+    held: int = 0
+    workers: int = 0
+    devices: int = 0
+    online: int = 0
+    classes: tuple[DeviceClass, ...] = ()
+    stale: bool = False
+
+
+class Description(NamedTuple):
+    """What a region's settings say of it."""
+
+    name: str
+    residency: tuple[str, ...] = ()
+    energy_price: float | None = None
+
+
+class Member(NamedTuple):
+    """A device in service that has announced itself, and whether it is there."""
+
+    announcement: payloads.Announcement
+    online: bool
+
+
+def aged(facts: RegionFacts, age_ms: float) -> RegionFacts:
+    """Mark facts as stale when they are older than ``STALE_MS``; ages by the database's clock."""
+    stale = age_ms > STALE_MS
+    return facts if facts.stale == stale else msgspec.structs.replace(facts, stale=stale)
+
+
+def able(facts: RegionFacts, requirement: schedule.Requirement) -> list[DeviceClass]:
+    """Classes of the region that can run a task."""
+    return [entry for entry in facts.classes if schedule.lacks(requirement, entry) is None]
+
+
+def carries(facts: RegionFacts, residency: Iterable[str]) -> bool:
+    """Whether the region may have a job's tasks: it carries one of the tags, or none is demanded."""
+    wanted = set(residency)
+    return not wanted or not wanted.isdisjoint(facts.residency)
+
+
+def task_ms(entry: DeviceClass, specification: Specification, items: float, shots: float) -> float:
+    """Estimated time of a task of so many items and shots on one worker of the class."""
+    calibration = cost.calibration_of(entry, specification.kind)
+    each = cost.rates(specification, calibration)
+    return cost.TASK_MS + items * (each.item_ms + shots * each.shot_ms)
+
+
+def classes(members: Iterable[Member]) -> tuple[DeviceClass, ...]:
+    """Put devices alike into classes, as finely as ``MOST_CLASSES`` allow, the largest class first."""
+    grouped: dict[DeviceClass, tuple[int, int]] = {}
+    for member in members:
+        key = _key(member.announcement)
+        known, online = grouped.get(key, (0, 0))
+        grouped[key] = (known + 1, online + member.online)
+    entries = [
+        msgspec.structs.replace(key, known=known, online=online) for key, (known, online) in grouped.items()
+    ]
+    for coarser in _COARSER:
+        if len(entries) <= MOST_CLASSES:
+            break
+        entries = _merged(entries, coarser)
+    entries.sort(key=_size, reverse=True)
+    return tuple(entries[:MOST_CLASSES])
+
+
+def _key(told: payloads.Announcement) -> DeviceClass:
+    return DeviceClass(
+        engines=tuple(sorted((payloads.Engine(e.name, "", e.kinds) for e in told.engines), key=_name)),
+        workers=max(1, told.workers),
+        max_qubits=told.max_qubits,
+        task_memory_bytes=told.task_memory_bytes,
+        calibrations=tuple(_rounded(entry, 1.25) for entry in told.calibrations),
+    )
+
+
+def _name(engine: payloads.Engine) -> str:
+    return engine.name
+
+
+def _size(entry: DeviceClass) -> tuple[int, int, int, int]:
+    return (entry.max_qubits, entry.task_memory_bytes, entry.online * entry.workers, entry.known)
+
+
+def _merged(entries: list[DeviceClass], coarser: Callable[[DeviceClass], DeviceClass]) -> list[DeviceClass]:
+    """Join classes that a coarser look cannot tell apart.
+
+    The joint class can do what its ablest member can, so that no region is passed over that
+    has a device for a job.
+    """
+    joined: dict[DeviceClass, list[DeviceClass]] = {}
+    for entry in entries:
+        joined.setdefault(coarser(entry), []).append(entry)
+    return [
+        msgspec.structs.replace(
+            key,
+            workers=max(1, round(sum(e.workers * e.known for e in same) / sum(e.known for e in same))),
+            max_qubits=max(e.max_qubits for e in same),
+            task_memory_bytes=max(e.task_memory_bytes for e in same),
+            known=sum(e.known for e in same),
+            online=sum(e.online for e in same),
+        )
+        for key, same in joined.items()
+    ]
+
+
+def _coarse_speed(entry: DeviceClass) -> DeviceClass:
+    rounded = tuple(_rounded(each, 2.0) for each in entry.calibrations)
+    return _bare(entry, calibrations=rounded, task_memory_bytes=_octave(entry.task_memory_bytes, 8))
+
+
+def _coarse_size(entry: DeviceClass) -> DeviceClass:
+    rounded = tuple(_rounded(each, 8.0) for each in entry.calibrations)
+    return _bare(
+        entry, calibrations=rounded, workers=0, task_memory_bytes=_octave(entry.task_memory_bytes, 1)
+    )
+
+
+def _only_kinds(entry: DeviceClass) -> DeviceClass:
+    return _bare(entry, calibrations=(), workers=0, task_memory_bytes=0, max_qubits=entry.max_qubits // 8)
+
+
+def _bare(entry: DeviceClass, **changes: object) -> DeviceClass:
+    return msgspec.structs.replace(entry, known=0, online=0, **changes)
+
+
+_COARSER = (_coarse_speed, _coarse_size, _only_kinds)
+
+
+def _octave(value: int, steps: int) -> int:
+    """Number of the step that a size lies in, ``steps`` to a doubling."""
+    return round(steps * math.log2(max(1, value)))
+
+
+def _rounded(calibration: payloads.Calibration, ratio: float) -> payloads.Calibration:
+    return payloads.Calibration(
+        calibration.engine,
+        _step(calibration.amplitude_ns, ratio),
+        _step(calibration.gate_us, ratio),
+        _step(calibration.shot_us, ratio),
+    )
+
+
+def _step(value: float, ratio: float) -> float:
+    """Round to the nearest power of ``ratio``, three digits."""
+    if not value > 0.0 or math.isinf(value):
+        return 0.0
+    return float(f"{ratio ** round(math.log(value, ratio)):.3g}")
+
+
+def by_name(facts: Iterable[RegionFacts]) -> Mapping[str, RegionFacts]:
+    """Index facts by region."""
+    return {entry.name: entry for entry in facts}
