@@ -295,18 +295,8 @@ def _api(api: Api) -> str:
 
 
 def _place(settings: Settings) -> str:
-    broker, table = settings.broker, _table(settings)
-    if not 0 <= broker.port <= 65535:
-        return f"{table}.port = {broker.port} is not a port: use 1 to 65535, or 0 for a free one"
-    if broker.url != "embedded" and not _are_urls(broker.url):
-        return f"{table}.url = {broker.url!r}: use 'embedded', mqtt://HOST[:PORT], mqtts://… or unix:///PATH"
-    if complaint := _accounts(broker):
-        return f"{table}.{complaint}"
-    if broker.url == "embedded" and not broker.allow_remote and not is_loopback(broker.host):
-        return (
-            f"{table}.host = {broker.host!r} would let the embedded broker listen beyond loopback: "
-            f"set {table}.allow_remote = true if that is meant"
-        )
+    if complaint := _broker(settings.broker):
+        return f"{_table(settings)}.{complaint}"
     place = settings.place
     for tag in place.residency:
         if not tag or tag != tag.strip():
@@ -314,6 +304,19 @@ def _place(settings: Settings) -> str:
     if place.energy_price is not None and not 0 <= place.energy_price < 1e6:
         return f"regions.{settings.region}.energy_price = {place.energy_price:g}: use 0 or more"
     return ""
+
+
+def _broker(broker: Broker) -> str:
+    if not 0 <= broker.port <= 65535:
+        return f"port = {broker.port} is not a port: use 1 to 65535, or 0 for a free one"
+    if broker.url != "embedded" and not _are_urls(broker.url):
+        return f"url = {broker.url!r}: use 'embedded', mqtt://HOST[:PORT], mqtts://… or unix:///PATH"
+    if broker.url == "embedded" and not broker.allow_remote and not is_loopback(broker.host):
+        return (
+            f"host = {broker.host!r} would let the embedded broker listen beyond loopback: "
+            "set allow_remote = true there if that is meant"
+        )
+    return _accounts(broker)
 
 
 def _are_urls(text: str) -> bool:
