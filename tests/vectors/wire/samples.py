@@ -75,6 +75,7 @@ DOWN: tuple[payloads.Down, ...] = (
     payloads.Renewed(b"h" * 32, (b"leaf", b"issuer")),
     payloads.RenewalRefused(b"h" * 32, "the device is revoked"),
     payloads.Ask("inventory"),
+    payloads.TelemetryAcknowledge(1_800_000_017),
     payloads.Unsupported("teleport"),
 )
 
@@ -99,7 +100,30 @@ UP: tuple[payloads.Up, ...] = (
     payloads.Progress(TASK, 2, 0.5),
     payloads.Results((msgspec.Raw(codec.encode(_RESULT)),), b"signature"),
     payloads.Chunk(b"d" * 32, 1, 3, b"data"),
-    payloads.Heartbeat(Millis(1_800_000_000_000), 3600, 0.25, 1 << 30, 1 << 33, 1, 2, 3, 48.5, 4),
+    payloads.Heartbeat(
+        Millis(1_800_000_000_000),
+        3600,
+        0.25,
+        1 << 30,
+        1 << 33,
+        1,
+        2,
+        3,
+        48.5,
+        4,
+        telemetry_lost=7,
+        journal_full=True,
+        journal_set_aside=Millis(1_799_999_000_000),
+        journal_damage="database disk image is malformed",
+    ),
     payloads.RenewRequest(b"csr"),
+    payloads.Telemetry(
+        (
+            payloads.Sample(
+                1_800_000_017, Millis(1_800_000_000_000), 0.25, 1 << 30, 1 << 33, 1, 3, 12, 48.5
+            ),
+        ),
+        lost=7,
+    ),
     payloads.Unsupported("teleport"),
 )

@@ -46,6 +46,8 @@ class LinkClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     heartbeat_s: int = 30
     batch_ms: int = 0
     """How long the agent may wait to fill a batch; 0 sends at once."""
+    telemetry_s: int | None = None
+    """Time between two samples of telemetry; 0: none are taken; None: as often as a heartbeat."""
 
 
 class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -93,7 +93,12 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     )
     executor = Executor(workers, performer.tell, performer.number)
     performer.connect(link, executor)
-    performer.tell(events.Restored(performer.number(), contents.epoch, contents.tasks, contents.results))
+    # The first number is a time, so that those of a later journal of the same device are above it.
+    start = handshakes.clock.now() // 1000
+    telemetry = contents.telemetry or events.StoredTelemetry((), start, start, 0)
+    performer.tell(
+        events.Restored(performer.number(), contents.epoch, contents.tasks, contents.results, telemetry)
+    )
     return Daemon(place, notifier, journal, handshakes, machine, performer, executor, link, pulse)
 
 

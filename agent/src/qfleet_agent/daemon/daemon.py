@@ -22,7 +22,7 @@ from qfleet_agent.machine import events
 from qfleet_agent.machine.admit import MIB
 from qfleet_agent.machine.machine import Machine
 from qfleet_agent.notify import Notifier
-from qfleet_wire.payloads import Heartbeat
+from qfleet_wire.payloads import Heartbeat, Sample
 
 LEAVE_S = 2.0
 """How long what is in line may take to leave when the agent stops."""
@@ -62,6 +62,7 @@ class Daemon:
                         self.performer.run(),
                         self.link.run(),
                         self._beat(),
+                        self._sample(),
                         self._watch(),
                         self._measure(),
                     )
@@ -108,6 +109,27 @@ class Daemon:
                 pass
             self.pulse.clear()
 
+    async def _sample(self) -> None:
+        link = self.place.profile.link
+        period = link.heartbeat_s if link.telemetry_s is None else link.telemetry_s
+        while period:
+            await asyncio.sleep(period)
+            condition = await asyncio.to_thread(facts.condition, self.place.settings.state)
+            self.performer.tell(events.Sampled(self.performer.number(), self._reading(condition)))
+
+    def _reading(self, condition: facts.Condition) -> Sample:
+        return Sample(
+            sequence=0,
+            at=self.handshakes.clock.now(),
+            load=condition.load,
+            memory_free_bytes=condition.memory_free_bytes,
+            disk_free_bytes=condition.disk_free_bytes,
+            running=self.executor.running,
+            outbox=0,
+            finished=0,
+            temperature_c=condition.temperature_c,
+        )
+
     def _heartbeat(self, condition: facts.Condition) -> Heartbeat:
         running, load = self.executor.running, self.machine.load
         return Heartbeat(
@@ -121,6 +143,8 @@ class Daemon:
             outbox=self.machine.finished,
             temperature_c=condition.temperature_c,
             dropped=self.link.inbox.dropped.total(),
+            telemetry_lost=self.machine.telemetry_lost,
+            journal_full=self.performer.journal_full,
         )
 
     def _tell_status(self) -> None:

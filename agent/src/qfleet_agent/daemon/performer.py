@@ -38,6 +38,9 @@ class Sender(Protocol):
     def send_result(self, key: Key, result: bytes | None) -> None:
         """Put a result in line; None: it is read from the journal when its turn comes."""
 
+    def send_telemetry(self, after: int, lost: int) -> None:
+        """Send journalled samples after this number once no result waits."""
+
     def drop_results(self, keys: Sequence[Key]) -> None:
         """Take acknowledged results out of the line."""
 
@@ -173,14 +176,14 @@ class Performer:
             else:
                 self._do(act)
 
-    def _do(
-        self, act: effects.Start | effects.Stop | effects.Send | effects.Report | effects.Renewal
-    ) -> None:
+    def _do(self, act: Act) -> None:
         assert self._sender is not None
         assert self._runner is not None
         match act:
             case effects.Send():
                 self._sender.send(act.payload)
+            case effects.SendTelemetry():
+                self._sender.send_telemetry(act.after, act.lost)
             case effects.Start():
                 self._runner.start(act)
             case effects.Stop():

@@ -85,6 +85,10 @@ class Journal:
         """Read a piece of an artefact."""
         return await self._call(self._opened.artefact, digest, start, length)
 
+    async def telemetry(self, after: int, most: int) -> list[bytes]:
+        """Read encoded samples with numbers above ``after``, the oldest first."""
+        return await self._call(self._opened.telemetry, after, most)
+
     async def hold_reserve(self) -> bool:
         """Hold the reserve again where the disk has room for it; True when it is held."""
         return await self._call(self._hold)

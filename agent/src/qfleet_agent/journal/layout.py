@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-VERSION = 1
+VERSION = 2
 """``PRAGMA user_version`` of a journal that this agent can use."""
 
 
@@ -17,6 +17,10 @@ class Name(StrEnum):
     """What controllers have proved: an encoded ``initiator.Standing``."""
     EPOCH = "epoch"
     """The highest epoch of a message, in decimal."""
+    TELEMETRY = "telemetry"
+    """Numbers of the telemetry's ring: an encoded ``store.Numbers``."""
+    SET_ASIDE = "set-aside"
+    """What is known of the last journal that was set aside: an encoded ``damage.SetAside``."""
     CALIBRATION = "calibration"
     """How fast the engines are here: an encoded ``daemon.speed.Measured``."""
     USED_PRESHARED_KEYS = "used-preshared-keys"

@@ -30,7 +30,11 @@ def _first(database: sqlite_utils.Database) -> None:
     database.table("artefacts").create({"digest": bytes, "data": bytes}, pk="digest")
 
 
-UPGRADES: tuple[Callable[[sqlite_utils.Database], None], ...] = (_first,)
+def _telemetry(database: sqlite_utils.Database) -> None:
+    database.table("telemetry").create({"sequence": int, "sample": bytes}, pk="sequence", not_null={"sample"})
+
+
+UPGRADES: tuple[Callable[[sqlite_utils.Database], None], ...] = (_first, _telemetry)
 """Entry ``n`` takes a journal from version ``n`` to ``n + 1``."""
 
 

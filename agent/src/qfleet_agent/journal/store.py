@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from qfleet_agent.errors import JournalUnusable
 from qfleet_agent.journal.layout import VERSION, Name
 from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.admit import ROW_BYTES
 from qfleet_agent.machine.effects import Write
 from qfleet_agent.machine.events import Key
+from qfleet_wire import codec
 
 
 class Contents(NamedTuple):
@@ -22,6 +25,15 @@ class Contents(NamedTuple):
     epoch: int
     tasks: list[events.StoredTask]
     results: list[events.StoredResult]
+    telemetry: events.StoredTelemetry | None
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """Numbers of the telemetry's ring, as in ``events.StoredTelemetry``."""
+
+    next: int
+    reserved: int
+    lost: int
 
 
 class Kept(NamedTuple):
@@ -75,7 +87,23 @@ class Store:
             0 if epoch is None else int(epoch),
             [events.StoredTask((task, attempt), assign) for task, attempt, assign in tasks],
             [events.StoredResult((task, attempt), size + ROW_BYTES) for task, attempt, size in results],
+            self._telemetry(),
         )
+
+    def telemetry(self, after: int, most: int) -> list[bytes]:
+        """Read encoded samples with numbers above ``after``, the oldest first."""
+        rows = self._database.execute(
+            "SELECT sample FROM telemetry WHERE sequence > ? ORDER BY sequence LIMIT ?", (after, most)
+        )
+        return [row[0] for row in rows]
+
+    def _telemetry(self) -> events.StoredTelemetry | None:
+        stored = self.get(Name.TELEMETRY)
+        if stored is None:
+            return None
+        numbers = codec.decode(stored, Numbers)
+        runs = self._database.execute(_RUNS).fetchall()
+        return events.StoredTelemetry(runs, numbers.next, numbers.reserved, numbers.lost)
 
     def write(self, writes: Sequence[Write]) -> None:
         """Make all of ``writes`` durable, in their order and in one transaction."""
@@ -115,6 +143,14 @@ class Store:
     def close(self) -> None:
         """Close the file; the log is folded into it."""
         self._database.close()
+
+
+_RUNS = """
+SELECT min(sequence), max(sequence) FROM
+    (SELECT sequence, sequence - row_number() OVER (ORDER BY sequence) AS run FROM telemetry)
+GROUP BY run ORDER BY 1
+"""
+"""First and last of each row of neighbours."""
 
 
 class _Transaction:
@@ -181,6 +217,14 @@ def _save_epochs(database: sqlite3.Connection, writes: list[effects.SaveEpoch]) 
     _put(database, Name.EPOCH, str(max(one.epoch for one in writes)).encode())
 
 
+def _save_telemetry(database: sqlite3.Connection, writes: list[effects.SaveTelemetry]) -> None:
+    last = writes[-1]
+    rows = [row for one in writes for row in one.samples if row[0] > last.drop_to]
+    database.executemany("INSERT OR REPLACE INTO telemetry VALUES (?, ?)", rows)
+    database.execute("DELETE FROM telemetry WHERE sequence <= ?", (last.drop_to,))
+    _put(database, Name.TELEMETRY, codec.encode(Numbers(last.next, last.reserved, last.lost)))
+
+
 def _put(database: sqlite3.Connection, name: Name, value: bytes | None) -> None:
     if value is None:
         database.execute("DELETE FROM meta WHERE name = ?", (name,))
@@ -193,4 +237,5 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, list[Any]], None]] = {
     effects.SaveResult: _save_results,
     effects.DropResults: _drop_results,
     effects.SaveEpoch: _save_epochs,
+    effects.SaveTelemetry: _save_telemetry,
 }

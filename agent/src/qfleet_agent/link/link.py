@@ -124,6 +124,12 @@ class Link:
             self._watch_for_answer()
             self._ready.set()
 
+    def send_telemetry(self, after: int, lost: int) -> None:
+        """Send journalled samples after this number once no result waits."""
+        if self.online:
+            self._batches.ask_telemetry(after, lost)
+            self._ready.set()
+
     def drop_results(self, keys: Sequence[Key]) -> None:
         """Take acknowledged results out of the line."""
         self._batches.drop(keys)

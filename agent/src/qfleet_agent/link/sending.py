@@ -22,6 +22,7 @@ from qfleet_wire.names import Millis
 MESSAGE_BYTES = 512 * 1024
 """Plaintext of a sealed message, unless a single payload is larger."""
 _RESULTS_AT_ONCE = 512
+_SAMPLES_AT_ONCE = 500
 
 
 @dataclass(slots=True)
@@ -41,7 +42,12 @@ class Batches:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._parcels: dict[Key, _Parcel] = {}
+        self._telemetry: tuple[int, int] | None = None
         self.outgoing = Outgoing()
+
+    def ask_telemetry(self, after: int, lost: int) -> None:
+        """Let journalled samples after this number go when no result waits."""
+        self._telemetry = (after, lost)
 
     def drop(self, acknowledged: Sequence[Key]) -> None:
         """Forget results that the controller has."""
@@ -53,6 +59,7 @@ class Batches:
         """Forget everything that waits."""
         self.outgoing.clear()
         self._parcels.clear()
+        self._telemetry = None
 
     async def next(self, key: MLDSA65PrivateKey, now: Callable[[], Millis]) -> bytes | None:
         """Return the next plaintext, its results signed with ``key``; None when nothing waits."""
@@ -64,6 +71,8 @@ class Batches:
             room -= sum(map(len, results))
         if room >= LIMITS.chunk_bytes or not items:
             items += await self._chunk(key)
+        if self._telemetry is not None and not results and not self._parcels:
+            items += await self._samples(*self._telemetry)
         if not items:
             return None
         raws = tuple(msgspec.Raw(item) for item in items)
@@ -98,6 +107,12 @@ class Batches:
         count = -(-stored.size // LIMITS.chunk_bytes)
         self._parcels.setdefault(key, _Parcel(key, stored.result, stored.digest, count))
         return None
+
+    async def _samples(self, after: int, lost: int) -> list[bytes]:
+        self._telemetry = None
+        stored = await self._journal.telemetry(after, _SAMPLES_AT_ONCE)
+        samples = tuple(codec.decode(one, payloads.Sample) for one in stored)
+        return [codec.encode(payloads.Telemetry(samples, lost))] if samples else []
 
     async def _chunk(self, key: MLDSA65PrivateKey) -> list[bytes]:
         if not self._parcels:

@@ -49,6 +49,20 @@ class SaveEpoch(msgspec.Struct, frozen=True):
     epoch: int
 
 
+class SaveTelemetry(msgspec.Struct, frozen=True):
+    """Keep numbered samples (encoded ``payloads.Sample``), delete those up to ``drop_to``.
+
+    ``next``, ``reserved`` and ``lost`` are as in ``events.StoredTelemetry``.
+    """
+
+    cause: int
+    samples: tuple[tuple[int, bytes], ...]
+    drop_to: int
+    next: int
+    reserved: int
+    lost: int
+
+
 class Start(msgspec.Struct, frozen=True):
     """Hand a task to the workers; ``work`` is an encoded ``workload.Work``."""
 
@@ -82,6 +96,14 @@ class SendResults(msgspec.Struct, frozen=True):
     keys: tuple[Key, ...]
 
 
+class SendTelemetry(msgspec.Struct, frozen=True):
+    """Send journalled samples after this number, oldest first, as many as go into a message."""
+
+    cause: int
+    after: int
+    lost: int
+
+
 class Report(msgspec.Struct, frozen=True):
     """Tell the operator, in a sentence; ``action`` is what the log filters by."""
 
@@ -97,9 +119,9 @@ class Renewal(msgspec.Struct, frozen=True):
     answer: Renewed | RenewalRefused
 
 
-Write: TypeAlias = SaveTask | SaveResult | DropResults | SaveEpoch
-Act: TypeAlias = Start | Stop | Send | SendResults | Report | Renewal
+Write: TypeAlias = SaveTask | SaveResult | DropResults | SaveEpoch | SaveTelemetry
+Act: TypeAlias = Start | Stop | Send | SendResults | SendTelemetry | Report | Renewal
 Effect: TypeAlias = Write | Act
 
-WRITES = (SaveTask, SaveResult, DropResults, SaveEpoch)
+WRITES = (SaveTask, SaveResult, DropResults, SaveEpoch, SaveTelemetry)
 """The classes of ``Write``, for ``isinstance``."""

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from qfleet_wire.names import Millis, TaskId
-from qfleet_wire.payloads import Announcement, Down
+from qfleet_wire.payloads import Announcement, Down, Sample
 
 Key: TypeAlias = tuple[TaskId, int]
 """(task, attempt): what delivery is de-duplicated by."""
@@ -92,6 +92,19 @@ class Measured(msgspec.Struct, frozen=True):
     temperature_c: float | None
 
 
+class Sampled(msgspec.Struct, frozen=True):
+    """How the device is, for its telemetry; the machine numbers it and adds what it knows itself."""
+
+    id: int
+    sample: Sample
+
+
+class JournalFull(msgspec.Struct, frozen=True):
+    """The journal could not be written for want of room."""
+
+    id: int
+
+
 class Ticked(msgspec.Struct, frozen=True):
     """The time of ``Machine.next_wake`` has come."""
 
@@ -118,6 +131,19 @@ class StoredTask(msgspec.Struct, frozen=True):
     assign: bytes
 
 
+class StoredTelemetry(msgspec.Struct, frozen=True):
+    """What the journal holds of the telemetry.
+
+    ``runs`` are the first and last numbers of neighbours, rising; ``next`` is the number that was
+    to come next at the last write, ``reserved`` the first that cannot have been given.
+    """
+
+    runs: Sequence[tuple[int, int]]
+    next: int
+    reserved: int
+    lost: int
+
+
 class Restored(msgspec.Struct, frozen=True):
     """What the journal held when the agent started; the first event, once."""
 
@@ -125,6 +151,7 @@ class Restored(msgspec.Struct, frozen=True):
     epoch: int
     tasks: Sequence[StoredTask]
     results: Sequence[StoredResult]
+    telemetry: StoredTelemetry | None = None
 
 
 Event: TypeAlias = (
@@ -137,6 +164,8 @@ Event: TypeAlias = (
     | WorkFinished
     | WorkFailed
     | Measured
+    | Sampled
+    | JournalFull
     | Ticked
     | Stopping
     | Restored

@@ -9,7 +9,9 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from qfleet_agent.machine import admit, effects, events, tasks
+import msgspec
+
+from qfleet_agent.machine import admit, effects, events, tasks, telemetry
 from qfleet_agent.machine.admit import ROW_BYTES, Admitted, Bounds, Load, Refusal
 from qfleet_agent.machine.effects import Effect
 from qfleet_agent.machine.events import Event, Key
@@ -24,6 +26,9 @@ REFUSALS_KEPT = 4096
 EXPIRIES_SLACK = 1024
 """Deadlines of ended tasks that may stay in the heap before it is cleared of them."""
 
+_RING_SHARE = 16
+"""Telemetry may take one part in so many of the disk that is kept beside tasks and results."""
+
 _Answer = Callable[[events.Heard, Any, Millis], list[Effect]]
 
 
@@ -36,6 +41,8 @@ class Machine:
         self._announcement = announcement
         self._epoch = 0
         self._tasks = tasks.Tasks()
+        self._ring = telemetry.Ring(bounds.disk_reserve_bytes // _RING_SHARE // telemetry.ROW_BYTES)
+        self._takes_telemetry = True
         self._refused: dict[Key, payloads.Refused] = {}
         self._expiries: list[tuple[Millis, Key]] = []
         self._handlers: dict[type, Callable[[Any, Millis], list[Effect]]] = {
@@ -49,6 +56,8 @@ class Machine:
             events.WorkFinished: self._work_finished,
             events.WorkFailed: self._work_failed,
             events.Measured: self._measured,
+            events.Sampled: self._sampled,
+            events.JournalFull: self._journal_full,
             events.Ticked: self._ticked,
             events.Stopping: self._stopping,
         }
@@ -59,6 +68,7 @@ class Machine:
             payloads.Ask: self._ask,
             payloads.Renewed: self._renewal,
             payloads.RenewalRefused: self._renewal,
+            payloads.TelemetryAcknowledge: self._telemetry_stored,
             payloads.Unsupported: self._unsupported,
         }
 
@@ -86,6 +96,16 @@ class Machine:
         return len(self._tasks.outbox)
 
     @property
+    def telemetry_lost(self) -> int:
+        """Samples of telemetry that will never be sent."""
+        return self._ring.lost
+
+    @property
+    def telemetry_held(self) -> int:
+        """Samples of telemetry that wait for an acknowledgement."""
+        return len(self._ring)
+
+    @property
     def epoch(self) -> int:
         """The highest epoch that a controller's message carried."""
         return self._epoch
@@ -104,6 +124,8 @@ class Machine:
         self._epoch = event.epoch
         for result in event.results:
             self._tasks.put(result.key, result.size)
+        if event.telemetry is not None:
+            self._ring.restore(event.telemetry)
         return [effect for stored in event.tasks for effect in self._restore(event.id, stored, now)]
 
     def _restore(self, cause: int, stored: events.StoredTask, now: Millis) -> list[Effect]:
@@ -123,7 +145,8 @@ class Machine:
         keys = self._tasks.outbox.open(now)
         if keys:
             wanted.append(effects.SendResults(event.id, keys))
-        return wanted
+        self._takes_telemetry = True
+        return wanted + self._ring.send(event.id)
 
     def _session_lost(self, _event: events.SessionLost, _now: Millis) -> list[Effect]:
         self._tasks.outbox.close()
@@ -161,7 +184,30 @@ class Machine:
     def _measured(self, event: events.Measured, _now: Millis) -> list[Effect]:
         self.load.disk_free_bytes = event.disk_free_bytes
         self.load.temperature_c = event.temperature_c
-        return []
+        return self._shed(event.id) if event.disk_free_bytes < self._bounds.disk_reserve_bytes else []
+
+    def _sampled(self, event: events.Sampled, now: Millis) -> list[Effect]:
+        held, ended = len(self._tasks.outbox), self._tasks.ended
+        self._ring.take(msgspec.structs.replace(event.sample, outbox=held, finished=ended), now)
+        if not self._ring.due(now):
+            return []
+        saved: list[Effect] = [self._ring.save(event.id)]
+        return saved + self._send_telemetry(event.id)
+
+    def _journal_full(self, event: events.JournalFull, _now: Millis) -> list[Effect]:
+        self.load.disk_free_bytes = 0  # until it is measured again
+        return self._shed(event.id)
+
+    def _shed(self, cause: int) -> list[Effect]:
+        """Telemetry is the first to go when the disk has no room."""
+        if not self._ring.shed(telemetry.KEPT_WHEN_FULL):
+            return []
+        text = f"The disk is short of room: {self._ring.lost} samples of telemetry are lost in all."
+        return [self._ring.save(cause), effects.Report(cause, "telemetry-shed", text)]
+
+    def _send_telemetry(self, cause: int) -> list[Effect]:
+        may = self._tasks.outbox.online and self._takes_telemetry
+        return self._ring.send(cause) if may else []
 
     def _ticked(self, event: events.Ticked, now: Millis) -> list[Effect]:
         wanted: list[Effect] = []
@@ -175,9 +221,9 @@ class Machine:
             wanted.append(effects.SendResults(event.id, late))
         return wanted
 
-    def _stopping(self, _event: events.Stopping, _now: Millis) -> list[Effect]:
+    def _stopping(self, event: events.Stopping, _now: Millis) -> list[Effect]:
         self.load.stopping = True
-        return []
+        return self._ring.stop(event.id)
 
     def _hint(self, cause: int, payload: payloads.Up) -> list[Effect]:
         return [effects.Send(cause, payload)] if self._tasks.outbox.online else []
@@ -237,7 +283,15 @@ class Machine:
     ) -> list[Effect]:
         return [effects.Renewal(event.id, item)]
 
+    def _telemetry_stored(
+        self, event: events.Heard, item: payloads.TelemetryAcknowledge, _now: Millis
+    ) -> list[Effect]:
+        return self._send_telemetry(event.id) if self._ring.acknowledge(item.up_to) else []
+
     def _unsupported(self, event: events.Heard, item: payloads.Unsupported, _now: Millis) -> list[Effect]:
+        if item.kind == payloads.Telemetry.__struct_config__.tag:
+            self._takes_telemetry = False  # an older controller: until the next session
+            return []
         # Never answered: the two sides would tell each other for ever.
         text = f"The controller does not understand items of kind {item.kind!r}."
         return [effects.Report(event.id, "unsupported", text)]

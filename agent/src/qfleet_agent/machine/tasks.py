@@ -27,6 +27,8 @@ class Tasks:
     def __init__(self) -> None:
         self.outbox = Outbox()
         self.load = Load()
+        self.ended = 0
+        """Tasks that have got an outcome since the start."""
         self._unfinished: dict[Key, _Task] = {}
 
     def state_of(self, key: Key) -> State:
@@ -79,6 +81,7 @@ class Tasks:
         key = (result.task, result.attempt)
         after(self.state_of(key), Step.FINISH)
         self._release(key)
+        self.ended += 1
         raw = codec.encode(result)
         self.put(key, len(raw) + (0 if artefact is None else len(artefact)) + ROW_BYTES)
         saved = effects.SaveResult(cause, key, raw, digest=result.artefact, artefact=artefact)
