@@ -33,21 +33,13 @@ def create(directory: Path, founding: Founding, *, now: Millis, random: Random) 
     Raises:
         ConfigurationError: the directory already holds one, or cannot be written.
     """
-    layout = files.Layout(directory)
-    if layout.record.exists() or layout.root_certificate.exists():
-        raise ConfigurationError(
-            f"{directory} already holds an authority: a second one would orphan every device of the first"
-        )
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"cannot create {directory}: {error.strerror}") from error
+    layout = make_directory(directory)
     root = _create_root(layout, founding, now, random)
     controllers = _create_issuer(
         layout, root, identity.IssuerIdentity(founding.fleet, "controller"), now, random
     )
     _create_issuer(layout, root, identity.IssuerIdentity(founding.fleet, "device"), now, random)
-    _create_controller(layout, controllers, founding, now, random)
+    create_controller(layout, controllers, founding, now, random)
     enrolment = xwing.generate(random)
     files.write_secret(layout.enrolment_key, enrolment.seed)
     files.write_secret(layout.rest_key, random(sealing.KEY_BYTES))
@@ -83,13 +75,28 @@ def _create_issuer(
     return certificates.below(chain, key)
 
 
-def _create_controller(
+def make_directory(directory: Path) -> files.Layout:
+    """Create an authority's directory; raise ``ConfigurationError`` if it holds one already."""
+    layout = files.Layout(directory)
+    if layout.record.exists() or layout.root_certificate.exists():
+        raise ConfigurationError(
+            f"{directory} already holds an authority: a second one would orphan every device of the first"
+        )
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"cannot create {directory}: {error.strerror}") from error
+    return layout
+
+
+def create_controller(
     layout: files.Layout,
     issuer: certificates.Issuer,
     founding: Founding,
     now: Millis,
     random: Random,
 ) -> None:
+    """Draw a controller's own key and issue its certificate for the founding's region."""
     key = keys.generate(random)
     files.write_secret(layout.controller_key, keys.save(key))
     who = identity.ControllerIdentity(founding.fleet, founding.region, founding.controller)

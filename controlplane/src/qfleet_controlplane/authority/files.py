@@ -49,8 +49,16 @@ class Layout:
 
     @property
     def controller_certificate(self) -> Path:
-        """This controller's certificate, DER; renewed while running."""
+        """This controller's certificate for its first region, DER; renewed while running."""
         return self.directory / "controller.der"
+
+    def region_certificate(self, region: str) -> Path:
+        """This controller's certificate for a further region, DER; issued when it is first needed."""
+        return self.directory / f"region-{region}.der"
+
+    def region_certificates(self) -> list[Path]:
+        """Every certificate of this controller for further regions."""
+        return sorted(self.directory.glob("region-*.der"))
 
     @property
     def record(self) -> Path:

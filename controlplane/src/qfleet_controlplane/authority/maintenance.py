@@ -41,7 +41,10 @@ def renew_issuers(
     now: Millis,
     random: Callable[[int], bytes],
 ) -> None:
-    """Give both issuers, and the controller below one of them, fresh certificates for their keys."""
+    """Give both issuers, and the controller below one of them, fresh certificates for their keys.
+
+    The controller's certificates for further regions are removed: each is issued anew when needed.
+    """
     issuers: dict[identity.Role, certificates.Issuer] = {}
     for role in get_args(identity.Role):
         key = keys.load(files.read_secret(layout.issuer_key(role)))
@@ -54,6 +57,8 @@ def renew_issuers(
     validity = certificates.lasting(now, certificates.CONTROLLER_DAYS)
     chain = certificates.issue(issuers["controller"], own, controller, validity, random=random)
     files.replace(layout.controller_certificate, chain[0])
+    for further in layout.region_certificates():
+        further.unlink()
 
 
 def revoke_controllers(

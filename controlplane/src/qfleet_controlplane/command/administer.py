@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from qfleet_controlplane.authority import files, maintenance, tokens
+from qfleet_controlplane.authority import bundle, files, maintenance, tokens
 from qfleet_controlplane.authority.roles import Role
 from qfleet_controlplane.command.initialise import read_passphrase
 from qfleet_controlplane.daemon.daemon import clock
@@ -68,7 +68,7 @@ def list_tokens(settings: Settings, _: argparse.Namespace) -> int:
 def renew_issuers(settings: Settings, options: argparse.Namespace) -> int:
     """Renew the issuers' certificates with the root key."""
     layout, root = _authority(settings, options)
-    who = ControllerIdentity(*settings.names)
+    who = _who(settings)
     maintenance.renew_issuers(layout, root, who, now=clock(), random=secrets.token_bytes)
     _note(settings, "authority.renew-issuers", who.fleet)
     print("Renewed the issuers; restart the control plane.")  # noqa: T201 - this is the command line
@@ -87,6 +87,24 @@ def revoke_controller(settings: Settings, options: argparse.Namespace) -> int:
         "control plane that was started since."
     )
     return 0
+
+
+def export_authority(settings: Settings, options: argparse.Namespace) -> int:
+    """Write the bundle with which a further controller joins."""
+    layout, passphrase = (
+        files.Layout(settings.directory / "authority"),
+        read_passphrase(options.passphrase_file),
+    )
+    who = _who(settings)
+    files.write_secret(options.file, bundle.export(layout, who, passphrase, random=secrets.token_bytes))
+    _note(settings, "authority.export", who.controller)
+    print(f"Wrote {options.file}: it holds the issuers' keys, so delete it once it has served.")  # noqa: T201 - this is the command line
+    return 0
+
+
+def _who(settings: Settings) -> ControllerIdentity:
+    """The controller in its first region, for which ``init`` made its certificate."""
+    return ControllerIdentity(*next(iter(settings.places.values())).names)
 
 
 def _authority(settings: Settings, options: argparse.Namespace) -> tuple[files.Layout, certificates.Issuer]:

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "run", _run, "run until stopped")
     _add(commands, "check", _check, "look at configuration, keys, store and broker")
     _add_token(commands.add_parser("token", help="add, list and revoke API tokens"))
-    _add_authority(commands.add_parser("authority", help="what only the root key can do"))
+    _add_authority(commands.add_parser("authority", help="issuers, revoked controllers, further ones"))
     return parser
 
 
@@ -90,6 +90,13 @@ def _add_authority(parser: argparse.ArgumentParser) -> None:
         "put controllers' certificates on the list that every device gets",
     )
     revoke.add_argument("certificate", type=Path, nargs="+", help="certificate file, DER")
+    export = _add(
+        commands, "export", _administer("export_authority"), "write what a further controller needs"
+    )
+    export.add_argument("file", type=Path, help="bundle to write; move it to the other machine and delete it")
+    export.add_argument(
+        "--passphrase-file", type=Path, required=True, metavar="FILE", help="protect it with this first line"
+    )
     for command in (renew, revoke):
         command.add_argument("--root-key", type=Path, metavar="FILE", help="where the root key is now")
         command.add_argument(
@@ -105,13 +112,27 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
         help="put configuration and state here, not under /etc and /var",
     )
     parser.add_argument("--fleet", default="fleet", help="the fleet's name (default: %(default)s)")
-    parser.add_argument("--region", default="main", help="the region's name (default: %(default)s)")
+    parser.add_argument(
+        "--region", action="append", metavar="NAME", help="a region's name (default: main); repeatable"
+    )
     parser.add_argument("--controller", default="controller", help="this controller's name")
     parser.add_argument(
         "--listen", default=f"127.0.0.1:{settings.API_PORT}", metavar="HOST:PORT", help="address of the API"
     )
     parser.add_argument(
-        "--broker", default="embedded", metavar="URL", help="'embedded', mqtt://, mqtts:// or unix://"
+        "--broker",
+        action="append",
+        metavar="[REGION=]URL",
+        help="'embedded' (default), mqtt://, mqtts:// or unix://; one for each region",
+    )
+    parser.add_argument(
+        "--database", default="", metavar="URL", help="postgresql://USER@HOST/NAME (default: SQLite)"
+    )
+    parser.add_argument(
+        "--database-password-file", type=Path, metavar="FILE", help="its first line is the password"
+    )
+    parser.add_argument(
+        "--authority", type=Path, metavar="FILE", help="join a fleet with the bundle of 'authority export'"
     )
     parser.add_argument(
         "--broker-listen",
@@ -122,7 +143,7 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
         "--passphrase-file",
         type=Path,
         metavar="FILE",
-        help="protect the root key with this file's first line",
+        help="protect the root key with this file's first line; with --authority, the bundle's",
     )
     parser.set_defaults(run=_init)
 
