@@ -38,9 +38,17 @@ class LocalFleet:
         workers: int = 1,
         profile: str = "generic",
         settings: str = "",
+        broker_listen: str = "",
+        agent_prefix: tuple[str, ...] = (),
     ) -> None:
-        """``settings`` is TOML that is appended to every agent's configuration."""
+        """``settings`` is TOML that is appended to every agent's configuration.
+
+        ``broker_listen`` lets the broker listen beyond loopback; ``agent_prefix`` begins the agents' command
+        lines, to run them in another network namespace.
+        """
         self.directory = directory
+        self._broker_listen = broker_listen
+        self._agent_prefix = agent_prefix
         self.agents = tuple(f"device-{number}" for number in range(agents))
         self._agent_settings = f'profile = "{profile}"\nworkers = {workers}\n{settings}'
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -49,8 +57,9 @@ class LocalFleet:
 
     def __enter__(self) -> Self:
         try:
+            listen = ("--broker-listen", self._broker_listen) if self._broker_listen else ()
             _run("qfleet-controlplane", "init", "--directory", str(self._state), "--fleet", "test",
-                 "--region", "local", "--listen", "127.0.0.1:0", "--broker", "embedded")  # fmt: skip
+                 "--region", "local", "--listen", "127.0.0.1:0", "--broker", "embedded", *listen)  # fmt: skip
             self.start_control_plane()
             with self.connect() as fleet:
                 for name in self.agents:
@@ -76,12 +85,12 @@ class LocalFleet:
     def start_control_plane(self) -> None:
         """Start it, and wait until it answers."""
         (self._state / "address.json").unlink(missing_ok=True)
-        self._start(CONTROL_PLANE, "qfleet-controlplane", self._config)
+        self._start(CONTROL_PLANE, (_tool("qfleet-controlplane"),), self._config)
         self.wait_for("the control plane answers", self._answers)
 
     def start_agent(self, name: str) -> None:
         """Start it, without waiting for its session."""
-        self._start(name, "qfleet-agent", self._agent(name))
+        self._start(name, (*self._agent_prefix, _tool("qfleet-agent")), self._agent(name))
 
     def kill(self, name: str) -> None:
         """``kill -9`` one process, and see that the processes it had started end by themselves."""
@@ -134,15 +143,16 @@ class LocalFleet:
         home = self.directory / name
         home.mkdir(mode=0o700)
         self._agent(name).write_text(f'state = "{home / "state"}"\n{self._agent_settings}', encoding="utf-8")
-        _run("qfleet-agent", "enrol", "-", "--config", str(self._agent(name)), text=token + "\n")
+        _run("qfleet-agent", "enrol", "-", "--config", str(self._agent(name)),
+             prefix=self._agent_prefix, text=token + "\n")  # fmt: skip
 
     def _agent(self, name: str) -> Path:
         return self.directory / name / "agent.toml"
 
-    def _start(self, name: str, command: str, config: Path) -> None:
+    def _start(self, name: str, command: tuple[str, ...], config: Path) -> None:
         with (self.directory / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [_tool(command), "run", "--config", str(config)],
+                [*command, "run", "--config", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -162,9 +172,9 @@ class LocalFleet:
         return "\n".join(f"--- {name}\n{self.log(name)[-2000:]}" for name in self._processes)
 
 
-def _run(name: str, *arguments: str, text: str = "") -> None:
+def _run(name: str, *arguments: str, prefix: tuple[str, ...] = (), text: str = "") -> None:
     done = subprocess.run(
-        [_tool(name), *arguments],
+        [*prefix, _tool(name), *arguments],
         input=text,
         capture_output=True,
         text=True,
