@@ -21,3 +21,7 @@ class FrameInvalid(LocalError):
 
 class WorkFailed(LocalError):
     """Work that was run outside the tasks failed."""
+
+
+class ClusterLost(LocalError):
+    """The scheduler of a cluster cannot be reached any more."""

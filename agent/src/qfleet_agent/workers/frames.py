@@ -69,7 +69,7 @@ T = TypeVar("T")
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(frame: Task | Answer) -> bytes:
+def encode(frame: msgspec.Struct) -> bytes:
     """Return a frame with its length in front."""
     body = _encoder.encode(frame)
     return len(body).to_bytes(_LENGTH, "big") + body

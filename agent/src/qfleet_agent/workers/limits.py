@@ -19,6 +19,8 @@ SLACK_BYTES = 32 * 1024 * 1024
 
 _PR_SET_PDEATHSIG = 1
 _OPEN_FILES = 64
+BRIDGE_OPEN_FILES = 4096
+"""Of the bridge to a cluster, which may speak to each of its workers."""
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ")
 
 
@@ -44,10 +46,12 @@ def die_with(parent: int) -> None:
         sys.exit("the agent ended before its worker began")
 
 
-def settle() -> None:
+def settle(*, open_files: int = _OPEN_FILES) -> None:
     """Lower this process's rank and close what it does not need: no core dumps, few files."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = open_files if hard == resource.RLIM_INFINITY else min(open_files, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     os.nice(NICENESS)
     score = Path("/proc/self/oom_score_adj")
     if score.exists():

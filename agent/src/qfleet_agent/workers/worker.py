@@ -10,14 +10,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
-from qfleet_agent.workers import cgroup, frames, limits
+from qfleet_agent.workers import cgroup, frames, limits, process
 from qfleet_agent.workers.errors import FrameInvalid
 from qfleet_agent.workers.events import TaskKey
 from qfleet_agent.workers.stderr import Stderr
@@ -78,7 +77,13 @@ class Worker(asyncio.Protocol):
         self._ended = False
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            self._process = _start(theirs, threads, memory_bytes)
+            self._process = process.start(
+                "qfleet_agent.workers.child",
+                str(memory_bytes),
+                link=theirs,
+                environment=limits.environment(threads),
+                stderr=subprocess.PIPE,
+            )
         self._link = ours
         if group is not None:  # long before it has imported anything, let alone been given a task
             group.add(self._process.pid)
@@ -223,19 +228,3 @@ class Worker(asyncio.Protocol):
         self._stderr.close()
         if self._group is not None:
             self._group.remove()
-
-
-def _start(link: socket.socket, threads: int, memory_bytes: int) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-P", "-m", "qfleet_agent.workers.child", str(os.getpid()), str(memory_bytes)]
-    process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command,
-        stdin=link.fileno(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=limits.environment(threads),
-        cwd="/",
-        close_fds=True,
-        start_new_session=True,
-        bufsize=0,
-    )
-    return process
