@@ -7,7 +7,7 @@ fails is tried again until its job's ``max_attempts``.
 
 from qfleet_controlplane.machine import endings, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import schedule
+from qfleet_controlplane.planning import regions, schedule
 from qfleet_wire import payloads
 from qfleet_wire.names import Millis
 
@@ -28,7 +28,7 @@ def refused(turn: Turn, device: state.Device, refusal: payloads.Refused) -> None
     else:
         task.errors = _with(task, f"refused by {device.name} ({refusal.code}): {refusal.text}")
         task.excluded = (*task.excluded, device.name)
-        if _nobody_left(turn, task):
+        if nobody_left(turn, task) and not able_elsewhere(turn, task):
             end(turn, task, "every device that could run it has refused")
             return
     task.job.pending.appendleft(task)
@@ -92,7 +92,8 @@ def _with(task: state.Task, error: str) -> tuple[str, ...]:
     return (*task.errors[-(endings.MOST_ERRORS - 1) :], error[:1000])
 
 
-def _nobody_left(turn: Turn, task: state.Task) -> bool:
+def nobody_left(turn: Turn, task: state.Task) -> bool:
+    """Whether every device here that could run a task has refused it."""
     needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
     return not any(
         device.name not in task.excluded and schedule.lacks(needed, device.announcement) is None
@@ -101,3 +102,19 @@ def _nobody_left(turn: Turn, task: state.Task) -> bool:
         and device.status not in tables.SHUT_OUT
         and device.status != "lost"
     )
+
+
+def able_elsewhere(turn: Turn, task: state.Task) -> bool:
+    """Whether another region may have the task and has a device for it."""
+    job = task.job
+    needed = leases.requirement(job.specification, job.plan.memory_bytes)
+    return any(
+        regions.carries(facts, job.request.residency) and regions.able(facts, needed)
+        for facts in turn.state.elsewhere
+    )
+
+
+def give_up(turn: Turn, task: state.Task) -> None:
+    """Fail a pending task that nobody is left for."""
+    task.job.pending.remove(task)
+    end(turn, task, "every device that could run it has refused")

@@ -79,7 +79,7 @@ def heartbeat(turn: Turn, device: state.Device, beat: payloads.Heartbeat) -> Non
 
 def announcement(turn: Turn, device: state.Device, told: payloads.Announcement) -> None:
     """Keep what the device can do."""
-    device.announcement = told
+    device.announcement, device.kind = told, None
     turn.save_device(device)
 
 

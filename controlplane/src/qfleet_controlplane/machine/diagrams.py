@@ -19,7 +19,7 @@ _CHAPTERS: Sequence[tuple[str, str, tables.Table, str]] = (
         """\
 `lease` begins a new attempt on a device, `adopt` takes back one that a device has kept. `silence`: the
 device is not heard; `hear`: it is back; `lose`: the job's patience is over, or the device is out of
-service. A task stays `failed` when no attempt is left.""",
+service. `move`: another region has it from now on. A task stays `failed` when no attempt is left.""",
     ),
     (
         "Job",
@@ -27,7 +27,8 @@ service. A task stays `failed` when no attempt is left.""",
         tables.JOB,
         """\
 A job ends with its last task: `succeed` when all of them did, `split` when some did, `fail` when none
-did.""",
+did. Where a job is spread over regions this is the life of each region's share, and `reopen` happens when
+tasks are moved to a share that has ended.""",
     ),
     (
         "Device",

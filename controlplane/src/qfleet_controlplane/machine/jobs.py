@@ -12,9 +12,12 @@ _TOLD = 5
 
 def submit(turn: Turn, event: events.JobSubmitted) -> None:
     """Plan a job and take it in; raise ``plan.PlanRefused`` before anything has changed."""
-    _check_possible(turn, event.specification)
-    planned = plan.plan(event.specification, fleet_for(turn, event.specification))
+    planned = event.plan
+    if planned is None:
+        _check_possible(turn, event.specification)
+        planned = plan.plan(event.specification, fleet_for(turn, event.specification))
     job = state.Job(event.job, event.request, event.specification, planned, turn.now)
+    job.placement = list(event.placement)
     job.tasks = [
         state.Task(TaskId(f"{event.job}-{position}"), job, position)
         for position in range(len(planned.slices))
@@ -22,7 +25,7 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     turn.state.add(job)
     if event.request.deadline_s is not None:
         job.deadline = Millis(turn.now + int(event.request.deadline_s * 1000))
-        turn.state.timers.arm(job.deadline, "deadline", job.id)
+    watch_deadline(turn, job)
     turn.save_job(job, created=True)
     for task in job.tasks:
         turn.save_task(task)
@@ -73,10 +76,21 @@ def cancel(turn: Turn, event: events.JobCancelled) -> None:
     if job is None:
         return
     told = f"cancelled by {event.who}" + (f": {event.reason}" if event.reason else "")
-    end_tasks(turn, job, "cancel", told)
-    job.errors.append(told)
     turn.audit(event.who, "job.cancel", job.id, event.reason)
+    stop(turn, job, told)
+
+
+def stop(turn: Turn, job: state.Job, reason: str) -> None:
+    """Cancel all that is not over of a job here."""
+    end_tasks(turn, job, "cancel", reason)
+    job.errors.append(reason)
     endings.close(turn, job, "cancel")
+
+
+def watch_deadline(turn: Turn, job: state.Job) -> None:
+    """Look at the job again when its deadline comes, if it has one."""
+    if job.deadline is not None:
+        turn.state.timers.arm(job.deadline, "deadline", job.id)
 
 
 def deadline(turn: Turn, key: str) -> None:

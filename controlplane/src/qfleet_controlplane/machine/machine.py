@@ -16,7 +16,9 @@ from qfleet_controlplane.machine import (
     jobs,
     leases,
     messages,
+    moving,
     results,
+    shares,
     state,
 )
 from qfleet_controlplane.machine.policy import Policy
@@ -47,15 +49,22 @@ class Machine:
 def _reloaded(turn: Turn, event: events.Reloaded) -> None:
     """Arm every timer of a state that was loaded from the store, and ask around."""
     known = turn.state
+    known.began = turn.now
     for job in known.jobs.values():
-        if job.deadline is not None:
-            known.timers.arm(job.deadline, "deadline", job.id)
+        jobs.watch_deadline(turn, job)
         jobs.estimate_held(turn, job)
     for device in known.devices.values():
         devices.resume(turn, device)
     for job in list(known.jobs.values()):
         endings.settle_end(turn, job)
     messages.ask_all(turn, event)
+
+
+def _ordered(turn: Turn, event: events.Ordered) -> None:
+    """Do once what an order asks for, however often it is read."""
+    if event.order not in turn.state.orders:
+        _HANDLERS[type(event.event)](turn, event.event)
+    shares.done(turn, event.order)
 
 
 def _tick(turn: Turn, _: events.Tick) -> None:
@@ -83,6 +92,9 @@ _ALARM_CLOCK: Mapping[str, Callable[[Turn, str], None]] = {
 _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     events.JobSubmitted: jobs.submit,
     events.JobCancelled: jobs.cancel,
+    events.ShareArrived: shares.arrive,
+    events.Rebalance: moving.look,
+    events.Ordered: _ordered,
     events.Invited: devices.invited,
     events.Enrolled: devices.enrolled,
     events.CertificateRenewed: devices.renewed,

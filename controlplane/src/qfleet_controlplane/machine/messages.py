@@ -49,6 +49,8 @@ def ask_all(turn: Turn, event: events.Reloaded) -> None:
 def _accepted(turn: Turn, device: state.Device, answer: payloads.Accepted) -> None:
     task = device.held.get(answer.task)
     if task is not None and task.attempt == answer.attempt:
+        if not task.accepted:
+            turn.state.latencies.append(turn.now - task.leased_at)
         state.answer(device, task)
     else:
         inventory.stray(turn, device, answer.task, answer.attempt)

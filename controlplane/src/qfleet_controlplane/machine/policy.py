@@ -21,6 +21,16 @@ class Policy:
     """A device that refused because it is busy or stopping gets no new task for so long."""
     most_losses: int = 10
     """A task that was lost with its device so often fails: it may be what kills them."""
+    return_ms: int = 30_000
+    """How long devices may take to come back to a machine that was rebuilt."""
+    stranded_ms: int = 10_000
+    """Tasks that no device here could run for so long may go to another region."""
+    stay_ms: int = 30_000
+    """A task that came from another region stays at least so long."""
+    alarms_ms: int = 60_000
+    """Of a device's alarms of one kind, within so long …"""
+    most_alarms: int = 5
+    """… so many are raised, and the others counted."""
     trust_start: float = 0.5
     trust_gain: float = 0.1
     """Share of the missing trust that an agreeing duplicate gives."""

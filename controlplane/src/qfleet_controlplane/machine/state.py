@@ -6,16 +6,17 @@ has answered) is only ever a hint that the next inventory settles. Finished jobs
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from qfleet_controlplane.machine import tables
 from qfleet_controlplane.machine.timers import Timers
-from qfleet_controlplane.planning import plan, specification
+from qfleet_controlplane.planning import plan, regions, specification
 from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
 _NEVER = Millis(0)
+_LATENCIES = 128
 
 
 @dataclass(slots=True, eq=False)
@@ -40,6 +41,8 @@ class Task:
     progress: float = 0.0
     accepted: bool = False
     leased_at: Millis = _NEVER
+    arrived: Millis = _NEVER
+    """When it came from another region."""
     cost_ms: float = 0.0
 
     @property
@@ -67,8 +70,16 @@ class Job:
     errors: list[str] = field(default_factory=list)
     placement: list[str] = field(default_factory=list)
     """Sentences that say which region got how many tasks, and why; moves included."""
+    waiting: str = ""
+    """Why its tasks can only wait here, while that is so."""
+    task_ms: float = 0.0
+    """Estimated time of one of its tasks on a typical device; 0 while that was not asked."""
     done_items: float = 0.0
-    """Items of succeeded tasks plus the reported share of the others."""
+    """Items of succeeded tasks plus the reported share of the others …"""
+    all_items: int = 0
+    """… of so many in all tasks that are here; an item that is split by shots counts for each."""
+    stranded_since: Millis | None = None
+    """Since when no usable device here can run its waiting tasks."""
 
     @property
     def items(self) -> int:
@@ -113,6 +124,8 @@ class Device:
     silence_at: Millis = _NEVER
     """When to look next whether it is silent; an earlier timer does nothing."""
     rests_until: Millis = _NEVER
+    kind: regions.DeviceClass | None = None
+    """The class of its announcement; None while that was not looked at."""
 
 
 @dataclass(slots=True, eq=False)
@@ -145,17 +158,55 @@ class State:
     devices: dict[DeviceName, Device] = field(default_factory=dict)
     artefacts: dict[tuple[DeviceName, bytes], Artefact] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
+    latencies: deque[int] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
+    """Times from an assignment to its acceptance, the latest ones."""
+    orders: dict[int, None] = field(default_factory=dict)
+    """Orders that were carried out, the latest ones."""
+    elsewhere: tuple[regions.RegionFacts, ...] = ()
+    """The other regions that are led, as they last described themselves."""
+    began: Millis = _NEVER
+    """When the machine was rebuilt: its devices take a while to come back to it."""
+    kinds: dict[regions.DeviceClass, regions.DeviceClass] = field(default_factory=dict)
+    """One object for each class of devices."""
+
+    def kind_of(self, device: Device) -> regions.DeviceClass | None:
+        """The class of a device; None for one that has not announced itself."""
+        if device.kind is None and device.announcement is not None:
+            kind = regions.kind_of(device.announcement)
+            device.kind = self.kinds.setdefault(kind, kind)
+        return device.kind
 
     def add(self, job: Job) -> None:
         """Take a job and its tasks in, and put its books in order."""
         self.jobs[job.id] = job
-        job.counts = _count(job.tasks)
-        job.pending = deque(task for task in job.tasks if task.status == "pending")
-        job.done_items = sum(task.progress * task.slice.items for task in job.tasks)
-        for task in job.tasks:
+        tasks, job.tasks = job.tasks, []
+        job.counts, job.pending, job.done_items, job.all_items = {}, deque(), 0.0, 0
+        self.extend(job, tasks)
+
+    def extend(self, job: Job, tasks: Iterable[Task]) -> None:
+        """Take further tasks of a known job in."""
+        for task in tasks:
+            job.tasks.append(task)
+            job.counts[task.status] = job.counts.get(task.status, 0) + 1
+            items = task.slice.items
+            job.all_items += items
+            job.done_items += task.progress * items
             self.tasks[task.id] = task
-            if task.status in tables.TASK_HELD and task.device is not None:
+            if task.status == "pending":
+                job.pending.append(task)
+            elif task.status in tables.TASK_HELD and task.device is not None:
                 hold(self.devices[task.device], task)
+
+    def part(self, job: Job, tasks: Collection[Task]) -> None:
+        """Forget pending tasks of a job that are another region's."""
+        gone = {task.position for task in tasks}
+        job.tasks = [task for task in job.tasks if task.position not in gone]
+        job.pending = deque(task for task in job.pending if task.position not in gone)
+        for task in tasks:
+            job.counts[task.status] -= 1
+            job.all_items -= task.slice.items
+            job.done_items -= task.progress * task.slice.items
+            del self.tasks[task.id]
 
     def drop(self, job: Job) -> None:
         """Forget a finished job."""
@@ -202,10 +253,3 @@ def advance(task: Task, fraction: float) -> None:
     """Set a task's share that is done, and its job's sum with it."""
     task.job.done_items += (fraction - task.progress) * task.slice.items
     task.progress = fraction
-
-
-def _count(tasks: Iterable[Task]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for task in tasks:
-        counts[task.status] = counts.get(task.status, 0) + 1
-    return counts

@@ -22,6 +22,7 @@ TASK: Table = MappingProxyType(
     {
         ("pending", "lease"): "leased",
         ("pending", "adopt"): "leased",
+        ("pending", "move"): "pending",
         ("leased", "start"): "running",
         ("unknown", "start"): "running",
         ("leased", "silence"): "unknown",
@@ -52,7 +53,10 @@ TASK: Table = MappingProxyType(
         ("unknown", "expire"): "expired",
     }
 )
-"""``lease`` raises the attempt, ``adopt`` takes back the attempt that a device still holds."""
+"""``lease`` raises the attempt, ``adopt`` takes back the attempt that a device still holds.
+
+``move`` gives the task to another region, where it goes on as it is.
+"""
 
 JOB: Table = MappingProxyType(
     {
@@ -65,9 +69,17 @@ JOB: Table = MappingProxyType(
         ("running", "split"): "partial",
         ("running", "fail"): "failed",
         ("running", "cancel"): "cancelled",
+        ("succeeded", "reopen"): "planned",
+        ("partial", "reopen"): "planned",
+        ("failed", "reopen"): "planned",
+        ("cancelled", "reopen"): "planned",
     }
 )
-"""``succeed``: every task did; ``split``: some did; ``fail``: none did."""
+"""``succeed``: every task did; ``split``: some did; ``fail``: none did.
+
+Where a job is spread over regions, this is the life of one region's share: ``reopen`` when tasks
+arrive after all that were there before are over.
+"""
 
 DEVICE: Table = MappingProxyType(
     {
@@ -122,6 +134,9 @@ JOB_OVER = frozenset({"succeeded", "partial", "failed", "cancelled"})
 
 SHUT_OUT = frozenset({"revoked", "quarantined", "retired"})
 """Devices here get nothing, and nothing that they send counts."""
+
+OUT_OF_SERVICE = frozenset({"revoked", "retired"})
+"""Devices here do not come back as they are; a quarantined one may be released."""
 
 
 def allowed(table: Table, state: str, action: str) -> bool:

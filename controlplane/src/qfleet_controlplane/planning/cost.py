@@ -104,6 +104,25 @@ def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) ->
     )
 
 
+def median(weighed: Iterable[tuple[Rates, int]]) -> Rates:
+    """Medians of rates that count as often as their weights say; at least one, weights above 0."""
+    entries = list(weighed)
+    return Rates(
+        _weighted_median([(rate.item_ms, weight) for rate, weight in entries]),
+        _weighted_median([(rate.shot_ms, weight) for rate, weight in entries]),
+    )
+
+
+def _weighted_median(entries: list[tuple[float, int]]) -> float:
+    entries.sort()
+    left = sum(weight for _, weight in entries) / 2.0
+    for value, weight in entries:
+        left -= weight
+        if left <= 0.0:
+            return value
+    return entries[-1][0]
+
+
 def _speed(calibration: payloads.Calibration) -> tuple[float, float]:
     return (calibration.amplitude_ns, calibration.gate_us)
 

@@ -6,7 +6,7 @@ sees of a region, and holds estimates only; a region decides about its own tasks
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -65,13 +65,6 @@ class Description(NamedTuple):
     energy_price: float | None = None
 
 
-class Member(NamedTuple):
-    """A device in service that has announced itself, and whether it is there."""
-
-    announcement: payloads.Announcement
-    online: bool
-
-
 def aged(facts: RegionFacts, age_ms: float) -> RegionFacts:
     """Mark facts as stale when they are older than ``STALE_MS``; ages by the database's clock."""
     stale = age_ms > STALE_MS
@@ -96,15 +89,25 @@ def task_ms(entry: DeviceClass, specification: Specification, items: float, shot
     return cost.TASK_MS + items * (each.item_ms + shots * each.shot_ms)
 
 
-def classes(members: Iterable[Member]) -> tuple[DeviceClass, ...]:
-    """Put devices alike into classes, as finely as ``MOST_CLASSES`` allow, the largest class first."""
-    grouped: dict[DeviceClass, tuple[int, int]] = {}
-    for member in members:
-        key = _key(member.announcement)
-        known, online = grouped.get(key, (0, 0))
-        grouped[key] = (known + 1, online + member.online)
+def kind_of(told: payloads.Announcement) -> DeviceClass:
+    """The class of a device, with nobody in it; speeds are rounded to steps of a quarter."""
+    return DeviceClass(
+        engines=tuple(sorted((payloads.Engine(e.name, "", e.kinds) for e in told.engines), key=_name)),
+        workers=max(1, told.workers),
+        max_qubits=told.max_qubits,
+        task_memory_bytes=told.task_memory_bytes,
+        calibrations=tuple(_rounded(entry, 1.25) for entry in told.calibrations),
+    )
+
+
+def classes(members: Iterable[tuple[DeviceClass, bool]]) -> tuple[DeviceClass, ...]:
+    """Count devices by class, as finely as ``MOST_CLASSES`` allow, the ablest class first.
+
+    ``members``: the class of each device in service, and whether it is there.
+    """
     entries = [
-        msgspec.structs.replace(key, known=known, online=online) for key, (known, online) in grouped.items()
+        msgspec.structs.replace(kind, known=known, online=online)
+        for kind, (known, online) in _counts(members).items()
     ]
     for coarser in _COARSER:
         if len(entries) <= MOST_CLASSES:
@@ -114,14 +117,20 @@ def classes(members: Iterable[Member]) -> tuple[DeviceClass, ...]:
     return tuple(entries[:MOST_CLASSES])
 
 
-def _key(told: payloads.Announcement) -> DeviceClass:
-    return DeviceClass(
-        engines=tuple(sorted((payloads.Engine(e.name, "", e.kinds) for e in told.engines), key=_name)),
-        workers=max(1, told.workers),
-        max_qubits=told.max_qubits,
-        task_memory_bytes=told.task_memory_bytes,
-        calibrations=tuple(_rounded(entry, 1.25) for entry in told.calibrations),
-    )
+def _counts(members: Iterable[tuple[DeviceClass, bool]]) -> Mapping[DeviceClass, tuple[int, int]]:
+    """Count by object first: comparing classes costs more, and most devices share theirs."""
+    seen: dict[int, list[Any]] = {}
+    for kind, online in members:
+        entry = seen.get(id(kind))
+        if entry is None:
+            entry = seen[id(kind)] = [kind, 0, 0]
+        entry[1] += 1
+        entry[2] += online
+    total: dict[DeviceClass, tuple[int, int]] = {}
+    for kind, known, online in seen.values():
+        before = total.get(kind, (0, 0))
+        total[kind] = (before[0] + known, before[1] + online)
+    return total
 
 
 def _name(engine: payloads.Engine) -> str:
