@@ -6,7 +6,7 @@ can read.
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,7 @@ from qfleet_wire.profile import explain
 
 DEFAULT_PATH = Path("/etc/qfleet/agent.toml")
 DEFAULT_STATE = Path("/var/lib/qfleet-agent")
+_SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
 
 
 class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,6 +41,22 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             raise ValueError(f"answer_s = {self.answer_s} must be above 0")
 
 
+class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the agent proves itself to a cluster that speaks TLS (``executor = "dask+tls://…"``)."""
+
+    ca_file: Path | None = None
+    """Certificates that scheduler and workers are checked against."""
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+
+class Scheduler(NamedTuple):
+    """Where the scheduler of a Dask cluster is: an address as Dask writes it, or a scheduler file."""
+
+    address: str
+    file: str
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings. Paths may be relative to the working directory."""
 
@@ -51,16 +68,45 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Where profiles are looked for, instead of the installed ones."""
     workers: int | None = None
     """Worker processes, at most the profile's; default: the profile's, at most one per core."""
-    executor: Literal["local"] = "local"
-    """Where tasks run: in worker processes of this agent."""
+    executor: str = "local"
+    """Where tasks run: ``local`` is worker processes of this agent; ``dask://HOST:PORT``,
+    ``dask+tls://HOST:PORT`` or ``dask:///PATH/OF/SCHEDULER.json`` is a Dask cluster."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     preshared_key_file: Path | None = None
     """Pre-shared keys for sessions, each used once: one ``ID HEX`` a line."""
     link: Link = Link()
+    cluster: Cluster = Cluster()
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise ValueError(f"workers = {self.workers} must be at least 1")
+        scheduler = scheduler_of(self.executor)
+        if scheduler is not None and scheduler.address.startswith("tls:") and self.cluster.ca_file is None:
+            raise ValueError(
+                f"executor = {self.executor!r} needs ca_file in [cluster], and cert_file and key_file "
+                "where the cluster asks for them"
+            )
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """The cluster that tasks run on; None: they run here."""
+        return scheduler_of(self.executor)
+
+
+def scheduler_of(executor: str) -> Scheduler | None:
+    """Read an ``executor``; None is the local one. Raises ``ValueError``."""
+    if executor == "local":
+        return None
+    scheme, _, rest = executor.partition("://")
+    if scheme == "dask" and rest.startswith("/"):
+        return Scheduler("", rest)
+    host, _, port = rest.rpartition(":")
+    if scheme not in _SCHEMES or not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError(
+            f"executor = {executor!r} must be 'local', 'dask://HOST:PORT', 'dask+tls://HOST:PORT' "
+            "or 'dask:///PATH/OF/SCHEDULER.json'"
+        )
+    return Scheduler(f"{_SCHEMES[scheme]}://{rest}", "")
 
 
 def load(path: Path | None, *, state: Path | None = None) -> Settings:

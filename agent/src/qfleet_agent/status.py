@@ -41,6 +41,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     workers: int
     max_qubits: int
     task_memory_bytes: int
+    executor: str = "local"
+    """Where tasks run, in words."""
     engines: tuple[str, ...]
     certificate_ends: Millis
     dropped: dict[str, int]

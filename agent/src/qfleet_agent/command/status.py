@@ -45,6 +45,7 @@ def _words(settings: Settings, last: Status | None, *, running: bool) -> str:
             f"  profile      {last.profile}: {last.workers} workers of {_mib(last.task_memory_bytes)}, "
             f"up to {last.max_qubits} qubits"
         ),
+        f"  executor     {last.executor}",
         f"  engines      {', '.join(last.engines) or 'none'}",
         f"  certificate  until {_date(last.certificate_ends)}",
         f"  as of        {_date(last.time)} (agent {last.version}, process {last.pid})",

@@ -6,8 +6,9 @@ import secrets
 from pathlib import Path
 
 from qfleet_agent import clock, status
+from qfleet_agent.daemon import cluster_site, speed
 from qfleet_agent.daemon import place as places
-from qfleet_agent.daemon import speed
+from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.daemon import Daemon
 from qfleet_agent.daemon.executor import Executor
 from qfleet_agent.daemon.performer import Performer
@@ -68,7 +69,13 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     """Rebuild what the journal remembers and connect the parts; nothing runs yet."""
     settings, profile = place.settings, place.profile
     handshakes = await _handshakes(place, journal)
-    calibrations = await speed.known(journal, place.engines, place.hardware.machine, place.bounds.workers)
+    clustered = None if settings.scheduler is None else await cluster_site.remembered(place, journal)
+    place = place if clustered is None else clustered.place
+    calibrations = await (
+        speed.known(journal, place.engines, place.hardware.machine, place.bounds.workers)
+        if clustered is None
+        else clustered.calibrations()
+    )
     held = handshakes.membership
     machine = Machine(held.device, place.bounds, place.announcement(calibrations or ()))
     performer = Performer(machine, journal)
@@ -86,12 +93,7 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         settings.link.answer_s,
     )
     link = Link(address, rhythm, handshakes, journal, Ears(performer.number, performer.tell, pulse.set))
-    workers = pool.Settings(
-        workers=place.bounds.workers,
-        memory_bytes=place.bounds.task_memory_bytes,
-        cgroup=cgroup.find(),
-    )
-    executor = Executor(workers, performer.tell, performer.number)
+    executor = _executor(place, clustered, performer)
     performer.connect(link, executor)
     # The first number is a time, so that those of a later journal of the same device are above it.
     start = handshakes.clock.now() // 1000
@@ -99,7 +101,29 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     performer.tell(
         events.Restored(performer.number(), contents.epoch, contents.tasks, contents.results, telemetry)
     )
-    return Daemon(place, notifier, journal, handshakes, machine, performer, executor, link, pulse)
+    return Daemon(
+        place,
+        notifier,
+        journal,
+        handshakes,
+        machine,
+        performer,
+        executor,
+        link,
+        pulse,
+        cluster=clustered,
+    )
+
+
+def _executor(place: Place, clustered: ClusterSite | None, performer: Performer) -> Executor:
+    if clustered is not None:
+        return Executor(clustered.connect, performer.tell, performer.number, stays=True)
+    workers = pool.Settings(
+        workers=place.bounds.workers,
+        memory_bytes=place.bounds.task_memory_bytes,
+        cgroup=cgroup.find(),
+    )
+    return Executor(lambda told: pool.Pool(workers, told), performer.tell, performer.number)
 
 
 async def _handshakes(place: Place, journal: Journal) -> Handshakes:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from qfleet_agent.machine.admit import AMPLITUDE_BYTES, MIB, Bounds
 from qfleet_agent.profiles import Hardware
+from qfleet_agent.workers.bridge_frames import Site
 from qfleet_wire.payloads import Engine
 from qfleet_wire.profile import Profile
 
@@ -18,10 +19,21 @@ QUEUE_BYTES = 64 * MIB
 
 def bounds(profile: Profile, hardware: Hardware, engines: Sequence[Engine], wanted: int | None) -> Bounds:
     """Return what the device may do; ``wanted`` is the setting for the number of workers."""
-    budget = profile.budget
-    workers = max(min(wanted or budget.workers, budget.workers, hardware.cores), 1)
+    most = profile.budget.workers
+    workers = max(min(wanted or most, most, hardware.cores), 1)
     usable = max(int(hardware.memory_bytes * MEMORY_SHARE) - SYSTEM_BYTES, 0)
-    memory = min(budget.task_memory_mib * MIB, usable // workers)
+    return _bounds(profile, workers, usable // workers, engines)
+
+
+def site_bounds(profile: Profile, site: Site, engines: Sequence[Engine], wanted: int | None) -> Bounds:
+    """Return what a device may do whose tasks run on a cluster; ``wanted`` as in ``bounds``."""
+    workers = min(wanted or profile.budget.workers, profile.budget.workers, site.threads)
+    return _bounds(profile, workers, site.task_memory_bytes, engines)
+
+
+def _bounds(profile: Profile, workers: int, usable: int, engines: Sequence[Engine]) -> Bounds:
+    budget = profile.budget
+    memory = min(budget.task_memory_mib * MIB, usable)
     return Bounds(
         workers=workers,
         task_memory_bytes=memory,
@@ -30,7 +42,7 @@ def bounds(profile: Profile, hardware: Hardware, engines: Sequence[Engine], want
         task_ms=budget.task_seconds * 1000,
         disk_bytes=(budget.disk_mib - budget.disk_reserve_mib) * MIB,
         disk_reserve_bytes=budget.disk_reserve_mib * MIB,
-        queue_tasks=workers * QUEUE_PER_WORKER,
+        queue_tasks=max(workers, 1) * QUEUE_PER_WORKER,
         queue_bytes=QUEUE_BYTES,
         kinds={kind: engine.name for engine in engines for kind in engine.kinds},
         temperature_limit_c=budget.temperature_limit_c,

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from qfleet_agent import __version__, facts, status
 from qfleet_agent.daemon import speed
+from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.executor import Executor
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
@@ -22,7 +23,7 @@ from qfleet_agent.machine import events
 from qfleet_agent.machine.admit import MIB
 from qfleet_agent.machine.machine import Machine
 from qfleet_agent.notify import Notifier
-from qfleet_wire.payloads import Heartbeat, Sample
+from qfleet_wire.payloads import Calibration, Heartbeat, Sample
 
 LEAVE_S = 2.0
 """How long what is in line may take to leave when the agent stops."""
@@ -47,6 +48,8 @@ class Daemon:
     executor: Executor
     link: Link
     pulse: asyncio.Event = field(default_factory=asyncio.Event)
+    cluster: ClusterSite | None = field(default=None, kw_only=True)
+    """Where tasks run, if not here."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; what is unfinished then stays journalled."""
@@ -176,13 +179,24 @@ class Daemon:
             workers=place.bounds.workers,
             max_qubits=place.bounds.max_qubits,
             task_memory_bytes=place.bounds.task_memory_bytes,
+            executor="local" if self.cluster is None else self.cluster.in_words,
             engines=tuple(f"{engine.name} {engine.version}" for engine in place.engines),
             certificate_ends=self.handshakes.own.peer.validity.not_after,
             dropped=dict(self.link.inbox.dropped),
         )
 
+    def _moved(self, place: Place, calibrations: tuple[Calibration, ...]) -> None:
+        """The cluster is another than before: say so."""
+        self.place = place
+        announced = place.announcement(calibrations)
+        self.performer.tell(events.Announced(self.performer.number(), announced, place.bounds))
+        self.pulse.set()
+
     async def _measure(self) -> None:
         place = self.place
+        if self.cluster is not None:
+            await self.cluster.run(self.executor, self._moved)
+            return
         which = (place.engines, place.hardware.machine, place.bounds.workers)
         if await speed.known(self.journal, *which) is not None:
             return

@@ -1,19 +1,22 @@
 """Hands tasks to worker processes, which it starts with the first task and lets go when idle.
 
-An agent that has nothing to do has no children and no engine in memory.
+An agent that has nothing to do has no children and no engine in memory. Where a cluster runs the tasks,
+its bridge takes the place of the workers and stays.
 """
 
 import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias
 
 from qfleet_agent.machine import effects
 from qfleet_agent.machine import events as machine_events
 from qfleet_agent.machine.events import Key
-from qfleet_agent.workers import events, pool
+from qfleet_agent.workers import events
+from qfleet_agent.workers.events import TaskKey
 from qfleet_wire.limits import LIMITS
-from qfleet_wire.payloads import Calibration
+from qfleet_wire.payloads import Calibration, Engine
 
 IDLE_S = 300.0
 """How long workers are kept without a task."""
@@ -21,19 +24,46 @@ IDLE_S = 300.0
 log = logging.getLogger(__name__)
 
 
+class Workers(Protocol):
+    """Where tasks run: ``pool.Pool`` or ``cluster.Cluster``, which say what each method does."""
+
+    @property
+    def running(self) -> int: ...  # noqa: D102 - see the classes
+
+    async def start(self) -> None: ...  # noqa: D102
+
+    def submit(  # noqa: D102
+        self, key: TaskKey, work: bytes, *, memory_bytes: int, time_limit_s: float, priority: int = 0
+    ) -> None: ...
+
+    def cancel(self, key: TaskKey) -> bool: ...  # noqa: D102
+
+    async def run(self, work: bytes, *, memory_bytes: int, time_limit_s: float) -> events.Finished: ...  # noqa: D102
+
+    async def close(self) -> None: ...  # noqa: D102
+
+
+Make: TypeAlias = Callable[[Callable[[Sequence[events.Event]], None]], Workers]
+"""Makes the workers, which tell the argument what happens."""
+
+
 class Executor:
-    """The local worker processes. All methods are called in the event loop."""
+    """The workers, made when they are needed. All methods are called in the event loop."""
 
     def __init__(
         self,
-        settings: pool.Settings,
+        make: Make,
         tell: Callable[[machine_events.Event], None],
         number: Callable[[], int],
+        *,
+        stays: bool = False,
     ) -> None:
-        self._settings = settings
+        """``stays``: the workers are kept when there is nothing to do."""
+        self._make = make
+        self._stays = stays
         self._tell = tell
         self._number = number
-        self._pool: pool.Pool | None = None
+        self._pool: Workers | None = None
         self._waiting: dict[Key, effects.Start] = {}
         self._held: set[Key] = set()
         self._background: set[asyncio.Task[None]] = set()
@@ -65,8 +95,12 @@ class Executor:
             self._pool.cancel(key)
         self._release()
 
-    async def calibrate(self) -> tuple[Calibration, ...]:
-        """Measure the engines in a worker."""
+    def open(self) -> None:
+        """Make the workers now, without a task."""
+        self._open()
+
+    async def calibrate(self, engines: Sequence[Engine]) -> tuple[Calibration, ...]:
+        """Measure these engines in a worker."""
         # Needed once in the life of an installation: not in the memory of every other day.
         from qfleet_agent.workers import calibration  # noqa: PLC0415  # see above
 
@@ -75,7 +109,7 @@ class Executor:
         assert self._opening is not None
         await asyncio.shield(self._opening)
         try:
-            return () if self._pool is None else await calibration.calibrate(self._pool)
+            return () if self._pool is None else await calibration.calibrate(self._pool, engines)
         finally:
             self._release()
 
@@ -94,7 +128,7 @@ class Executor:
             self._opening = asyncio.create_task(self._start_pool())
 
     async def _start_pool(self) -> None:
-        opened = pool.Pool(self._settings, self._told)
+        opened = self._make(self._told)
         try:
             await opened.start()
         except Exception as error:  # noqa: BLE001  # whatever it is, the tasks must be answered
@@ -165,7 +199,7 @@ class Executor:
             self._idle = None
 
     def _release(self) -> None:
-        if self._held or self._closed or self._pool is None or self._idle is not None:
+        if self._stays or self._held or self._closed or self._pool is None or self._idle is not None:
             return
         self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._let_go)
 
@@ -179,7 +213,7 @@ class Executor:
         task.add_done_callback(self._background.discard)
 
 
-def _submit(opened: pool.Pool, wanted: effects.Start) -> None:
+def _submit(opened: Workers, wanted: effects.Start) -> None:
     opened.submit(
         wanted.key,
         wanted.work,

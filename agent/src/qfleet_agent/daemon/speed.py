@@ -44,10 +44,12 @@ async def measure(
 ) -> tuple[Calibration, ...] | None:
     """Measure in a worker, and keep what came of it; None when the workers could not."""
     try:
-        calibrations = await executor.calibrate()
+        calibrations = await executor.calibrate(engines)
     except AgentError as error:
         log.warning("The engines could not be measured: %s", error, extra={"action": "calibration-failed"})
         return None
+    if not calibrations and any("circuit.sample" in engine.kinds for engine in engines):
+        return None  # they failed, which may pass: measured again after the next start
     measured = Measured(_names(engines), machine, workers, calibrations)
     await journal.put({Name.CALIBRATION: codec.encode(measured)})
     return calibrations

@@ -23,5 +23,7 @@ class Name(StrEnum):
     """What is known of the last journal that was set aside: an encoded ``damage.SetAside``."""
     CALIBRATION = "calibration"
     """How fast the engines are here: an encoded ``daemon.speed.Measured``."""
+    SITE = "site"
+    """What the cluster was when it was last seen: an encoded ``workers.bridge_frames.Site``."""
     USED_PRESHARED_KEYS = "used-preshared-keys"
     """Ids of pre-shared keys that have served, one a line."""

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from qfleet_agent.machine.admit import Bounds
 from qfleet_wire.names import Millis, TaskId
 from qfleet_wire.payloads import Announcement, Down, Sample
 
@@ -39,10 +40,14 @@ class SessionLost(msgspec.Struct, frozen=True):
 
 
 class Announced(msgspec.Struct, frozen=True):
-    """What the device says of itself has changed, after a calibration for example."""
+    """What the device says of itself has changed, after a calibration for example.
+
+    ``bounds`` are what it may do from now on; None: as before.
+    """
 
     id: int
     announcement: Announcement
+    bounds: Bounds | None = None
 
 
 class WorkStarted(msgspec.Struct, frozen=True):

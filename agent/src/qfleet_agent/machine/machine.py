@@ -154,6 +154,7 @@ class Machine:
 
     def _announced(self, event: events.Announced, _now: Millis) -> list[Effect]:
         self._announcement = event.announcement
+        self._bounds = self._bounds if event.bounds is None else event.bounds
         return self._hint(event.id, event.announcement)
 
     def _work_started(self, event: events.WorkStarted, _now: Millis) -> list[Effect]:

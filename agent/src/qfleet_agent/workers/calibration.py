@@ -4,9 +4,11 @@ The model is that of ``payloads.Calibration``: a gate costs a constant and a sha
 shot of a dynamic program a constant beside its gates. Times are the worker's own, the least of a few.
 """
 
-from qfleet_agent.engines import registry
+from collections.abc import Sequence
+from typing import Protocol
+
 from qfleet_agent.workers.errors import WorkFailed
-from qfleet_agent.workers.pool import Pool
+from qfleet_agent.workers.events import Finished
 from qfleet_wire import circuit, codec, payloads, workload
 
 _WIDE, _DEPTH = 18, 12
@@ -19,18 +21,26 @@ _LIMIT_S = 60.0
 _BIT = circuit.ClassicalType("bit", 1)
 
 
-async def calibrate(pool: Pool) -> tuple[payloads.Calibration, ...]:
+class Workers(Protocol):
+    """Where works are run: the local pool, or a cluster."""
+
+    async def run(self, work: bytes, *, memory_bytes: int, time_limit_s: float) -> Finished:
+        """Run one work; raises ``WorkFailed``."""
+
+
+async def calibrate(workers: Workers, engines: Sequence[payloads.Engine]) -> tuple[payloads.Calibration, ...]:
     """Time small fixed works in a worker (about a second on a laptop); one calibration per circuit engine.
 
+    ``engines`` are those of the workers.
     An engine that is missing or fails gets none: the planner then uses its defaults.
     """
-    engine = registry.engine_for("circuit.sample")
+    engine = next((one for one in engines if "circuit.sample" in one.kinds), None)
     if engine is None:
         return ()
     try:
-        wide = await _seconds(pool, layers(_WIDE), 1)
-        short = await _seconds(pool, walk(1), _SHOTS)
-        long = await _seconds(pool, walk(_GATES), _SHOTS)
+        wide = await _seconds(workers, layers(_WIDE), 1)
+        short = await _seconds(workers, walk(1), _SHOTS)
+        long = await _seconds(workers, walk(_GATES), _SHOTS)
     except WorkFailed:
         return ()
     return (calibration(engine.name, wide=wide, short=short, long=long),)
@@ -68,10 +78,10 @@ def walk(gates: int) -> circuit.Program:
     return circuit.Program(2, (circuit.Slot("c", _BIT, 0, output=True),), (), tuple(body))
 
 
-async def _seconds(pool: Pool, program: circuit.Program, shots: int) -> float:
+async def _seconds(workers: Workers, program: circuit.Program, shots: int) -> float:
     work = codec.encode(workload.CircuitSample(program, 1, (workload.SampleItem(0, (), 0, shots),)))
     times = [
-        (await pool.run(work, memory_bytes=_MEMORY_BYTES, time_limit_s=_LIMIT_S)).duration_ms
+        (await workers.run(work, memory_bytes=_MEMORY_BYTES, time_limit_s=_LIMIT_S)).duration_ms
         for _ in range(_REPEATS)
     ]
     return min(times) / 1000
