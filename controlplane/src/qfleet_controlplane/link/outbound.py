@@ -1,7 +1,8 @@
 """From payloads to sealed messages: what queued for a device during a publish goes in the next one.
 
 No timer adds latency, and no message is lost silently: what the broker did not take is sealed
-again when the link is up. Everything sent is repeatable, so sending twice is never wrong.
+again when the link is up. Everything sent is repeatable, so sending twice is never wrong. Nothing is
+sent after the region's lease has ended, whatever was queued before.
 """
 
 import asyncio
@@ -29,17 +30,15 @@ class Outbound:
     Args:
         peers: the devices and their queues.
         publish: hands a message to the broker; raises ``BrokerUnavailable``.
-        around: region, counters, clock and randomness.
+        around: region, lease, counters, clock and randomness.
     """
-
-    epoch = 1
-    """Of the region's lease; with SQLite one controller holds it for good."""
 
     def __init__(self, peers: Peers, publish: Publish, around: Surroundings) -> None:
         self._peers = peers
         self._publish = publish
         self._around = around
         self._counts = around.counts
+        self.epoch = around.epoch
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, device: DeviceName, items: Sequence[payloads.Down]) -> None:
@@ -61,7 +60,9 @@ class Outbound:
         self._start(self._publish_frame(topic_for(DeviceTopic(self._around.region, device, channel)), frame))
 
     def wake(self, peer: Peer) -> None:
-        """Send what is queued for a peer, if a pump is not at it already."""
+        """Send what is queued for a peer, if a pump is not at it already and the lease lasts."""
+        if not self._around.leads():
+            return
         if peer.pump is None and peer.queue.items:
             peer.pump = self._start(self._pump(peer))
 
@@ -81,7 +82,7 @@ class Outbound:
     async def _pump(self, peer: Peer) -> None:
         topic = topic_for(DeviceTopic(self._around.region, peer.name, Channel.DOWN))
         try:
-            while peer.queue.items and peer.sessions.current is not None:
+            while peer.queue.items and peer.sessions.current is not None and self._around.leads():
                 taken = peer.queue.take()
                 now = self._around.clock()
                 batch = codec.encode(payloads.Batch(epoch=self.epoch, sent=now, items=taken))
@@ -98,6 +99,9 @@ class Outbound:
             peer.pump = None
 
     async def _publish_frame(self, topic: str, frame: bytes) -> None:
+        if not self._around.leads():
+            self._counts.dropped.add("no-lease")
+            return
         try:
             await self._publish(topic, frame)
         except BrokerUnavailable as error:

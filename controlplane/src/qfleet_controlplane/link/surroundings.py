@@ -1,4 +1,4 @@
-"""What every part of the link is given: whose region it serves, time, randomness, counters."""
+"""What every part of the link is given: whose region it serves, in which epoch, time, randomness, counters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,9 +9,15 @@ from qfleet_wire.names import Millis, RegionName
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Shared by the parts of one link; ``clock`` gives the present, ``random`` so many bytes."""
+    """Shared by the parts of one link; ``clock`` gives the present, ``random`` so many bytes.
+
+    ``epoch`` is the region's lease's; ``leads`` tells whether the lease still lasts by this process's
+    own clock: when it does not, nothing may be sent.
+    """
 
     region: RegionName
     counts: Counts
     clock: Callable[[], Millis]
     random: Callable[[int], bytes]
+    epoch: int = 1
+    leads: Callable[[], bool] = lambda: True

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from qfleet_controlplane.errors import ControlPlaneError, LocalError, Unavailable
-from qfleet_controlplane.machine import events
+from qfleet_controlplane.machine import census, events
 from qfleet_controlplane.machine.machine import Machine
+from qfleet_controlplane.planning import regions
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.service.inbox import Entry, Inbox
@@ -78,6 +79,7 @@ class Loop:
         self._timer: asyncio.TimerHandle | None = None
         self._due: Millis | None = None
         self._stopping = False
+        self._abandoned = False
         self._retry_s = _FIRST_RETRY_S
         self.inbox = Inbox()
         self.figures = Figures()
@@ -98,14 +100,24 @@ class Loop:
 
     async def run(self) -> None:
         """Go round until ``stop``; what was handed in before is still done."""
-        while not self._stopping or (len(self.inbox) and self.trouble is None):
+        while not self._stopping or (len(self.inbox) and self.trouble is None and not self._abandoned):
             await self.inbox.wait()
-            await self._round()
+            if not self._abandoned:
+                await self._round()
         if self._timer is not None:
             self._timer.cancel()
         while len(self.inbox):
             for entry in self.inbox.take():
-                entry.fail(Unavailable("the control plane is stopping"))
+                entry.fail(Unavailable("this controller does not lead the region any more; ask again"))
+
+    def abandon(self) -> None:
+        """Let ``run`` end without doing what was handed in."""
+        self._abandoned = True
+        self.stop()
+
+    def facts(self, description: regions.Description) -> regions.RegionFacts:
+        """Count the region as the machine has it now."""
+        return census.facts(self._machine.state, description)
 
     def stop(self) -> None:
         """Let ``run`` end."""

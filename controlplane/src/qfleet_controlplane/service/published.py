@@ -25,6 +25,7 @@ class _Entry:
     view: api.JobView
     items: Sequence[int]
     rows: list[Row]
+    whole: bool
     version: int = 1
     waiters: set["asyncio.Future[None]"] = field(default_factory=set)
 
@@ -41,11 +42,13 @@ class Published:
     def put_job(self, job: state.Job, view: api.JobView) -> None:
         """Show a job's new state."""
         entry = self._jobs.get(job.id)
+        whole = len(job.tasks) == len(job.plan.slices)
         if entry is None:
             items = [part.items for part in job.plan.slices]
-            self._jobs[job.id] = _Entry(view, items, [()] * len(items))
+            self._jobs[job.id] = _Entry(view, items, [()] * len(items), whole)
         else:
             entry.view = view
+            entry.whole = whole
             entry.version += 1
         if job.finished is not None:
             self._finish(job.id)
@@ -73,16 +76,21 @@ class Published:
             entry.waiters.clear()
 
     def view(self, job: JobId) -> api.JobView | None:
-        """A job's view; None when it is not in memory."""
+        """The view of a job, or of this region's share of it; None when it is not in memory."""
         entry = self._jobs.get(job)
         return None if entry is None else entry.view
 
+    def is_whole(self, job: JobId) -> bool:
+        """Whether a job is in memory and all of its tasks are this region's."""
+        entry = self._jobs.get(job)
+        return entry is not None and entry.whole
+
     def detail(self, job: JobId) -> api.JobDetail | None:
-        """A job with its tasks; None when it is not in memory."""
+        """A job with its tasks; None when not all of it is in memory."""
         entry = self._jobs.get(job)
         return (
             None
-            if entry is None
+            if entry is None or not entry.whole
             else api.JobDetail(entry.view, portraits.task_views(entry.rows, entry.items))
         )
 
@@ -102,6 +110,14 @@ class Published:
         elif entry is None and seen == LAST_VERSION:
             await asyncio.sleep(max(0.0, timeout_s))
         return self.version(job)
+
+    def close(self) -> None:
+        """Forget everything, and let go of whoever waits: this region is led from elsewhere."""
+        jobs = list(self._jobs)
+        self.wake(jobs)
+        self._jobs.clear()
+        self._finished.clear()
+        self.devices.clear()
 
     def running(self) -> int:
         """Number of unfinished jobs."""

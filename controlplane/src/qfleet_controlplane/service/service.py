@@ -6,10 +6,11 @@ committed state only. One event loop owns it all.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qfleet_controlplane.errors import Conflict, NotFound, Unavailable
 from qfleet_controlplane.machine import events
+from qfleet_controlplane.planning import regions
 from qfleet_controlplane.service import readings, submission
 from qfleet_controlplane.service.afterwards import Afterwards
 from qfleet_controlplane.service.inbox import Entry
@@ -51,9 +52,18 @@ class Service:
     async def stop(self) -> None:
         """Do what was handed in, then end."""
         self._loop.stop()
+        await self._end()
+
+    async def abandon(self) -> None:
+        """End at once: whoever waits is told that what was handed in has not happened."""
+        self._loop.abandon()
+        await self._end()
+
+    async def _end(self) -> None:
         if self._running is not None:
             await asyncio.wait([self._running])
         await self._afterwards.close()
+        self._published.close()
 
     # ── what changes something ──────────────────────────────────────────────────────────────
 
@@ -68,6 +78,10 @@ class Service:
             event = await asyncio.to_thread(submission.prepare, request, who, self._around.random)
         else:
             event = submission.prepare(request, who, self._around.random)
+        return await self.take(event)
+
+    async def take(self, event: events.JobSubmitted) -> api.JobView:
+        """Take in a job that is compiled; raises as ``submit``."""
         await self._commit(event)
         view = self._published.view(event.job)
         return view if view is not None else await self._stored_view(event.job)
@@ -98,6 +112,10 @@ class Service:
         """Take in something about a device and return it when that is durable."""
         await self._commit(event)
         return await self.device(event.device)
+
+    async def carry_out(self, order: events.Ordered) -> None:
+        """Do what an order asks for; it is done and deleted when this returns."""
+        await self._commit(order)
 
     async def post(self, event: events.Event) -> None:
         """Hand in an event of the link; waits only while very much is queued."""
@@ -157,6 +175,18 @@ class Service:
         if view is None:
             raise NotFound(f"there is no device {device!r}: `qfleet device list` shows all")
         return view
+
+    def shown(self) -> Mapping[DeviceName, api.DeviceView]:
+        """Every device of this region, as it was last committed."""
+        return self._published.devices
+
+    def has_whole(self, job: JobId) -> bool:
+        """Whether a job is in memory and all of its tasks are this region's."""
+        return self._published.is_whole(job)
+
+    def facts(self, description: regions.Description) -> regions.RegionFacts:
+        """What others may know of this region now."""
+        return self._loop.facts(description)
 
     def status_of(self, device: DeviceName) -> api.DeviceStatus | None:
         """A device's committed status, at once; None for an unknown one."""
