@@ -15,7 +15,7 @@ import aiomqtt
 
 from qfleet_agent import clock
 from qfleet_agent.errors import AlreadyEnrolled, BrokerUnreachable, EnrolmentFailed, NotEnrolled
-from qfleet_agent.journal import journal, membership, vault
+from qfleet_agent.journal import membership, recovery, vault
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
 from qfleet_agent.journal.store import Store
@@ -85,7 +85,7 @@ async def enrol(token: JoinToken, settings: Settings, facts: Facts) -> Joined:
 
 def _prepare(state: Path) -> Path:
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return journal.prepare(state)
+    return recovery.prepare(state, clock.Clock(clock.RELEASED).now())
 
 
 def _check_new(store: Store) -> None:

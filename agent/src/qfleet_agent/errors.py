@@ -44,6 +44,10 @@ class JournalUnusable(LocalError):
     """The journal cannot be opened, or was made by another version of the agent."""
 
 
+class JournalDamaged(JournalUnusable):
+    """What the journal holds does not read."""
+
+
 class StateInUse(LocalError):
     """Another agent runs on this state directory."""
 

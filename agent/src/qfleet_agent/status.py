@@ -15,6 +15,17 @@ from qfleet_agent.errors import NotEnrolled, StateInUse
 from qfleet_wire.names import Millis
 
 
+class DamagedJournal(msgspec.Struct, frozen=True):
+    """A journal that was set aside: when, why, what was saved of it, and where it lies."""
+
+    at: Millis
+    reason: str
+    saved: str
+    file: str
+    kept: int
+    """How many journals lie aside now."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How the agent is. Times in milliseconds since 1970, sizes in bytes."""
 
@@ -47,6 +58,13 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     certificate_ends: Millis
     dropped: dict[str, int]
     """Messages that did not open, by reason."""
+    telemetry_held: int = 0
+    """Samples that the controller has not acknowledged."""
+    telemetry_lost: int = 0
+    damaged_journal: DamagedJournal | None = None
+    """The last journal that was set aside."""
+    reported: tuple[str, ...] = ()
+    """What the operator should know, a sentence each."""
 
 
 def path_in(state: Path) -> Path:

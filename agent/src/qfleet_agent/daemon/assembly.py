@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import time
 from pathlib import Path
 
 from qfleet_agent import clock, status
@@ -13,10 +14,11 @@ from qfleet_agent.daemon.daemon import Daemon
 from qfleet_agent.daemon.executor import Executor
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
-from qfleet_agent.errors import SettingsInvalid
-from qfleet_agent.journal import journal as journals
-from qfleet_agent.journal import membership, vault
+from qfleet_agent.errors import JournalDamaged, JournalUnusable, SettingsInvalid
+from qfleet_agent.journal import keepsake, membership, recovery, vault
+from qfleet_agent.journal.aside import SetAside
 from qfleet_agent.journal.journal import Journal
+from qfleet_agent.journal.keepsake import Keepsake
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.store import Contents
 from qfleet_agent.link import broker
@@ -38,6 +40,11 @@ RESERVE_MOST_BYTES = 32 * MIB
 """The journal's own reserve: enough to take in what is under way when the disk is found full. The rest
 of the profile's reserve is only left free."""
 
+RECOVERIES = 3
+"""Journals that may show damage one after the other before the agent gives up."""
+LONG_S = 600.0
+"""A journal that served so long was not damaged from the start."""
+
 log = logging.getLogger(__name__)
 
 
@@ -51,18 +58,45 @@ async def run(settings: Settings, notifier: Notifier) -> None:
     """
     place = places.survey(settings)
     with status.Lock(settings.state):
-        path = await asyncio.to_thread(journals.prepare, settings.state)
-        journal = Journal(
-            path,
-            most_bytes=place.profile.budget.disk_mib * MIB,
-            reserve_bytes=min(place.bounds.disk_reserve_bytes, RESERVE_MOST_BYTES),
-        )
-        try:
-            contents = await journal.open()
-            daemon = await assemble(place, notifier, journal, contents)
-            await daemon.run()
-        finally:
-            await journal.close()
+        reason, tries = None, 0
+        while tries < RECOVERIES:
+            begun = time.monotonic()
+            try:
+                await _run(place, notifier, reason)
+            except (JournalDamaged, BaseExceptionGroup) as error:
+                reason = _damage(error)
+                if reason is None:
+                    raise
+            else:
+                return
+            tries = 1 if time.monotonic() - begun > LONG_S else tries + 1
+    raise JournalUnusable(
+        f"{RECOVERIES} journals in a row were damaged, the last: {reason}; look at the disk"
+    )
+
+
+async def _run(place: Place, notifier: Notifier, damaged: str | None) -> None:
+    """Run on the journal that is there, or on a new one when that is known to be damaged."""
+    state, now = place.settings.state, clock.Clock(clock.RELEASED).now()
+    path = await asyncio.to_thread(recovery.prepare, state, now, reason=damaged)
+    journal = Journal(
+        path,
+        most_bytes=place.profile.budget.disk_mib * MIB,
+        reserve_bytes=min(place.bounds.disk_reserve_bytes, RESERVE_MOST_BYTES),
+    )
+    try:
+        contents = await journal.open()
+        daemon = await assemble(place, notifier, journal, contents)
+        await daemon.run()
+    finally:
+        await journal.close()
+
+
+def _damage(error: BaseException) -> str | None:
+    """What is wrong with the journal, if that is what ended the agent."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := _damage(one))), None)
+    return str(error) if isinstance(error, JournalDamaged) else None
 
 
 async def assemble(place: Place, notifier: Notifier, journal: Journal, contents: Contents) -> Daemon:
@@ -99,8 +133,15 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     start = handshakes.clock.now() // 1000
     telemetry = contents.telemetry or events.StoredTelemetry((), start, start, 0)
     performer.tell(
-        events.Restored(performer.number(), contents.epoch, contents.tasks, contents.results, telemetry)
+        events.Restored(
+            performer.number(),
+            max(contents.epoch, handshakes.epoch),
+            contents.tasks,
+            contents.results,
+            telemetry,
+        )
     )
+    damage = _set_aside(await journal.get(Name.SET_ASIDE))
     return Daemon(
         place,
         notifier,
@@ -111,6 +152,7 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         executor,
         link,
         pulse,
+        damage,
         cluster=clustered,
     )
 
@@ -126,13 +168,22 @@ def _executor(place: Place, clustered: ClusterSite | None, performer: Performer)
     return Executor(lambda told: pool.Pool(workers, told), performer.tell, performer.number)
 
 
+def _set_aside(stored: bytes | None) -> SetAside | None:
+    try:
+        return None if stored is None else codec.decode(stored, SetAside)
+    except RemoteError as error:
+        raise JournalDamaged(f"what is known of an earlier journal does not decode: {error}") from error
+
+
 async def _handshakes(place: Place, journal: Journal) -> Handshakes:
     settings = place.settings
     held = membership.read(await journal.get(Name.MEMBERSHIP))
+    standing = _standing(await journal.get(Name.STANDING))
+    await asyncio.to_thread(_keep_twice, settings.state, Keepsake(held, standing))
     remembered = Remembered(
         membership=held,
         identities=vault.load(settings.state),
-        standing=_standing(await journal.get(Name.STANDING)),
+        standing=standing,
         resumption=_resumption(await journal.get(Name.RESUMPTION)),
         ring=Ring(
             _preshared(settings.preshared_key_file), _used(await journal.get(Name.USED_PRESHARED_KEYS))
@@ -148,16 +199,21 @@ async def _handshakes(place: Place, journal: Journal) -> Handshakes:
     )
 
 
+def _keep_twice(state: Path, kept: Keepsake) -> None:
+    try:
+        keepsake.save(state, kept)
+    except OSError as error:
+        log.warning("The second copy cannot be written: %s", error, extra={"action": "copy-unsaved"})
+
+
 def _standing(stored: bytes | None) -> Standing:
     if stored is None:
         return Standing(clock.RELEASED)
     try:
         return codec.decode(stored, Standing)
     except RemoteError as error:
-        # Going on without it would take back what controllers have proved.
-        raise InvalidKey(
-            "what the journal holds of controllers is damaged: enrol the device again"
-        ) from error
+        # Going on without it would take back what controllers have proved; there is a second copy.
+        raise JournalDamaged(f"what it holds of controllers does not decode: {error}") from error
 
 
 def _resumption(stored: bytes | None) -> resumption.State | None:

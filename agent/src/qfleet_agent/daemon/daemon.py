@@ -16,6 +16,8 @@ from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.executor import Executor
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
+from qfleet_agent.journal import aside
+from qfleet_agent.journal.aside import SetAside
 from qfleet_agent.journal.journal import Journal
 from qfleet_agent.link.handshakes import Handshakes
 from qfleet_agent.link.link import Link
@@ -50,6 +52,8 @@ class Daemon:
     pulse: asyncio.Event = field(default_factory=asyncio.Event)
     cluster: ClusterSite | None = field(default=None, kw_only=True)
     """Where tasks run, if not here."""
+    damage: SetAside | None = None
+    """The last journal that was set aside."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT; what is unfinished then stays journalled."""
@@ -148,6 +152,8 @@ class Daemon:
             dropped=self.link.inbox.dropped.total(),
             telemetry_lost=self.machine.telemetry_lost,
             journal_full=self.performer.journal_full,
+            journal_set_aside=None if self.damage is None else self.damage.at,
+            journal_damage="" if self.damage is None else f"{self.damage.reason}; saved: {self.damage.saved}",
         )
 
     def _tell_status(self) -> None:
@@ -155,7 +161,10 @@ class Daemon:
         self.notifier.status(
             f"{state}; {self.machine.load.unfinished} tasks, {self.machine.finished} results wait"
         )
-        status.write(self.place.settings.state, self._status())
+        try:
+            status.write(self.place.settings.state, self._status())
+        except OSError as error:
+            log.warning("The status cannot be written: %s", error, extra={"action": "status-unsaved"})
 
     def _status(self) -> status.Status:
         place, load, held = self.place, self.machine.load, self.handshakes.membership
@@ -183,7 +192,14 @@ class Daemon:
             engines=tuple(f"{engine.name} {engine.version}" for engine in place.engines),
             certificate_ends=self.handshakes.own.peer.validity.not_after,
             dropped=dict(self.link.inbox.dropped),
+            telemetry_held=self.machine.telemetry_held,
+            telemetry_lost=self.machine.telemetry_lost,
+            damaged_journal=None if self.damage is None else self._damaged(self.damage),
         )
+
+    def _damaged(self, damage: SetAside) -> status.DamagedJournal:
+        kept = aside.count(self.place.settings.state)
+        return status.DamagedJournal(damage.at, damage.reason, damage.saved, damage.file, kept)
 
     def _moved(self, place: Place, calibrations: tuple[Calibration, ...]) -> None:
         """The cluster is another than before: say so."""

@@ -154,12 +154,22 @@ class Performer:
                 await self._journal.write(writes)
             except sqlite3.OperationalError as error:
                 # Nothing is lost by waiting: what is not durable has not been answered.
-                self.journal_full = True
                 log.error("The journal cannot be written: %s", error, extra={"action": "journal-full"})  # noqa: TRY400
-                await asyncio.sleep(FULL_DISK_RETRY_S)
+                if not self._make_room(writes):
+                    await asyncio.sleep(FULL_DISK_RETRY_S)
+                self.journal_full = True
             else:
                 self.journal_full = False
                 return
+
+    def _make_room(self, writes: list[Write]) -> bool:
+        """Put what gives room up in front of the writes; False when there is nothing to give."""
+        full = events.JournalFull(self.number())
+        shed = [
+            one for one in self._machine.handle(full, clock.monotonic()) if isinstance(one, effects.WRITES)
+        ]
+        writes[:0] = shed
+        return bool(shed)
 
     def _act(self, writes: list[Write], acts: list[Act]) -> None:
         assert self._sender is not None

@@ -1,6 +1,7 @@
 """How fast the engines are here: measured once per version, kept in the journal."""
 
 import logging
+import sqlite3
 
 import msgspec
 
@@ -51,7 +52,10 @@ async def measure(
     if not calibrations and any("circuit.sample" in engine.kinds for engine in engines):
         return None  # they failed, which may pass: measured again after the next start
     measured = Measured(_names(engines), machine, workers, calibrations)
-    await journal.put({Name.CALIBRATION: codec.encode(measured)})
+    try:
+        await journal.put({Name.CALIBRATION: codec.encode(measured)})
+    except sqlite3.OperationalError as error:  # they are measured again after the next start
+        log.warning("The measurement cannot be kept: %s", error, extra={"action": "calibration-unsaved"})
     return calibrations
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from qfleet_agent import facts
-from qfleet_agent.errors import JournalUnusable
+from qfleet_agent.errors import JournalDamaged, JournalUnusable
+from qfleet_agent.journal import damage
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.reserve import Reserve
 from qfleet_agent.journal.store import Contents, Kept, Store
@@ -107,9 +108,18 @@ class Journal:
         return self._store
 
     def _open(self) -> Contents:
-        self._store = Store(self._path, most_bytes=self._most_bytes)
+        self._store = self._connect()
         self._hold()
         return self._store.load()
+
+    def _connect(self) -> Store:
+        try:
+            return Store(self._path, most_bytes=self._most_bytes)
+        except JournalUnusable:
+            # On a full disk there is no room for the files that SQLite opens beside the journal.
+            if not self._reserve.release():
+                raise
+            return Store(self._path, most_bytes=self._most_bytes)
 
     def _hold(self) -> bool:
         return self._reserve.fill(facts.disk_free(self._path.parent))
@@ -124,4 +134,9 @@ class Journal:
 
     async def _call(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+        try:
+            return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+        except sqlite3.DatabaseError as error:
+            if damage.is_damage(error):
+                raise JournalDamaged(str(error)) from error
+            raise

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from qfleet_agent.errors import JournalUnusable, NotEnrolled
+from qfleet_agent.errors import JournalDamaged, NotEnrolled
 from qfleet_wire import codec
 from qfleet_wire.errors import RemoteError
 from qfleet_wire.names import DeviceName, FleetName, RegionName
@@ -35,11 +35,11 @@ def read(stored: bytes | None) -> Membership:
 
     Raises:
         NotEnrolled: nothing is.
-        JournalUnusable: it is damaged.
+        JournalDamaged: it does not decode.
     """
     if stored is None:
         raise NotEnrolled
     try:
         return codec.decode(stored, Membership)
     except RemoteError as error:
-        raise JournalUnusable("the journal's membership is damaged: enrol the device again") from error
+        raise JournalDamaged("the membership does not decode") from error

@@ -23,15 +23,19 @@ class Reserve:
             return True
         if free < 2 * self._size:
             return False
-        descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, self._size)
+            self._allocate()
         except OSError:
             self.release()
             return False
+        return True
+
+    def _allocate(self) -> None:
+        descriptor = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, self._size)
         finally:
             os.close(descriptor)
-        return True
 
     def release(self) -> bool:
         """Give the space up; False when it was not held."""

@@ -46,9 +46,10 @@ def upgrade(path: Path) -> int:
         database.execute("PRAGMA journal_mode = WAL")
         had = int(database.execute("PRAGMA user_version").fetchone()[0])
         for number in range(had, VERSION):
-            with database.conn:
-                UPGRADES[number](database)
-                database.execute(f"PRAGMA user_version = {number + 1}")
+            database.execute("BEGIN IMMEDIATE")
+            UPGRADES[number](database)
+            database.execute(f"PRAGMA user_version = {number + 1}")
+            database.execute("COMMIT")
     finally:
         database.close()
     return had

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qfleet_agent.errors import JournalUnusable
+from qfleet_agent.errors import JournalDamaged, JournalUnusable
 from qfleet_agent.journal.layout import VERSION, Name
 from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.admit import ROW_BYTES
 from qfleet_agent.machine.effects import Write
 from qfleet_agent.machine.events import Key
 from qfleet_wire import codec
+from qfleet_wire.errors import RemoteError
 
 
 class Contents(NamedTuple):
@@ -83,6 +84,8 @@ class Store:
         epoch = self.get(Name.EPOCH)
         tasks = execute("SELECT task, attempt, assign FROM tasks ORDER BY rowid")
         results = execute("SELECT task, attempt, length(result) + size FROM outbox ORDER BY rowid")
+        if epoch is not None and not epoch.isdigit():
+            raise JournalDamaged(f"the epoch is {epoch!r}, no number")
         return Contents(
             0 if epoch is None else int(epoch),
             [events.StoredTask((task, attempt), assign) for task, attempt, assign in tasks],
@@ -101,7 +104,10 @@ class Store:
         stored = self.get(Name.TELEMETRY)
         if stored is None:
             return None
-        numbers = codec.decode(stored, Numbers)
+        try:
+            numbers = codec.decode(stored, Numbers)
+        except RemoteError as error:
+            raise JournalDamaged(f"the telemetry's numbers do not decode: {error}") from error
         runs = self._database.execute(_RUNS).fetchall()
         return events.StoredTelemetry(runs, numbers.next, numbers.reserved, numbers.lost)
 

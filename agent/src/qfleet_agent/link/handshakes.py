@@ -8,12 +8,14 @@ nothing; the true one may still come.
 
 import asyncio
 import logging
+import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from qfleet_agent import clock
-from qfleet_agent.journal import vault
+from qfleet_agent.journal import keepsake, vault
 from qfleet_agent.journal.journal import Journal
+from qfleet_agent.journal.keepsake import Keepsake
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
 from qfleet_wire import codec
@@ -77,6 +79,11 @@ class Handshakes:
     def membership(self) -> Membership:
         """Which fleet, region and device this is."""
         return self._remembered.membership
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch of a controller that has answered a handshake."""
+        return self._remembered.standing.epoch
 
     @property
     def resuming(self) -> bool:
@@ -160,7 +167,14 @@ class Handshakes:
             ring = self._remembered.ring
             ring.take(served.id)
             stored[Name.USED_PRESHARED_KEYS] = "\n".join(sorted(ring.used)).encode()
-        await self._journal.put(stored)
+        try:
+            await self._journal.put(stored)
+        except sqlite3.OperationalError as error:
+            if served is not None:
+                raise  # a key that nobody knows to have served would serve again
+            # A full disk must not cut the device off; after a restart the next hello is a full one.
+            log.warning("The session cannot be remembered: %s", error, extra={"action": "session-unsaved"})
+        await self._keep_twice(established.standing)
         self._remembered.standing = established.standing
         self._remembered.resumption = established.state
         self.clock.raise_to(established.standing.bound)
@@ -168,6 +182,16 @@ class Handshakes:
         if proven is not self.identities:
             await self.keep(proven)
             log.info("The renewed certificate has opened a session.", extra={"action": "identity-changed"})
+
+    async def _keep_twice(self, standing: Standing) -> None:
+        """Keep what controllers have proved beside the journal too; seldom more than a comparison."""
+        known = self._remembered.standing
+        if (standing.revocations, standing.epoch) == (known.revocations, known.epoch):
+            return
+        try:
+            await asyncio.to_thread(keepsake.save, self._folder, Keepsake(self.membership, standing))
+        except OSError as error:
+            log.warning("The second copy cannot be written: %s", error, extra={"action": "copy-unsaved"})
 
     def _resume(self, own: Credentials) -> ResumeAttempt | None:
         state = self._remembered.resumption

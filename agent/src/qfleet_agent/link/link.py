@@ -277,13 +277,29 @@ class Link:
             await self._ask_renewal()
 
     async def _ask_renewal(self) -> None:
-        request = await self._renewals.request()
+        try:
+            request = await self._renewals.request()
+        except OSError as error:
+            self._keys_unsaved(error)
+            return
         if request is not None:
             self.send(request)
 
     async def _take_renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
-        if await self._renewals.take(answer):
+        try:
+            changed = await self._renewals.take(answer)
+        except OSError as error:
+            self._keys_unsaved(error)
+            return
+        if changed:
             self._reopen.set()
+
+    def _keys_unsaved(self, error: OSError) -> None:
+        log.warning(
+            "The certificate is not renewed, its keys cannot be written: %s; it is tried again.",
+            error,
+            extra={"action": "renew-unsaved"},
+        )
 
     def _soon(self) -> None:
         if self._patience is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -91,6 +92,9 @@ class Opening:
             return await self._handshakes.finish(frame.payload)
         except AnotherAnswer:
             return None
+        except (sqlite3.OperationalError, OSError) as error:
+            self._note(f"what a session rests on cannot be stored: {error}")
+            return "refused"
         except RemoteError as error:
             self._note(f"an answer is not valid: {error}")
             return None
