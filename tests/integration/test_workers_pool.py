@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
+from qfleet_agent.engines import registry
 from qfleet_agent.workers import calibration, events, limits, pool
 from qfleet_agent.workers.errors import DuplicateTask, PoolClosed, WorkersUnavailable, WorkFailed
 from qfleet_wire import circuit, codec, workload
@@ -319,7 +320,7 @@ def test_work_outside_the_tasks_returns_or_raises_and_is_not_told() -> None:
 
 def test_calibration_measures_positive_speeds() -> None:
     async def scenario(bench: Bench) -> None:
-        (measured,) = await asyncio.wait_for(calibration.calibrate(bench.pool), 120)
+        (measured,) = await asyncio.wait_for(calibration.calibrate(bench.pool, registry.available()), 120)
         assert measured.engine == "qulacs"
         assert 0 < measured.amplitude_ns < 10_000
         assert measured.gate_us >= 0

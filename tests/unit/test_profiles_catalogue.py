@@ -12,7 +12,7 @@ from qfleet_wire.limits import LIMITS
 
 CATALOGUE = Path(__file__).parents[2] / "firmware_profiles"
 GIB = 1024**3
-NAMES = {"generic", "raspberry-pi-4", "raspberry-pi-5", "jetson-orin-nano", "x86-gateway"}
+NAMES = {"generic", "raspberry-pi-4", "raspberry-pi-5", "jetson-orin-nano", "x86-gateway", "site-cluster"}
 
 
 def hardware(*models: str, machine: str = "aarch64", memory: int = 4 * GIB) -> Hardware:
@@ -60,6 +60,14 @@ def test_a_profiles_budget_is_coherent(name: str) -> None:
 )
 def test_a_device_is_recognised(device: Hardware, name: str) -> None:
     assert profiles.choose("auto", profiles.load_all(CATALOGUE), device).name == name
+
+
+def test_a_cluster_is_never_recognised_only_named() -> None:
+    catalogue = profiles.load_all(CATALOGUE)
+    only = {"site-cluster": catalogue["site-cluster"]}
+    for machine in ("x86_64", "aarch64"):
+        with pytest.raises(ProfileNotFound):
+            profiles.choose("auto", only, hardware("PowerEdge R760", machine=machine, memory=512 * GIB))
 
 
 def test_a_named_profile_is_taken_whatever_the_device() -> None:

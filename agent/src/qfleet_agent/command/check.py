@@ -13,7 +13,7 @@ import msgspec
 
 from qfleet_agent import clock
 from qfleet_agent.command import exits
-from qfleet_agent.daemon import place
+from qfleet_agent.daemon import capacity, cluster_site, place
 from qfleet_agent.errors import AgentError, NotEnrolled
 from qfleet_agent.journal import journal, membership, vault
 from qfleet_agent.journal.layout import Name
@@ -21,6 +21,8 @@ from qfleet_agent.journal.membership import Membership
 from qfleet_agent.journal.store import Store
 from qfleet_agent.link import broker
 from qfleet_agent.settings import Settings
+from qfleet_agent.workers.bridge_frames import Site, Trouble
+from qfleet_agent.workers.cluster import Cluster
 from qfleet_wire.channel import authority
 from qfleet_wire.errors import WireError
 from qfleet_wire.topics import Channel, DeviceTopic, topic_for
@@ -28,6 +30,7 @@ from qfleet_wire.topics import Channel, DeviceTopic, topic_for
 _DELAYED_ACK_MS = 40.0
 """Round trips of a multiple of this mean that Nagle's algorithm waits for delayed acknowledgements."""
 _ROUNDS = 5
+_CLUSTER_S = 20.0
 _DAY_MS = 86_400_000
 
 
@@ -53,6 +56,8 @@ def run(settings: Settings, *, as_json: bool) -> int:
 def look(settings: Settings) -> Iterator[Finding]:
     """Look at one thing after the other."""
     yield _guarded("device", lambda: _device(settings))
+    if settings.scheduler is not None:
+        yield _guarded("executor", lambda: asyncio.run(_cluster(settings)))
     yield _guarded("state", lambda: _state(settings))
     held: list[Membership] = []
     yield _guarded("identity", lambda: _identity(settings, held))
@@ -69,6 +74,8 @@ def _guarded(what: str, look: Callable[[], Finding]) -> Finding:
 
 def _device(settings: Settings) -> Finding:
     here = place.survey(settings)
+    if settings.scheduler is not None:
+        return Finding("device", "fine", f"profile {here.profile.name}; tasks run on {settings.executor}")
     engines = ", ".join(f"{engine.name} {engine.version}" for engine in here.engines)
     text = (
         f"profile {here.profile.name}: {here.bounds.workers} workers, "
@@ -77,6 +84,29 @@ def _device(settings: Settings) -> Finding:
     if not any(kind.startswith("circuit.") for kind in here.bounds.kinds):
         return Finding("device", "warning", f"{text}: no circuits run, install qfleet-agent[circuits]")
     return Finding("device", "fine", text)
+
+
+async def _cluster(settings: Settings) -> Finding:
+    """Ask the cluster what it is, as the agent does when it starts."""
+    found: asyncio.Queue[Site | Trouble] = asyncio.Queue()
+    asked = Cluster(cluster_site.connection(settings), lambda _: None, found.put_nowait)
+    await asked.start()
+    try:
+        async with asyncio.timeout(_CLUSTER_S):
+            answer = await found.get()
+    except TimeoutError:
+        answer = Trouble(f"no answer in {_CLUSTER_S:g} s")
+    finally:
+        await asked.close()
+    if isinstance(answer, Trouble):
+        return Finding("executor", "failure", f"{settings.executor}: {answer.text}")
+    engines = ", ".join(f"{engine.name} {engine.version}" for engine in answer.engines)
+    qubits = capacity.widest(answer.task_memory_bytes)
+    text = (
+        f"{cluster_site.describe(settings.executor, answer)}; up to {qubits} qubits; "
+        f"engines {engines or 'none'}"
+    )
+    return Finding("executor", "warning" if answer.refused or not answer.threads else "fine", text)
 
 
 def _state(settings: Settings) -> Finding:

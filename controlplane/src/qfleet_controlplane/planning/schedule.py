@@ -65,6 +65,8 @@ class Slot:
     @property
     def full(self) -> bool:
         """Whether the device has enough in hand."""
+        if self.announcement.workers <= 0:  # a site whose cluster has gone keeps what it has
+            return True
         if self.held < self.workers:
             return False
         return self.held >= self.workers * MOST_TASKS_PER_WORKER or self.wait_ms >= BACKLOG_MS
