@@ -84,6 +84,7 @@ class Daemon:
         settings, stack = self._settings, self._stack
         database = await asyncio.to_thread(Database, settings.database_url)
         stack.push_async_callback(asyncio.to_thread, database.close)
+        await database.writer.run(lambda connection: registry.adopt_region(connection, settings.region))
         stack.push_async_callback(self._broker.stop)
         await self._broker.start()
         await self._renew_if_due()

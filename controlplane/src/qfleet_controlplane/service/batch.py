@@ -12,7 +12,7 @@ from typing import Any
 from qfleet_controlplane.machine import effects, state
 from qfleet_controlplane.service import portraits
 from qfleet_controlplane.service.published import Published
-from qfleet_controlplane.store import audit, bulk, records
+from qfleet_controlplane.store import audit, bulk, leases, records
 from qfleet_controlplane.store.commit import Commit
 from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
@@ -25,6 +25,8 @@ class Batch:
     """Filled by ``add``, sealed by ``close``, shown by ``publish`` after its commit."""
 
     now: Millis
+    region: str = ""
+    fence: leases.Fence | None = None
     sends: dict[DeviceName, list[payloads.Down]] = field(default_factory=dict)
     assemble: list[effects.Assemble] = field(default_factory=list)
     compare: list[effects.Compare] = field(default_factory=list)
@@ -55,14 +57,15 @@ class Batch:
         self._views = {job.id: portraits.job_view(job) for job in self._jobs.values()}
         return Commit(
             jobs=[records.job_row(job) for job in self._created],
-            job_states=[records.job_state_row(job, self._views[job.id]) for job in self._jobs.values()],
-            tasks=[records.task_row(task) for task in self._tasks.values()],
+            shares=[records.share_row(job, self._views[job.id], self.region) for job in self._jobs.values()],
+            tasks=[records.task_row(task, self.region) for task in self._tasks.values()],
             results=self._results,
             batches=list(self._batches.values()),
             chunks=list(self._chunks.values()),
-            devices=[records.device_row(device) for device in self._devices.values()],
+            devices=[records.device_row(device, self.region) for device in self._devices.values()],
             dropped=list(self._dropped),
             entries=self._audit,
+            fence=self.fence,
         )
 
     def publish(self, published: Published, commit: Commit) -> None:

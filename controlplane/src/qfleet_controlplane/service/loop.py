@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import sqlalchemy as sa
+
 from qfleet_controlplane.errors import ControlPlaneError, LocalError, Unavailable
-from qfleet_controlplane.machine import census, events
+from qfleet_controlplane.machine import census, events, state
 from qfleet_controlplane.machine.machine import Machine
 from qfleet_controlplane.planning import regions
 from qfleet_controlplane.planning.plan import PlanRefused
@@ -70,9 +72,12 @@ class Loop:
         follow: Callable[[Batch], None],
     ) -> None:
         self._database = database
+        self._writer = database.writer_for(around.region)
         self._carrier = carrier
         self._published = published
         self._policy = around.policy
+        self._region = around.region
+        self._fence = around.fence
         self._clock = around.clock
         self._follow = follow
         self._machine = Machine(policy=self._policy)
@@ -87,9 +92,9 @@ class Loop:
 
     async def load(self) -> None:
         """Rebuild the machine from the store and show it; raise ``StoreFailed`` if that fails."""
-        known = await self._database.read(records.load)
+        known = await self._database.read(self._read)
         self._machine = Machine(known, self._policy)
-        batch = Batch(self._clock())
+        batch = Batch(self._clock(), self._region)
         for device in known.devices.values():
             self._published.put_device(device)
         for job in known.jobs.values():
@@ -97,6 +102,9 @@ class Loop:
         batch.publish(self._published, batch.close())
         self.trouble = None
         self.inbox.put(Entry(events.Reloaded(())))
+
+    def _read(self, connection: sa.Connection) -> state.State:
+        return records.load(connection, self._region)
 
     async def run(self) -> None:
         """Go round until ``stop``; what was handed in before is still done."""
@@ -129,7 +137,7 @@ class Loop:
         if not entries:
             return
         now = self._clock()
-        batch = Batch(now)
+        batch = Batch(now, self._region, self._fence)
         accepted: list[Entry] = []
         for place, entry in enumerate(entries):
             try:
@@ -150,7 +158,7 @@ class Loop:
         commit = batch.close()
         if not commit.empty:
             try:
-                await self._database.writer.run(commit.write)
+                await self._writer.run(commit.write)
             except StoreFailed as error:
                 await self._undo(entries, error)
                 return
@@ -201,7 +209,7 @@ class Loop:
             self._retry_s = min(2 * self._retry_s, _LAST_RETRY_S)
             self.figures.reloads += 1
             try:
-                known = await self._database.read(records.load)
+                known = await self._database.read(self._read)
             except StoreFailed as failure:
                 self.trouble = str(failure)
                 continue

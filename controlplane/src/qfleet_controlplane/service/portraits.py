@@ -18,12 +18,18 @@ def job_view(job: state.Job) -> api.JobView:
         created=job.created,
         finished=job.finished,
         items=job.items,
-        progress=min(1.0, job.done_items / job.items) if job.items else 1.0,
+        progress=min(1.0, job.done_items / job.all_items) if job.all_items else 1.0,
         tasks=api.TaskCounts(**job.counts),
         devices=tuple(sorted(job.devices)),
         plan=job.plan.sentences,
         errors=tuple(job.errors),
+        placement=(*job.placement, f"{state.WAITS}{job.waiting}.") if job.waiting else tuple(job.placement),
     )
+
+
+def placement_of(view: api.JobView) -> list[str]:
+    """The sentences of a stored view that last: not why its tasks waited when it was stored."""
+    return [sentence for sentence in view.placement if not sentence.startswith(state.WAITS)]
 
 
 def task_views(rows: Iterable[Row], items: Sequence[int]) -> tuple[api.TaskView, ...]:
@@ -32,7 +38,7 @@ def task_views(rows: Iterable[Row], items: Sequence[int]) -> tuple[api.TaskView,
 
 
 def _task_view(row: Row, items: int) -> api.TaskView:
-    job, position, status, attempt, device, _, _, progress, errors, _, _ = row
+    job, position, status, attempt, device, _, _, progress, errors, *_ = row
     return api.TaskView(
         id=f"{job}-{position}",
         status=status,

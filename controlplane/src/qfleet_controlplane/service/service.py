@@ -130,7 +130,7 @@ class Service:
 
     async def jobs(self, limit: int, status: str | None = None) -> Sequence[api.JobView]:
         """List jobs, the newest first."""
-        return await self._database.read(lambda connection: queries.job_views(connection, limit, status))
+        return await self._database.read(lambda connection: readings.listed(connection, limit, status))
 
     async def job(self, job: JobId) -> api.JobDetail:
         """A job with its tasks. Raises ``NotFound``."""
@@ -219,7 +219,7 @@ class Service:
         await done
 
     async def _stored_view(self, job: JobId) -> api.JobView:
-        view = await self._database.read(lambda connection: queries.job_view(connection, job))
+        view = await self._database.read(lambda connection: readings.view(connection, job))
         if view is None:
             raise _unknown_job(job)
         return view

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from qfleet_controlplane.machine.policy import Policy
+from qfleet_controlplane.store import leases
 from qfleet_wire.names import Millis
 
 
@@ -15,3 +16,5 @@ class Surroundings:
     clock: Callable[[], Millis]
     random: Callable[[int], bytes] = field(repr=False)
     policy: Policy = field(default_factory=Policy)
+    fence: leases.Fence | None = None
+    """The lease under which every transaction stands; None where nobody else can lead the region."""

@@ -19,6 +19,8 @@ from qfleet_wire.names import Millis
 
 _LABEL = b"qfleet audit 1\0"
 _START = bytes(32)
+_LOCK = int.from_bytes(b"qf-audit", "big") >> 1
+"""Key of the advisory lock under which the chain grows."""
 
 
 class BrokenChain(LocalError):
@@ -43,7 +45,12 @@ class Head(NamedTuple):
 
 
 def append(connection: sa.Connection, entries: Iterable[Entry]) -> Head:
-    """Append entries in order, in the connection's transaction, and return the new end."""
+    """Append entries in order, in the connection's transaction, and return the new end.
+
+    Append last in a transaction: on PostgreSQL other writers' entries wait until it ends.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     head = read_head(connection)
     rows = []
     for entry in entries:

@@ -1,48 +1,74 @@
-"""Everything that one transaction of the service stores."""
+"""Everything that one transaction of a region stores, behind the fence of its lease."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from qfleet_controlplane.store import audit, bulk
+from qfleet_controlplane.store import audit, bulk, leases, orders
 from qfleet_controlplane.store.tables import fleet, work
 from qfleet_wire.names import DeviceName
 
 _JOBS = bulk.Insert(work.jobs)
-_JOB_STATES = bulk.Insert(work.job_states, "replace")
+_SHARES = bulk.Insert(work.shares, "replace")
+_OPENED = bulk.Insert(work.shares, "keep")
 _TASKS = bulk.Insert(work.tasks, "replace")
+_PLACEMENTS = bulk.Insert(work.placements, "keep")
 _RESULTS = bulk.Insert(work.results)
 _BATCHES = bulk.Insert(work.result_batches, "keep")
 _CHUNKS = bulk.Insert(work.chunks, "keep")
 _DEVICES = bulk.Insert(fleet.devices, "replace")
+_TELEMETRY = bulk.Insert(fleet.telemetry, "keep")
 
 
 @dataclass(slots=True)
 class Commit:
-    """Rows by table, as ``store.records`` makes them; the chunks to drop; audit entries."""
+    """Rows by table, as ``store.records`` makes them; the chunks to drop; orders; audit entries.
+
+    ``tasks`` may name another region than the own one: those rows move there. ``opened`` are
+    shares of other regions that are made only where there is none yet. Without a ``fence`` nobody
+    else may be able to lead the region.
+    """
 
     jobs: Sequence[bulk.Row] = ()
-    job_states: Sequence[bulk.Row] = ()
+    shares: Sequence[bulk.Row] = ()
+    opened: Sequence[bulk.Row] = ()
     tasks: Sequence[bulk.Row] = ()
+    placements: Sequence[bulk.Row] = ()
     results: Sequence[bulk.Row] = ()
     batches: Sequence[bulk.Row] = ()
     chunks: Sequence[bulk.Row] = ()
     devices: Sequence[bulk.Row] = ()
+    telemetry: Sequence[bulk.Row] = ()
     dropped: Sequence[tuple[DeviceName, bytes]] = ()
     entries: Sequence[audit.Entry] = ()
+    ordered: Sequence[orders.Order] = ()
+    done: Sequence[int] = ()
+    """Orders whose effects these rows are."""
+    fence: leases.Fence | None = None
 
     def write(self, connection: sa.Connection) -> None:
-        """Store all of it in the connection's transaction."""
+        """Store all of it in the connection's transaction.
+
+        Raises:
+            leases.LeaseLost: somebody else leads the region.
+        """
+        if self.fence is not None:
+            leases.hold(connection, self.fence)
         _DEVICES.write(connection, self.devices)
         _JOBS.write(connection, self.jobs)
-        _JOB_STATES.write(connection, self.job_states)
+        _SHARES.write(connection, self.shares)
+        _OPENED.write(connection, self.opened)
         _TASKS.write(connection, self.tasks)
+        _PLACEMENTS.write(connection, self.placements)
         _RESULTS.write(connection, self.results)
         _BATCHES.write(connection, self.batches)
         _CHUNKS.write(connection, self.chunks)
+        _TELEMETRY.write(connection, self.telemetry)
         for device, digest in self.dropped:
             connection.execute(_drop(device, digest))
+        orders.put(connection, self.ordered)
+        orders.done(connection, self.done)
         if self.entries:
             audit.append(connection, self.entries)
 
@@ -52,11 +78,16 @@ class Commit:
         return not (
             self.tasks
             or self.results
-            or self.job_states
+            or self.shares
+            or self.opened
             or self.devices
             or self.chunks
+            or self.placements
+            or self.telemetry
             or self.dropped
             or self.entries
+            or self.ordered
+            or self.done
         )
 
 

@@ -1,7 +1,9 @@
-"""Connections to the database: one engine that writes, one that reads.
+"""Connections to the database: engines that write, and one that reads.
 
 SQLite runs in WAL mode with ``synchronous=FULL``: what was committed survives a power cut, and
-readers see committed state while the writer works. PostgreSQL needs none of this.
+readers see committed state while the writer works. PostgreSQL is given time limits instead: a
+process that stops in the middle of a transaction must not keep its locks, or nobody could take its
+regions over.
 """
 
 from typing import Any
@@ -10,31 +12,66 @@ import sqlalchemy as sa
 from sqlalchemy import event, pool
 
 _BUSY_MS = 10_000
+_IDLE_MS = 3_000
+"""A transaction that does nothing for so long is undone by the server. Shorter than a lease."""
+_POSTGRESQL = {
+    "connect_timeout": 5,
+    "application_name": "qfleet-controlplane",
+    "options": f"-c idle_in_transaction_session_timeout={_IDLE_MS} -c timezone=UTC -c client_encoding=UTF8",
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
+def is_sqlite(url: str) -> bool:
+    """Whether a database is a file of ours, with one writer at most."""
+    return sa.make_url(url).get_backend_name() == "sqlite"
 
 
 def open_writer(url: str) -> sa.Engine:
-    """Open the engine of the one writer; a transaction takes the write lock when it begins."""
-    engine = sa.create_engine(url, poolclass=pool.StaticPool, **_options(url))
-    if _is_sqlite(url):
-        _configure(engine, "BEGIN IMMEDIATE")
+    """Open an engine of one connection that writes, which a lost one replaces.
+
+    A transaction on SQLite takes the write lock when it begins.
+    """
+    if not is_sqlite(url):
+        return _open_postgresql(url, pool_size=1)
+    engine = _open_sqlite(url, pool.StaticPool)
+    _configure(engine, "BEGIN IMMEDIATE")
     return engine
 
 
 def open_reader(url: str) -> sa.Engine:
-    """Open the engine of the readers: committed state only, and no writes on SQLite."""
-    engine = sa.create_engine(url, poolclass=pool.QueuePool, **_options(url))
-    if _is_sqlite(url):
-        _configure(engine, "BEGIN", "PRAGMA query_only=1")
+    """Open the engine of the readers: committed state only, as of one moment, and no writes."""
+    if not is_sqlite(url):
+        engine = _open_postgresql(url, isolation_level="REPEATABLE READ")
+        return engine.execution_options(postgresql_readonly=True)
+    engine = _open_sqlite(url, pool.QueuePool)
+    _configure(engine, "BEGIN", "PRAGMA query_only=1")
     return engine
 
 
-def _is_sqlite(url: str) -> bool:
-    return sa.make_url(url).get_backend_name() == "sqlite"
-
-
-def _options(url: str) -> dict[str, Any]:
+def _open_sqlite(url: str, kind: type[pool.Pool]) -> sa.Engine:
     # The writer's connection is made, used and closed by one thread at a time, not always the same.
-    return {"connect_args": {"check_same_thread": False}} if _is_sqlite(url) else {}
+    return sa.create_engine(url, poolclass=kind, connect_args={"check_same_thread": False})
+
+
+def _open_postgresql(url: str, **options: Any) -> sa.Engine:
+    parsed = sa.make_url(url)
+    if parsed.get_driver_name() != "psycopg":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    arguments = {name: value for name, value in _POSTGRESQL.items() if name not in parsed.query}
+    engine = sa.create_engine(parsed, connect_args=arguments, pool_pre_ping=True, max_overflow=0, **options)
+
+    @event.listens_for(engine, "connect")
+    def connected(connection: Any, _: Any) -> None:
+        # All integers by one type: a statement is prepared once, not once per width of its values.
+        from psycopg.types import numeric  # noqa: PLC0415 - an extra
+
+        connection.adapters.register_dumper(int, numeric.Int8Dumper)
+
+    return engine
 
 
 def _configure(engine: sa.Engine, begin: str, *pragmas: str) -> None:

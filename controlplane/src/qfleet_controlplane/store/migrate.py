@@ -13,6 +13,9 @@ from sqlalchemy import exc
 
 from qfleet_controlplane.errors import ConfigurationError
 from qfleet_controlplane.store import engines
+from qfleet_controlplane.store.writer import reason
+
+_LOCK = int.from_bytes(b"qf-schem", "big") >> 1
 
 
 def upgrade(url: str) -> None:
@@ -27,13 +30,16 @@ def upgrade(url: str) -> None:
             upgrade_connection(connection)
     except (exc.SQLAlchemyError, CommandError) as error:
         where = sa.make_url(url).render_as_string(hide_password=True)
-        raise ConfigurationError(f"the database {where} cannot be brought up to date: {error}") from error
+        why = reason(error) if isinstance(error, exc.SQLAlchemyError) else error
+        raise ConfigurationError(f"the database {where} cannot be brought up to date: {why}") from error
     finally:
         engine.dispose()
 
 
 def upgrade_connection(connection: sa.Connection) -> None:
     """As ``upgrade``, inside the transaction of an open connection."""
+    if connection.dialect.name == "postgresql":  # of controllers that start at once, one migrates
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection

@@ -3,20 +3,24 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.store import records
 from qfleet_controlplane.store.bulk import Row
-from qfleet_controlplane.store.tables import work
+from qfleet_controlplane.store.tables import control, fleet, work
 from qfleet_wire import api, codec, payloads
-from qfleet_wire.names import DeviceName, JobId
+from qfleet_wire.names import DeviceName, JobId, Millis
+
+_PAGE = 100
+"""Jobs that are read at once while listing them."""
 
 
 class StoredJob(NamedTuple):
-    """A job as the last commit left it."""
+    """A job as the last commit left it; a view for each share."""
 
-    view: api.JobView
+    views: Sequence[api.JobView]
     request: api.JobRequest
     specification: Specification
 
@@ -31,20 +35,57 @@ class StoredResult(NamedTuple):
     body: bytes
 
 
-def job_views(connection: sa.Connection, limit: int, status: str | None) -> Sequence[api.JobView]:
-    """List jobs, the newest first."""
-    query = sa.select(work.job_states.c.view).order_by(
-        work.job_states.c.created.desc(), work.job_states.c.job.desc()
+def newest(connection: sa.Connection, status: str | None = None) -> Iterator[tuple[JobId, list[api.JobView]]]:
+    """Jobs with the views of their shares, the newest first; read as far as the caller goes.
+
+    With ``status``, jobs that cannot have it over all their shares are left out; whether one has it, the
+    caller sees by combining them.
+    """
+    before: tuple[int, str] | None = None
+    while page := _page(connection, status, before):
+        shares = share_views(connection, [job for _, job in page])
+        for created, job in page:
+            yield job, shares[job]
+            before = (created, job)
+
+
+def share_views(connection: sa.Connection, jobs: Sequence[JobId]) -> dict[JobId, list[api.JobView]]:
+    """The views of each job's shares in the order of their regions; unknown jobs are left out.
+
+    A share that tasks are on their way to counts as running, whatever its last commit said.
+    """
+    adopting = sa.exists().where(
+        control.orders.c.region == work.shares.c.region,
+        control.orders.c.kind == "adopt",
+        control.orders.c.subject == work.shares.c.job,
     )
-    if status is not None:
-        query = query.where(work.job_states.c.status == status)
-    return [records.view_of(row.view) for row in connection.execute(query.limit(limit))]
+    query = sa.select(work.shares.c.job, work.shares.c.view, adopting.label("adopting"))
+    query = query.where(work.shares.c.job.in_(jobs)).order_by(work.shares.c.job, work.shares.c.region)
+    found: dict[JobId, list[api.JobView]] = {}
+    for row in connection.execute(query):
+        view = records.view_of(row.view)
+        if row.adopting and view.status in api.FINISHED:
+            view = msgspec.structs.replace(view, status="running", finished=None)
+        found.setdefault(JobId(row.job), []).append(view)
+    return found
 
 
-def job_view(connection: sa.Connection, job: JobId) -> api.JobView | None:
-    """A job's view; None for an unknown one."""
-    row = connection.execute(sa.select(work.job_states.c.view).where(work.job_states.c.job == job)).first()
-    return None if row is None else records.view_of(row.view)
+def job_views(connection: sa.Connection, job: JobId) -> list[api.JobView]:
+    """The views of a job's shares; none for an unknown one."""
+    return share_views(connection, [job]).get(job, [])
+
+
+def unfinished(connection: sa.Connection) -> int:
+    """Number of jobs of which some share is not over."""
+    query = sa.select(sa.func.count(work.shares.c.job.distinct()))
+    return connection.scalar(query.where(work.shares.c.status.not_in(api.FINISHED))) or 0
+
+
+def placements(connection: sa.Connection, job: JobId) -> list[str]:
+    """Say in sentences where a job's tasks went and why, in the order in which it happened."""
+    told = work.placements.c
+    query = sa.select(told.text).where(told.job == job).order_by(told.at, told.region, told.number)
+    return [row.text for row in connection.execute(query)]
 
 
 def task_rows(connection: sa.Connection, job: JobId) -> list[Row]:
@@ -62,14 +103,12 @@ def plan_items(connection: sa.Connection, job: JobId) -> list[int]:
 def stored_job(connection: sa.Connection, job: JobId) -> StoredJob | None:
     """A job with what is needed to read its results; None for an unknown one."""
     row = connection.execute(
-        sa.select(work.jobs.c.request, work.jobs.c.specification, work.job_states.c.view)
-        .join(work.job_states, work.jobs.c.id == work.job_states.c.job)
-        .where(work.jobs.c.id == job)
+        sa.select(work.jobs.c.request, work.jobs.c.specification).where(work.jobs.c.id == job)
     ).first()
     if row is None:
         return None
     return StoredJob(
-        records.view_of(row.view),
+        job_views(connection, job),
         records.request_of(row.request),
         records.specification_of(row.specification),
     )
@@ -102,6 +141,50 @@ def drop_stray_chunks(connection: sa.Connection) -> None:
     """Delete chunks that no counted result stands on; devices send what still matters again."""
     counted = sa.select(work.results.c.artefact).where(work.results.c.artefact.is_not(None))
     connection.execute(work.chunks.delete().where(work.chunks.c.digest.not_in(counted)))
+
+
+def telemetry(connection: sa.Connection, device: DeviceName, limit: int) -> list[tuple[int, Millis, bytes]]:
+    """Number, time and body of what a device measured last, the newest first."""
+    told = fleet.telemetry.c
+    query = sa.select(told.sequence, told.at, told.body).where(told.device == device)
+    rows = connection.execute(query.order_by(told.sequence.desc()).limit(limit))
+    return [(row.sequence, Millis(row.at), row.body) for row in rows]
+
+
+def drop_telemetry(connection: sa.Connection, before: Millis) -> int:
+    """Delete what was measured before a time; return how many rows."""
+    return connection.execute(fleet.telemetry.delete().where(fleet.telemetry.c.at < before)).rowcount
+
+
+def _page(
+    connection: sa.Connection, status: str | None, before: tuple[int, str] | None
+) -> list[tuple[int, JobId]]:
+    """Creation and id of the next jobs that may have a status."""
+    shares = work.shares.c
+    query = sa.select(shares.created, shares.job).group_by(shares.created, shares.job)
+    if status is not None:
+        query = query.where(_may_be(status))
+    if before is not None:
+        query = query.where(sa.tuple_(shares.created, shares.job) < before)
+    query = query.order_by(shares.created.desc(), shares.job.desc()).limit(_PAGE)
+    return [(row.created, JobId(row.job)) for row in connection.execute(query)]
+
+
+def _may_be(status: str) -> sa.ColumnElement[bool]:
+    """What some share of a job with this status must be.
+
+    An unfinished job has an unfinished share, or one that tasks are on their way to; one that is partly
+    done has such a share, or a mixture.
+    """
+    shares = work.shares.c
+    if status not in api.FINISHED:
+        on_the_way = sa.select(control.orders.c.subject).where(control.orders.c.kind == "adopt")
+        return sa.or_(shares.status.not_in(api.FINISHED), shares.job.in_(on_the_way))
+    if status != "partial":
+        return shares.status == status
+    others = work.shares.alias("others")
+    mixed = sa.exists().where(others.c.job == shares.job, others.c.status != shares.status)
+    return sa.or_(shares.status == "partial", sa.and_(shares.status == "succeeded", mixed))
 
 
 def _result(connection: sa.Connection, row: sa.Row[Row]) -> StoredResult:

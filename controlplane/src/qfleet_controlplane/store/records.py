@@ -25,6 +25,9 @@ _specification = msgspec.msgpack.Decoder(Specification)
 _plan = msgspec.msgpack.Decoder(Plan)
 _WORK_RESULT: Any = workload.WorkResult
 _texts = msgspec.json.Decoder(tuple[str, ...])
+_SHARES = sa.select(work.jobs, work.shares.c.status, work.shares.c.finished, work.shares.c.view).join(
+    work.shares, work.jobs.c.id == work.shares.c.job
+)
 
 
 def job_row(job: state.Job) -> Row:
@@ -38,12 +41,12 @@ def job_row(job: state.Job) -> Row:
     )
 
 
-def job_state_row(job: state.Job, view: api.JobView) -> Row:
-    """Row of ``job_states``."""
-    return (job.id, job.status, job.created, job.finished, _json.encode(view))
+def share_row(job: state.Job, view: api.JobView, region: str) -> Row:
+    """Row of ``shares``."""
+    return (job.id, region, job.status, job.created, job.finished, _json.encode(view))
 
 
-def task_row(task: state.Task) -> Row:
+def task_row(task: state.Task, region: str) -> Row:
     """Row of ``tasks``."""
     return (
         task.job.id,
@@ -57,6 +60,7 @@ def task_row(task: state.Task) -> Row:
         _json.encode(task.errors).decode() if task.errors else "",
         _json.encode(task.excluded).decode() if task.excluded else "",
         task.digest,
+        region,
     )
 
 
@@ -76,7 +80,7 @@ def result_row(effect: effects.SaveResult) -> Row:
     )
 
 
-def device_row(device: state.Device) -> Row:
+def device_row(device: state.Device, region: str) -> Row:
     """Row of ``devices``."""
     return (
         device.name,
@@ -88,6 +92,7 @@ def device_row(device: state.Device) -> Row:
         device.certificate_expires,
         None if device.announcement is None else codec.encode(device.announcement),
         None if device.heartbeat is None else codec.encode(device.heartbeat),
+        region,
     )
 
 
@@ -128,22 +133,30 @@ def work_result_of(body: bytes) -> workload.WorkResult:
     return result
 
 
-def load(connection: sa.Connection) -> state.State:
-    """Rebuild the machine's state: every device, and the jobs that are not finished."""
+def load(connection: sa.Connection, region: str = "") -> state.State:
+    """Rebuild a region's machine: its devices, and its unfinished shares with the tasks that are its own."""
     known = state.State()
-    for row in connection.execute(sa.select(fleet.devices)):
+    for row in connection.execute(sa.select(fleet.devices).where(fleet.devices.c.region == region)):
         device = _device(row)
         known.devices[device.name] = device
-    unfinished = work.job_states.c.status.not_in(tables.JOB_OVER)
-    joined = work.jobs.join(work.job_states, work.jobs.c.id == work.job_states.c.job)
-    selected = sa.select(work.jobs, work.job_states.c.status, work.job_states.c.view)
-    order = work.jobs.c.created, work.jobs.c.id
-    for row in connection.execute(selected.select_from(joined).where(unfinished).order_by(*order)).all():
-        known.add(_job(connection, row))
+    unfinished = work.shares.c.status.not_in(tables.JOB_OVER)
+    query = _SHARES.where(work.shares.c.region == region, unfinished)
+    for row in connection.execute(query.order_by(work.jobs.c.created, work.jobs.c.id)).all():
+        known.add(_job(connection, row, region))
     return known
 
 
-def _job(connection: sa.Connection, row: sa.Row[Row]) -> state.Job:
+def load_share(connection: sa.Connection, job: JobId, region: str) -> state.Job | None:
+    """A region's share of a job with the tasks that are its own; None where it has none.
+
+    A share that is over is loaded too: ``status`` says so.
+    """
+    query = _SHARES.where(work.shares.c.job == job, work.shares.c.region == region)
+    row = connection.execute(query).first()
+    return None if row is None else _job(connection, row, region)
+
+
+def _job(connection: sa.Connection, row: sa.Row[Row], region: str) -> state.Job:
     view = view_of(row.view)
     job = state.Job(
         id=JobId(row.id),
@@ -152,13 +165,15 @@ def _job(connection: sa.Connection, row: sa.Row[Row]) -> state.Job:
         plan=plan_of(row.plan),
         created=Millis(row.created),
         status=row.status,
+        finished=row.finished,
         devices=set(view.devices),
         errors=list(view.errors),
+        placement=list(view.placement),
     )
     if job.request.deadline_s is not None:
         job.deadline = Millis(job.created + int(job.request.deadline_s * 1000))
-    ordered = sa.select(work.tasks).where(work.tasks.c.job == job.id).order_by(work.tasks.c.position)
-    job.tasks = [_task(job, found) for found in connection.execute(ordered)]
+    mine = sa.select(work.tasks).where(work.tasks.c.job == job.id, work.tasks.c.region == region)
+    job.tasks = [_task(job, found) for found in connection.execute(mine.order_by(work.tasks.c.position))]
     return job
 
 

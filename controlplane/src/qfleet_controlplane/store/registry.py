@@ -17,6 +17,7 @@ from qfleet_controlplane.store.tables.fleet import (
     meta,
     sessions,
 )
+from qfleet_controlplane.store.tables.work import placements, shares, tasks
 from qfleet_wire.names import DeviceName, Millis
 
 
@@ -41,6 +42,7 @@ class Invitation:
     expires: Millis
     used_csr_hash: bytes | None = None
     answer: bytes | None = field(default=None, repr=False)
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,12 @@ def initialise(url: str, first: Token) -> None:
             add_token(connection, first)
     finally:
         engine.dispose()
+
+
+def adopt_region(connection: sa.Connection, region: str) -> None:
+    """Give what was stored before there were regions to the only region that there is."""
+    for table in (devices, invitations, tasks, shares, placements):
+        connection.execute(table.update().where(table.c.region == "").values(region=region))
 
 
 def add_token(connection: sa.Connection, token: Token) -> None:
@@ -116,6 +124,7 @@ def add_invitation(connection: sa.Connection, invitation: Invitation) -> None:
             secret=invitation.secret,
             created=invitation.created,
             expires=invitation.expires,
+            region=invitation.region,
         )
     )
 

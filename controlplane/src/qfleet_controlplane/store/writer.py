@@ -1,6 +1,7 @@
-"""The one writer: a thread that owns the writing connection, a transaction at a time.
+"""A writer: a thread that owns a writing connection, a transaction at a time.
 
-SQLite has one writer at most; giving it to one thread makes that no matter of luck. Whoever writes
+SQLite has one writer at most; giving it to one thread makes that no matter of luck. On PostgreSQL each
+region has its own; a connection that was lost is replaced for the next transaction. Whoever writes
 hands over a function that takes the connection; it is committed when it returns and rolled back
 when it raises. The event loop never waits for a disk.
 """
@@ -51,7 +52,7 @@ class Writer:
                 return work(connection)
         except exc.SQLAlchemyError as error:
             raise StoreFailed(
-                f"the database did not take a transaction: {_reason(error)}; look at its disk and permissions"
+                f"the database did not take a transaction: {reason(error)}; look at its disk and permissions"
             ) from error
         finally:
             self.transactions += 1
@@ -63,7 +64,8 @@ class Writer:
         self._engine.dispose()
 
 
-def _reason(error: exc.SQLAlchemyError) -> str:
-    """The driver's own words: SQLAlchemy's would carry the parameters into the log."""
+def reason(error: exc.SQLAlchemyError) -> str:
+    """The driver's own first line: what follows, and SQLAlchemy's words, would carry values into the log."""
     original = getattr(error, "orig", None)
-    return str(original if original is not None else type(error).__name__)
+    lines = str(original).splitlines() if original is not None else []
+    return lines[0] if lines else type(error).__name__

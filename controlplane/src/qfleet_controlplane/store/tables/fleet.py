@@ -19,8 +19,19 @@ devices = sa.Table(
     sa.Column("certificate_expires", sa.BigInteger),
     sa.Column("announcement", sa.LargeBinary),
     sa.Column("heartbeat", sa.LargeBinary),
+    sa.Column("region", sa.Text, nullable=False, server_default=""),
 )
-"""Rows are never deleted: a revoked name stays revoked. The last two are MessagePack payloads."""
+"""Rows are never deleted: a revoked name stays revoked. The two before the last are MessagePack payloads."""
+
+telemetry = sa.Table(
+    "telemetry",
+    METADATA,
+    sa.Column("device", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""What devices measured, numbered by each device; ``body`` is a MessagePack payload."""
 
 invitations = sa.Table(
     "invitations",
@@ -32,6 +43,7 @@ invitations = sa.Table(
     sa.Column("expires", sa.BigInteger, nullable=False),
     sa.Column("used_csr_hash", sa.LargeBinary),
     sa.Column("answer", sa.LargeBinary),
+    sa.Column("region", sa.Text, nullable=False, server_default=""),
     sa.Index(None, "device"),
 )
 """One-time join tokens. ``used_csr_hash`` is set once; ``answer`` is what the same CSR gets again."""

@@ -1,8 +1,8 @@
 """Jobs, their tasks, and the results that count.
 
-What never changes is apart from what does: a job's request, program and plan are written once, its
-state with every commit that touches it. A task is a row of numbers; what it computes stands
-in its job's plan. The primary key of ``results`` is why none is counted twice.
+What never changes is apart from what does: a job's request, program and plan are written once, the
+state of a region's share of it with every commit that touches it. A task is a row of numbers; what
+it computes stands in its job's plan. The primary key of ``results`` is why none is counted twice.
 """
 
 import sqlalchemy as sa
@@ -20,18 +20,31 @@ jobs = sa.Table(
 )
 """``request``: JSON of ``api.JobRequest``; the other two MessagePack of the planning structs."""
 
-job_states = sa.Table(
-    "job_states",
+shares = sa.Table(
+    "shares",
     METADATA,
     sa.Column("job", sa.Text, sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("region", sa.Text, primary_key=True, server_default=""),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("created", sa.BigInteger, nullable=False),
     sa.Column("finished", sa.BigInteger),
     sa.Column("view", sa.LargeBinary, nullable=False),
-    sa.Index(None, "created"),
-    sa.Index(None, "status", "created"),
+    sa.Index(None, "created", "job"),
+    sa.Index(None, "status", "created", "job"),
+    sa.Index(None, "region", "status"),
 )
-"""``view``: JSON of the ``api.JobView`` of the commit."""
+"""The part of a job that one region runs. ``view``: JSON of the ``api.JobView`` of that part."""
+
+placements = sa.Table(
+    "placements",
+    METADATA,
+    sa.Column("job", sa.Text, sa.ForeignKey("jobs.id"), primary_key=True),
+    sa.Column("region", sa.Text, primary_key=True, server_default=""),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+"""Sentences: where a job's tasks went and why. ``region`` is the one that wrote them, in its numbering."""
 
 tasks = sa.Table(
     "tasks",
@@ -47,9 +60,13 @@ tasks = sa.Table(
     sa.Column("errors", sa.Text, nullable=False),
     sa.Column("excluded", sa.Text, nullable=False),
     sa.Column("digest", sa.LargeBinary),
+    sa.Column("region", sa.Text, nullable=False, server_default=""),
     sqlite_with_rowid=False,
 )
-"""``errors`` and ``excluded`` are JSON lists, empty text for an empty one."""
+"""``region``: whose machine owns it; nobody else changes it.
+
+``errors`` and ``excluded`` are JSON lists, empty text for an empty one.
+"""
 
 results = sa.Table(
     "results",
