@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 SUITE = "bookworm"
-PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv"
+PACKAGES = ("systemd", "systemd-sysv", "dbus", "python3", "python3-venv")
 BOOT_S = 90.0
 COMMAND_S = 300.0
 
@@ -90,8 +90,10 @@ class Machine:
             self._console.wait(timeout=10)
 
 
-def boot(base: Path, root: Path, *, read_only: dict[Path, str]) -> Machine:
+def boot(base: Path, root: Path, *, read_only: dict[Path, str], network: Path | None = None) -> Machine:
     """Copy the base system to ``root`` and boot it; ``read_only`` maps folders to paths inside.
+
+    ``network`` is the network namespace to live in, which machines may share; by default an empty one.
 
     Raises:
         Unavailable: with what the container manager said.
@@ -102,10 +104,11 @@ def boot(base: Path, root: Path, *, read_only: dict[Path, str]) -> Machine:
     binds = [f"--bind-ro={folder}:{inside}" for folder, inside in read_only.items()]
     # Under a systemd the container gets a scope of its own; elsewhere there is nobody to ask for one.
     place = [] if Path("/run/systemd/system").is_dir() else ["--keep-unit"]
-    log = root.parent / "console.log"
+    wires = "--private-network" if network is None else f"--network-namespace-path={network}"
+    log = root.parent / f"{root.name}.console.log"
     with log.open("wb") as output:
         console = subprocess.Popen(
-            ["systemd-nspawn", "--quiet", "--register=no", "--private-network", "--boot",
+            ["systemd-nspawn", "--quiet", "--register=no", wires, "--boot",
              "--console=pipe", *place, f"--directory={root}", *binds],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -149,8 +152,8 @@ def _check_sandbox(machine: Machine) -> None:
         )
 
 
-def base_system(cache: Path) -> Path:
-    """The cached base system, made on first use (about a minute).
+def base_system(cache: Path, packages: Sequence[str] = ()) -> Path:
+    """The cached base system with further packages, made on first use (about a minute).
 
     Raises:
         Unavailable: for what is missing here.
@@ -160,18 +163,19 @@ def base_system(cache: Path) -> Path:
     missing = [tool for tool in ("debootstrap", "systemd-nspawn", "nsenter") if shutil.which(tool) is None]
     if missing:
         raise Unavailable(f"{' and '.join(missing)} missing: apt-get install debootstrap systemd-container")
-    base = cache / f"debian-{SUITE}"
+    base = cache / "-".join(("debian", SUITE, *packages))
     if not base.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
-        _debootstrap(base)
+        _debootstrap(base, [*PACKAGES, *packages])
     return base
 
 
-def _debootstrap(base: Path) -> None:
+def _debootstrap(base: Path, packages: Sequence[str]) -> None:
     unfinished = base.with_suffix(".part")
     shutil.rmtree(unfinished, ignore_errors=True)
+    include = f"--include={','.join(packages)}"
     done = subprocess.run(
-        ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(unfinished), *_mirror()],
+        ["debootstrap", "--variant=minbase", include, SUITE, str(unfinished), *_mirror()],
         capture_output=True,
         text=True,
         timeout=900,

@@ -4,23 +4,18 @@ Control plane with its embedded broker, and agents, through their installed comm
 the system's choice. Used by the system tests and by the benchmarks; it knows no job.
 """
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 import psutil
+from tests.system import processes
+from tests.system.processes import START_S, Processes
 
 from qfleet import Fleet, Unreachable, configuration
 
-START_S = 60.0
-STOP_S = 20.0
 CONTROL_PLANE = "controlplane"
 """The control plane's name among the processes."""
 QUICK_LINK = "[link]\nreconnect_base_s = 0.2\nreconnect_most_s = 1.0\n"
@@ -51,15 +46,18 @@ class LocalFleet:
         self._agent_prefix = agent_prefix
         self.agents = tuple(f"device-{number}" for number in range(agents))
         self._agent_settings = f'profile = "{profile}"\nworkers = {workers}\n{settings}'
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes = Processes(directory)
         self._state = directory / CONTROL_PLANE
         self._config = self._state / "controlplane.toml"
 
     def __enter__(self) -> Self:
         try:
             listen = ("--broker-listen", self._broker_listen) if self._broker_listen else ()
-            _run("qfleet-controlplane", "init", "--directory", str(self._state), "--fleet", "test",
-                 "--region", "local", "--listen", "127.0.0.1:0", "--broker", "embedded", *listen)  # fmt: skip
+            processes.run((
+                processes.tool("qfleet-controlplane"), "init", "--directory", str(self._state),
+                "--fleet", "test", "--region", "local", "--listen", "127.0.0.1:0",
+                "--broker", "embedded", *listen,
+            ))  # fmt: skip
             self.start_control_plane()
             with self.connect() as fleet:
                 for name in self.agents:
@@ -79,35 +77,38 @@ class LocalFleet:
 
     def connect(self) -> Fleet:
         """A connection to the control plane as it listens now."""
-        address = msgspec.json.decode((self._state / "address.json").read_bytes(), type=dict[str, str])
-        return Fleet(address["api"], configuration.read_token(self._state / "admin.token"))
+        return connect(self._state)
 
     def start_control_plane(self) -> None:
         """Start it, and wait until it answers."""
         (self._state / "address.json").unlink(missing_ok=True)
-        self._start(CONTROL_PLANE, (_tool("qfleet-controlplane"),), self._config)
-        self.wait_for("the control plane answers", self._answers)
+        self._processes.start(
+            CONTROL_PLANE, processes.tool("qfleet-controlplane"), "run", "--config", str(self._config)
+        )
+        self.wait_for("the control plane answers", lambda: answers(self._state))
 
     def start_agent(self, name: str) -> None:
         """Start it, without waiting for its session."""
-        self._start(name, (*self._agent_prefix, _tool("qfleet-agent")), self._agent(name))
+        self._processes.start(
+            name,
+            *self._agent_prefix,
+            processes.tool("qfleet-agent"),
+            "run",
+            "--config",
+            str(self._agent(name)),
+        )
 
     def kill(self, name: str) -> None:
         """``kill -9`` one process, and see that the processes it had started end by themselves."""
-        process = self._processes.pop(name)
-        children = psutil.Process(process.pid).children(recursive=True)
-        process.send_signal(signal.SIGKILL)
-        process.wait(STOP_S)
-        _, alive = psutil.wait_procs(children, timeout=STOP_S)
-        assert not alive, f"outlived {name}: {alive}"
+        self._processes.kill(name)
 
     def process(self, name: str) -> psutil.Process:
         """The process of the control plane or of an agent, for measurements."""
-        return psutil.Process(self._processes[name].pid)
+        return self._processes.process(name)
 
     def log(self, name: str) -> str:
         """What it has written so far."""
-        return (self.directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        return self._processes.log(name)
 
     def wait_online(self) -> None:
         """Wait until every agent has a session."""
@@ -119,75 +120,34 @@ class LocalFleet:
 
     def wait_for(self, what: str, holds: Callable[[], bool], *, timeout: float = START_S) -> None:
         """Ask until it holds, and fail at once when a process has ended by itself."""
-        deadline = time.monotonic() + timeout
-        while not holds():
-            for name, process in self._processes.items():
-                assert process.poll() is None, f"{name} ended by itself:\n{self.log(name)[-3000:]}"
-            assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}\n{self._logs()}"
-            time.sleep(0.02)
+        self._processes.wait_for(what, holds, timeout=timeout)
 
     def stop(self) -> None:
         """Stop all, agents first, and leave nothing of their sessions."""
-        for name in reversed(tuple(self._processes)):
-            process = self._processes.pop(name)
-            if process.poll() is not None:
-                continue
-            children = psutil.Process(process.pid).children(recursive=True)
-            process.terminate()
-            _, alive = psutil.wait_procs([psutil.Process(process.pid), *children], timeout=STOP_S)
-            for left in alive:
-                left.kill()
-            process.wait(STOP_S)
+        self._processes.stop_all()
 
     def _enrol(self, name: str, token: str) -> None:
         home = self.directory / name
         home.mkdir(mode=0o700)
         self._agent(name).write_text(f'state = "{home / "state"}"\n{self._agent_settings}', encoding="utf-8")
-        _run("qfleet-agent", "enrol", "-", "--config", str(self._agent(name)),
-             prefix=self._agent_prefix, text=token + "\n")  # fmt: skip
+        command = (processes.tool("qfleet-agent"), "enrol", "-", "--config", str(self._agent(name)))
+        processes.run((*self._agent_prefix, *command), text=f"{token}\n")
 
     def _agent(self, name: str) -> Path:
         return self.directory / name / "agent.toml"
 
-    def _start(self, name: str, command: tuple[str, ...], config: Path) -> None:
-        with (self.directory / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [*command, "run", "--config", str(config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=_environment(),
-                start_new_session=True,
-            )
 
-    def _answers(self) -> bool:
-        try:
-            with self.connect() as fleet:
-                fleet.overview()
-        except (Unreachable, FileNotFoundError, msgspec.DecodeError):
-            return False
-        return True
-
-    def _logs(self) -> str:
-        return "\n".join(f"--- {name}\n{self.log(name)[-2000:]}" for name in self._processes)
+def connect(state: Path, token: Path | None = None) -> Fleet:
+    """A connection to the controller of a state directory, with the token of a file, by default its own."""
+    address = msgspec.json.decode((state / "address.json").read_bytes(), type=dict[str, object])
+    return Fleet(str(address["api"]), configuration.read_token(token or state / "admin.token"))
 
 
-def _run(name: str, *arguments: str, prefix: tuple[str, ...] = (), text: str = "") -> None:
-    done = subprocess.run(
-        [*prefix, _tool(name), *arguments],
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-        env=_environment(),
-    )
-    assert done.returncode == 0, f"{name} {arguments[0]} ended with {done.returncode}:\n{done.stderr}"
-
-
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))
-
-
-def _environment() -> Mapping[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("QFLEET_")}
+def answers(state: Path, token: Path | None = None) -> bool:
+    """Whether the controller of a state directory answers."""
+    try:
+        with connect(state, token) as fleet:
+            fleet.overview()
+    except (Unreachable, FileNotFoundError, msgspec.DecodeError):
+        return False
+    return True
