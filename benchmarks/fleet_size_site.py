@@ -258,7 +258,7 @@ class Site:
         path = self.state / "broker" / "logins.toml"
         path.parent.mkdir(mode=0o700, exist_ok=True)
         if not path.exists():
-            logins.write(path, logins.generate(secrets.token_bytes))
+            logins.write(path, logins.generate(secrets.token_bytes, shared=True))
         return logins.read(path).device
 
     def _answers(self) -> bool:
