@@ -190,8 +190,8 @@ def test_a_device_that_refuses_is_excluded_and_the_last_refusal_ends_the_task() 
     bench.hear(other, payloads.Refused(task.id, 2, "engine", "none here"))
     assert job.status == "failed"
     assert job.errors == [
-        f"refused by {first} (memory): needs 9 GiB, has 1 GiB",
-        f"refused by {other} (engine): none here",
+        f"attempt 1 on {first}: refused (memory): needs 9 GiB, has 1 GiB",
+        f"attempt 2 on {other}: refused (engine): none here",
         "every device that could run it has refused",
     ]
 

@@ -5,7 +5,7 @@ back from the store and their SHA-256 was right. Pieces of something that never 
 are dropped at the next start; the device sends them again.
 """
 
-from qfleet_controlplane.machine import counting, effects, events, state, tables
+from qfleet_controlplane.machine import alarms, counting, effects, events, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_wire import payloads
 from qfleet_wire.limits import LIMITS
@@ -17,7 +17,7 @@ def chunk(turn: Turn, device: state.Device, piece: payloads.Chunk) -> None:
     """Keep a piece of an artefact; one that does not fit in is dropped."""
     if not 0 <= piece.index < piece.count <= MOST_CHUNKS or len(piece.data) > LIMITS.chunk_bytes:
         detail = f"chunk {piece.index} of {piece.count} with {len(piece.data)} bytes is out of bounds"
-        turn.effects.append(effects.Alarm(turn.cause, "artefact", device.name, detail))
+        alarms.about(turn, device, "artefact", device.name, detail)
         return
     artefact = _artefact(turn, device, piece.digest)
     artefact.count = artefact.count or piece.count
@@ -51,10 +51,11 @@ def assembled(turn: Turn, event: events.Assembled) -> None:
     task = turn.state.tasks.get(arrival.result.task)
     if task is None or task.status in tables.TASK_OVER:
         drop(turn, device, event.digest)
+    elif not counting.may_count(task, device, arrival.result.attempt):
+        counting.set_aside(turn, device, arrival.result)
+        drop(turn, device, event.digest)
     elif event.body is None:
-        turn.effects.append(
-            effects.Alarm(turn.cause, "artefact", task.id, f"{device.name}: chunks do not match their digest")
-        )
+        alarms.about(turn, device, "artefact", task.id, "chunks do not match their digest")
         counting.fail(turn, device, arrival.result, "the result's chunks do not match their digest")
         drop(turn, device, event.digest)
     elif counting.judge(turn, device, arrival, event.body):

@@ -5,7 +5,7 @@ for a moment. A task whose every possible device has refused fails with all the 
 fails is tried again until its job's ``max_attempts``.
 """
 
-from qfleet_controlplane.machine import endings, leases, state, tables
+from qfleet_controlplane.machine import endings, history, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import regions, schedule
 from qfleet_wire import payloads
@@ -26,8 +26,9 @@ def refused(turn: Turn, device: state.Device, refusal: payloads.Refused) -> None
         device.rests_until = Millis(turn.now + turn.policy.rest_ms)
         turn.state.timers.arm(device.rests_until, "rest", device.name)
     else:
-        task.errors = _with(task, f"refused by {device.name} ({refusal.code}): {refusal.text}")
-        task.excluded = (*task.excluded, device.name)
+        told = f"refused ({refusal.code}): {refusal.text}"
+        add_error(task, f"attempt {task.attempt} on {device.name}: {told}")
+        turn.state.exclude(task, device.name)
         if nobody_left(turn, task) and not able_elsewhere(turn, task):
             end(turn, task, "every device that could run it has refused")
             return
@@ -41,7 +42,7 @@ def failed(turn: Turn, task: state.Task, error: str) -> None:
     if device is not None:
         state.release(device, task)
     task.failures += 1
-    task.errors = _with(task, error)
+    add_error(task, error)
     state.advance(task, 0.0)
     state.move(task, "fail")
     if task.failures < task.job.request.max_attempts:
@@ -59,7 +60,7 @@ def lose(turn: Turn, task: state.Task, reason: str) -> None:
     state.release(turn.state.devices[task.device], task)
     state.move(task, "lose")
     task.losses += 1
-    task.errors = _with(task, f"attempt {task.attempt} on {task.device}: {reason}")
+    add_error(task, f"attempt {task.attempt} on {task.device}: {reason}")
     state.advance(task, 0.0)
     if task.losses >= turn.policy.most_losses:
         end(turn, task, f"lost with its device {task.losses} times")
@@ -68,28 +69,34 @@ def lose(turn: Turn, task: state.Task, reason: str) -> None:
     turn.save_task(task)
 
 
+def take_back(turn: Turn, task: state.Task, reason: str) -> None:
+    """Take a task from a device that can no longer run it; it waits for another one."""
+    add_error(task, f"attempt {task.attempt} on {task.device}: {reason}")
+    leases.withdraw(turn, task, reason)
+    state.move(task, "refuse")
+    state.advance(task, 0.0)
+    task.job.pending.appendleft(task)
+    turn.save_task(task)
+
+
 def end(turn: Turn, task: state.Task, reason: str) -> None:
     """Fail a pending task for good."""
     state.move(task, "fail")
-    task.errors = _with(task, reason)
+    add_error(task, reason)
     _last_word(turn, task)
     turn.save_task(task)
     endings.settle_end(turn, task.job)
 
 
 def add_error(task: state.Task, error: str) -> None:
-    """Remember an error that ends nothing."""
-    task.errors = _with(task, error)
+    """Remember what went wrong."""
+    task.errors = history.add(task.errors, error)
 
 
 def _last_word(turn: Turn, task: state.Task) -> None:
     for error in task.errors:
         endings.note_error(task.job, error)
     turn.changed[task.job.id] = task.job
-
-
-def _with(task: state.Task, error: str) -> tuple[str, ...]:
-    return (*task.errors[-(endings.MOST_ERRORS - 1) :], error[:1000])
 
 
 def nobody_left(turn: Turn, task: state.Task) -> bool:

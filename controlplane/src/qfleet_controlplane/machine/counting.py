@@ -3,13 +3,14 @@
 import hashlib
 from typing import Any
 
-from qfleet_controlplane.machine import attempts, effects, endings, leases, state
+from qfleet_controlplane.machine import alarms, attempts, effects, endings, leases, state
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import validity
 from qfleet_wire import codec, payloads, workload
 from qfleet_wire.errors import InvalidMessage, LimitExceeded
 from qfleet_wire.limits import LIMITS
 
+_MOST_ASIDE = 4
 _WORK_RESULT: Any = workload.WorkResult
 
 
@@ -19,15 +20,29 @@ def judge(turn: Turn, device: state.Device, arrival: state.Arrival, body: bytes)
     task = turn.state.tasks[result.task]
     fault = _fault(task, body)
     if fault is not None:
-        alarm = effects.Alarm(turn.cause, "invalid-result", task.id, f"{device.name}: {fault}")
-        turn.effects.append(alarm)
+        alarms.about(turn, device, "invalid-result", task.id, fault)
         fail(turn, device, result, f"invalid result: {fault}")
         return False
     _win(turn, device, task, result.attempt)
     task.digest = hashlib.sha256(body).digest()
     turn.effects.append(_saved(turn, device, arrival))
+    for other, told in turn.state.aside.pop(task.id, ()):
+        turn.effects.append(effects.Compare(turn.cause, other, told))
     endings.settle_end(turn, task.job)
     return True
+
+
+def may_count(task: state.Task, device: state.Device, attempt: int) -> bool:
+    """Whether a result of this attempt may end the task: by default any, else the lease holder's only."""
+    return task.job.request.first_valid_wins or leases.holds(task, device, attempt)
+
+
+def set_aside(turn: Turn, device: state.Device, result: payloads.TaskResult) -> None:
+    """Keep an open task's result that does not count, to compare it with the one that will."""
+    kept = turn.state.aside.setdefault(result.task, [])
+    known = any((name, told.attempt) == (device.name, result.attempt) for name, told in kept)
+    if not known and len(kept) < _MOST_ASIDE:
+        kept.append((device.name, result))
 
 
 def batch_id(flush: payloads.Results) -> bytes:

@@ -6,6 +6,7 @@ until their jobs' patience ends; one that is shut out or enrolled anew loses the
 
 from qfleet_controlplane.machine import attempts, events, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
+from qfleet_controlplane.planning import schedule
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, JobId, Millis
 
@@ -34,6 +35,7 @@ def enrolled(turn: Turn, event: events.Enrolled) -> None:
     _certificate(device, event.certificate_hash, event.certificate_expires)
     device.connected = False
     _lose_all(turn, device, "the device was enrolled anew")
+    _readmit(turn, device)
     turn.audit("authority", "device.enrol", device.name, event.certificate_hash.hex())
 
 
@@ -78,9 +80,28 @@ def heartbeat(turn: Turn, device: state.Device, beat: payloads.Heartbeat) -> Non
 
 
 def announcement(turn: Turn, device: state.Device, told: payloads.Announcement) -> None:
-    """Keep what the device can do."""
+    """Keep what the device can do; what it refused or holds is judged anew when that has changed."""
+    before = device.announcement
     device.announcement, device.kind = told, None
     turn.save_device(device)
+    if before is None or _abilities(before) == _abilities(told):
+        return
+    _readmit(turn, device)
+    for task in [task for task in device.held.values() if task.status == "leased"]:
+        needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
+        lack = schedule.lacks(needed, told)
+        if lack is not None:
+            attempts.take_back(turn, task, f"it can no longer run it: {lack}")
+
+
+def _abilities(told: payloads.Announcement) -> tuple[object, ...]:
+    return (told.engines, told.max_qubits, told.task_memory_bytes, told.task_time_ms, told.workers)
+
+
+def _readmit(turn: Turn, device: state.Device) -> None:
+    """Let the device have again what it refused: it is not what it was."""
+    for task in turn.state.readmit(device.name):
+        turn.save_task(task)
 
 
 def presence_lost(turn: Turn, event: events.PresenceLost) -> None:
@@ -117,7 +138,8 @@ def await_return(turn: Turn, device: state.Device) -> None:
         if tables.allowed(tables.TASK, task.status, "silence"):
             state.move(task, "silence")
             turn.save_task(task)
-        patience[task.job.id] = task.job.lost_after_ms
+        if task.job.request.replace:
+            patience[task.job.id] = task.job.lost_after_ms
     for job, wait in patience.items():
         turn.state.timers.arm(turn.now + wait, "lost", f"{device.name} {job}")
     turn.state.timers.arm(turn.now + turn.policy.device_lost_ms, "device-lost", device.name)
@@ -137,7 +159,12 @@ def give_up_tasks(turn: Turn, key: str) -> None:
     """Lease a job's tasks anew when their device has been silent for the job's patience."""
     name, job_id = key.split(" ")
     device, job = turn.state.devices[DeviceName(name)], turn.state.jobs.get(JobId(job_id))
-    if job is None or device.silent_since is None or device.status not in {"silent", "lost"}:
+    if (
+        job is None
+        or not job.request.replace
+        or device.silent_since is None
+        or device.status not in {"silent", "lost"}
+    ):
         return
     if device.silent_since + job.lost_after_ms > turn.now:
         return
@@ -154,13 +181,22 @@ def give_up_device(turn: Turn, key: str) -> None:
 
 
 def shut_out(turn: Turn, event: events.Revoked | events.Quarantined | events.Retired, action: str) -> None:
-    """Take a device out of service; its tasks go to others at once."""
+    """Take a device out of service; its tasks go to others at once.
+
+    A task that may not be replaced waits for a quarantined device, which may be released.
+    """
     device = find(turn, event.device)
     if not _step(turn, device, action):
         return
     device.reason = event.reason
     device.connected = False
-    _lose_all(turn, device, f"the device was {device.status}")
+    for task in list(device.held.values()):
+        if action == "quarantine" and not task.job.request.replace:
+            if tables.allowed(tables.TASK, task.status, "silence"):
+                state.move(task, "silence")
+                turn.save_task(task)
+        else:
+            attempts.lose(turn, task, f"the device was {device.status}")
     turn.audit(event.who, f"device.{action}", device.name, event.reason)
 
 

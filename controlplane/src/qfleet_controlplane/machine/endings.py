@@ -1,10 +1,7 @@
 """How jobs end: when the last task is over, or at once when they are cancelled."""
 
-from qfleet_controlplane.machine import state, tables
+from qfleet_controlplane.machine import history, state, tables
 from qfleet_controlplane.machine.turn import Turn
-
-MOST_ERRORS = 20
-"""Distinct errors that a job shows."""
 
 
 def settle_end(turn: Turn, job: state.Job) -> None:
@@ -20,9 +17,8 @@ def settle_end(turn: Turn, job: state.Job) -> None:
 
 
 def note_error(job: state.Job, error: str) -> None:
-    """Keep the first distinct errors of a job's tasks."""
-    if len(job.errors) < MOST_ERRORS and error not in job.errors:
-        job.errors.append(error)
+    """Keep a distinct error of a job's tasks, or count it."""
+    job.errors[:] = history.add(tuple(job.errors), error)
 
 
 def close(turn: Turn, job: state.Job, action: str) -> None:

@@ -160,7 +160,8 @@ def withdraw(turn: Turn, task: state.Task, reason: str) -> None:
     if task.status in tables.TASK_HELD and task.device is not None:
         device = turn.state.devices[task.device]
         state.release(device, task)
-        turn.send(device.name, payloads.Cancel(task.id, task.attempt, reason))
+        if device.status not in tables.SHUT_OUT:
+            turn.send(device.name, payloads.Cancel(task.id, task.attempt, reason))
 
 
 def holds(task: state.Task | None, device: state.Device, attempt: int) -> bool:

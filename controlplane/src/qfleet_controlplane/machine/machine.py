@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from qfleet_controlplane.machine import (
+    alarms,
     artefacts,
     devices,
     effects,
@@ -87,6 +88,7 @@ _ALARM_CLOCK: Mapping[str, Callable[[Turn, str], None]] = {
     "resend": leases.resend,
     "deadline": jobs.deadline,
     "rest": _nothing,
+    "alarms": alarms.sum_up,
 }
 
 _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {

@@ -59,6 +59,7 @@ def _accepted(turn: Turn, device: state.Device, answer: payloads.Accepted) -> No
 def _started(turn: Turn, device: state.Device, hint: payloads.Started) -> None:
     task = device.held.get(hint.task)
     if task is None or not leases.holds(task, device, hint.attempt):
+        inventory.stray(turn, device, hint.task, hint.attempt)
         return
     state.answer(device, task)
     if tables.allowed(tables.TASK, task.status, "start"):
@@ -69,6 +70,7 @@ def _started(turn: Turn, device: state.Device, hint: payloads.Started) -> None:
 def _progress(turn: Turn, device: state.Device, hint: payloads.Progress) -> None:
     task = device.held.get(hint.task)
     if task is None or not leases.holds(task, device, hint.attempt):
+        inventory.stray(turn, device, hint.task, hint.attempt)
         return
     state.answer(device, task)
     if task.progress < hint.fraction <= 1.0:

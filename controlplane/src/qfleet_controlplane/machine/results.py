@@ -4,7 +4,17 @@ Nothing is acknowledged that is not stored in the same commit, and everything th
 work from the device is acknowledged, so that outboxes drain whatever was lost on the way.
 """
 
-from qfleet_controlplane.machine import artefacts, counting, effects, endings, events, leases, state, tables
+from qfleet_controlplane.machine import (
+    alarms,
+    artefacts,
+    counting,
+    effects,
+    endings,
+    events,
+    leases,
+    state,
+    tables,
+)
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_wire import codec, payloads
 from qfleet_wire.errors import InvalidMessage, LimitExceeded
@@ -20,9 +30,9 @@ def arrive(turn: Turn, device: state.Device, flush: payloads.Results) -> None:
             result = codec.decode(raw, payloads.TaskResult)
         except (InvalidMessage, LimitExceeded) as error:
             detail = f"a result does not decode: {error}"
-            turn.effects.append(effects.Alarm(turn.cause, "invalid-result", device.name, detail))
+            alarms.about(turn, device, "invalid-result", device.name, detail)
             continue
-        if _awaits_chunks(turn, result):
+        if _awaits_chunks(turn, device, result):
             artefacts.expect(
                 turn, device, result.artefact or b"", state.Arrival(result, bytes(raw), position, flush)
             )
@@ -53,13 +63,14 @@ def compared(turn: Turn, event: events.Compared) -> None:
         turn.effects.append(effects.Alarm(turn.cause, "disagreement", event.task, detail))
 
 
-def _awaits_chunks(turn: Turn, result: payloads.TaskResult) -> bool:
+def _awaits_chunks(turn: Turn, device: state.Device, result: payloads.TaskResult) -> bool:
     task = turn.state.tasks.get(result.task)
     return (
         result.artefact is not None
         and result.outcome == "succeeded"
         and task is not None
         and task.status not in tables.TASK_OVER
+        and counting.may_count(task, device, result.attempt)
     )
 
 
@@ -69,6 +80,10 @@ def _take(turn: Turn, device: state.Device, arrival: state.Arrival) -> bool:
     task = turn.state.tasks.get(result.task)
     if task is None or task.status in tables.TASK_OVER:
         _again(turn, device, task, result)
+    elif result.outcome == "succeeded" and not counting.may_count(task, device, result.attempt):
+        counting.set_aside(turn, device, result)
+        if result.artefact is not None:
+            artefacts.drop(turn, device, result.artefact)
     elif result.outcome == "succeeded":
         return counting.judge(turn, device, arrival, bytes(result.body))
     elif result.outcome == "expired" and _is_late(turn, task):

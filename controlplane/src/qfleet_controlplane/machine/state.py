@@ -18,6 +18,9 @@ from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 _NEVER = Millis(0)
 _LATENCIES = 128
 
+WAITS = "Waiting: "
+"""How a sentence of a placement begins that says why tasks wait now; it is not kept."""
+
 
 @dataclass(slots=True, eq=False)
 class Task:
@@ -124,6 +127,9 @@ class Device:
     silence_at: Millis = _NEVER
     """When to look next whether it is silent; an earlier timer does nothing."""
     rests_until: Millis = _NEVER
+    alarms_since: Millis = _NEVER
+    alarms: int = 0
+    """Alarms about what it sent since then, those not raised too."""
     kind: regions.DeviceClass | None = None
     """The class of its announcement; None while that was not looked at."""
 
@@ -160,6 +166,10 @@ class State:
     timers: Timers = field(default_factory=Timers)
     latencies: deque[int] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
     """Times from an assignment to its acceptance, the latest ones."""
+    excluding: dict[str, set[TaskId]] = field(default_factory=dict)
+    """By device: tasks that it has refused; some may be over."""
+    aside: dict[TaskId, list[tuple[DeviceName, payloads.TaskResult]]] = field(default_factory=dict)
+    """Results that do not count, of open tasks: to be compared with the one that will."""
     orders: dict[int, None] = field(default_factory=dict)
     """Orders that were carried out, the latest ones."""
     elsewhere: tuple[regions.RegionFacts, ...] = ()
@@ -192,6 +202,8 @@ class State:
             job.all_items += items
             job.done_items += task.progress * items
             self.tasks[task.id] = task
+            for name in task.excluded:
+                self.excluding.setdefault(name, set()).add(task.id)
             if task.status == "pending":
                 job.pending.append(task)
             elif task.status in tables.TASK_HELD and task.device is not None:
@@ -206,13 +218,40 @@ class State:
             job.counts[task.status] -= 1
             job.all_items -= task.slice.items
             job.done_items -= task.progress * task.slice.items
-            del self.tasks[task.id]
+            self._forget(task)
 
     def drop(self, job: Job) -> None:
         """Forget a finished job."""
         del self.jobs[job.id]
         for task in job.tasks:
-            del self.tasks[task.id]
+            self._forget(task)
+
+    def exclude(self, task: Task, device: DeviceName) -> None:
+        """Note that a device has refused a task."""
+        task.excluded = (*task.excluded, device)
+        self.excluding.setdefault(device, set()).add(task.id)
+
+    def readmit(self, device: DeviceName) -> list[Task]:
+        """Forget what a device has refused, and return those of the tasks that are not over."""
+        ids = self.excluding.pop(device, set())
+        known = (self.tasks.get(task_id) for task_id in sorted(ids))
+        again = [task for task in known if task is not None and task.status not in tables.TASK_OVER]
+        for task in again:
+            task.excluded = tuple(name for name in task.excluded if name != device)
+        return again
+
+    def _forget(self, task: Task) -> None:
+        del self.tasks[task.id]
+        self.aside.pop(task.id, None)
+        for name in task.excluded:
+            tasks = self.excluding.get(name)
+            if tasks is not None:
+                tasks.discard(task.id)
+
+
+def lasting(placement: Iterable[str]) -> list[str]:
+    """A stored placement without what was true only when it was stored."""
+    return [sentence for sentence in placement if not sentence.startswith(WAITS)]
 
 
 def move(task: Task, action: str) -> None:

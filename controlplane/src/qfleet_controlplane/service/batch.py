@@ -6,23 +6,26 @@ once, and what is stored is exactly the state behind the last event of the batch
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from qfleet_controlplane.machine import effects, state
-from qfleet_controlplane.service import portraits
+from qfleet_controlplane.service import ordering, portraits
 from qfleet_controlplane.service.published import Published
 from qfleet_controlplane.store import audit, bulk, leases, records
 from qfleet_controlplane.store.commit import Commit
 from qfleet_wire import api, payloads
-from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
+from qfleet_wire.names import DeviceName, JobId, Millis, RegionName, TaskId
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Filled by ``add``, sealed by ``close``, shown by ``publish`` after its commit."""
+    """Filled by ``add``, sealed by ``close``, shown by ``publish`` after its commit.
+
+    ``region`` is the one whose machine decided; ``fence`` what the commit must still hold.
+    """
 
     now: Millis
     region: str = ""
@@ -35,6 +38,9 @@ class Batch:
     _devices: dict[DeviceName, state.Device] = field(default_factory=dict)
     _jobs: dict[JobId, state.Job] = field(default_factory=dict)
     _created: list[state.Job] = field(default_factory=list)
+    _moved: dict[tuple[JobId, str], tuple[state.Job, list[state.Task]]] = field(default_factory=dict)
+    _placements: list[bulk.Row] = field(default_factory=list)
+    _done: list[int] = field(default_factory=list)
     _results: list[bulk.Row] = field(default_factory=list)
     _batches: dict[bytes, bulk.Row] = field(default_factory=dict)
     _chunks: dict[tuple[str, bytes, int], bulk.Row] = field(default_factory=dict)
@@ -58,15 +64,43 @@ class Batch:
         return Commit(
             jobs=[records.job_row(job) for job in self._created],
             shares=[records.share_row(job, self._views[job.id], self.region) for job in self._jobs.values()],
-            tasks=[records.task_row(task, self.region) for task in self._tasks.values()],
+            opened=[self._opened(job, to) for (_, to), (job, _) in self._moved.items()],
+            tasks=self._task_rows(),
+            placements=self._placements,
             results=self._results,
             batches=list(self._batches.values()),
             chunks=list(self._chunks.values()),
             devices=[records.device_row(device, self.region) for device in self._devices.values()],
             dropped=list(self._dropped),
             entries=self._audit,
+            ordered=[ordering.adopt(RegionName(to), job, self.now) for job, to in self._moved],
+            done=self._done,
             fence=self.fence,
         )
+
+    def _task_rows(self) -> list[bulk.Row]:
+        """Rows of the tasks that changed; those that leave stand under their new region."""
+        leaving = {task.id: to for (_, to), (_, tasks) in self._moved.items() for task in tasks}
+        if not leaving:
+            return [records.task_row(task, self.region) for task in self._tasks.values()]
+        changed = {task.id: task for _, tasks in self._moved.values() for task in tasks} | self._tasks
+        return [records.task_row(task, leaving.get(task.id, self.region)) for task in changed.values()]
+
+    def _opened(self, job: state.Job, to: str) -> bulk.Row:
+        """The share of a region that tasks go to, as it stands until that region has taken them in."""
+        share = replace(
+            job,
+            status="planned",
+            finished=None,
+            tasks=[],
+            counts={},
+            devices=set(),
+            errors=[],
+            waiting="",
+            done_items=0.0,
+            all_items=1,
+        )
+        return records.share_row(share, portraits.job_view(share), to)
 
     def publish(self, published: Published, commit: Commit) -> None:
         """Show what was committed; must run before the next event is handled."""
@@ -92,6 +126,15 @@ class Batch:
 
     def _save_device(self, effect: effects.SaveDevice) -> None:
         self._devices[effect.device.name] = effect.device
+
+    def _move_tasks(self, effect: effects.MoveTasks) -> None:
+        job = effect.job
+        self._moved.setdefault((job.id, effect.to), (job, []))[1].extend(effect.tasks)
+        number = len(job.placement) - 1 - job.placement[::-1].index(effect.sentence)
+        self._placements.append((job.id, self.region, number, self.now, effect.sentence))
+
+    def _order_done(self, effect: effects.OrderDone) -> None:
+        self._done.append(effect.order)
 
     def _save_result(self, effect: effects.SaveResult) -> None:
         self._results.append(records.result_row(effect))
@@ -145,6 +188,8 @@ _TAKE: Mapping[type, Callable[[Batch, Any], None]] = {
     effects.SaveJob: Batch._save_job,  # noqa: SLF001 - a table of the class's own methods
     effects.SaveTask: Batch._save_task,  # noqa: SLF001
     effects.SaveDevice: Batch._save_device,  # noqa: SLF001
+    effects.MoveTasks: Batch._move_tasks,  # noqa: SLF001
+    effects.OrderDone: Batch._order_done,  # noqa: SLF001
     effects.SaveResult: Batch._save_result,  # noqa: SLF001
     effects.SaveBatch: Batch._save_batch,  # noqa: SLF001
     effects.SaveChunk: Batch._save_chunk,  # noqa: SLF001

@@ -27,11 +27,6 @@ def job_view(job: state.Job) -> api.JobView:
     )
 
 
-def placement_of(view: api.JobView) -> list[str]:
-    """The sentences of a stored view that last: not why its tasks waited when it was stored."""
-    return [sentence for sentence in view.placement if not sentence.startswith(state.WAITS)]
-
-
 def task_views(rows: Iterable[Row], items: Sequence[int]) -> tuple[api.TaskView, ...]:
     """Rows of ``tasks``, in order, as views; ``items`` per task."""
     return tuple(_task_view(row, count) for row, count in zip(rows, items, strict=True))

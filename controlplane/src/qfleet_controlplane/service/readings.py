@@ -1,4 +1,4 @@
-"""Finished jobs, read from the store and shown: run in a reader's thread."""
+"""Jobs of any number of regions, read from the store and shown: run in a reader's thread."""
 
 import itertools
 
@@ -6,31 +6,32 @@ import sqlalchemy as sa
 
 from qfleet_controlplane.planning import views
 from qfleet_controlplane.service import portraits
+from qfleet_controlplane.service.combine import combine
 from qfleet_controlplane.store import queries, records
 from qfleet_wire import api
 from qfleet_wire.names import JobId
 
 
 def view(connection: sa.Connection, job: JobId) -> api.JobView | None:
-    """A job over all its shares; None for an unknown one."""
-    found = queries.job_views(connection, job)
-    return found[0] if found else None
+    """A job over all its regions; None for an unknown one."""
+    shares = queries.job_views(connection, job)
+    return combine(shares) if shares else None
 
 
 def listed(connection: sa.Connection, limit: int, status: str | None) -> list[api.JobView]:
-    """List jobs, the newest first."""
-    jobs = (shares[0] for _, shares in queries.newest(connection, status))
-    wanted = (job for job in jobs if status is None or job.status == status)
+    """List jobs over all their regions, the newest first; those with this status, if one is given."""
+    found = (combine(shares) for _, shares in queries.newest(connection, status))
+    wanted = (job for job in found if status is None or job.status == status)
     return list(itertools.islice(wanted, limit))
 
 
 def detail(connection: sa.Connection, job: JobId) -> api.JobDetail | None:
-    """A job with its tasks; None for an unknown one."""
-    shown = view(connection, job)
-    if shown is None:
+    """A job with its tasks in all regions; None for an unknown one."""
+    found = view(connection, job)
+    if found is None:
         return None
     rows = queries.task_rows(connection, job)
-    return api.JobDetail(shown, portraits.task_views(rows, queries.plan_items(connection, job)))
+    return api.JobDetail(found, portraits.task_views(rows, queries.plan_items(connection, job)))
 
 
 def result(connection: sa.Connection, job: JobId) -> api.ResultView | None:
@@ -39,7 +40,7 @@ def result(connection: sa.Connection, job: JobId) -> api.ResultView | None:
     if stored is None:
         return None
     counted = [_counted(found) for found in queries.results(connection, job)]
-    heading = views.Heading(job, stored.views[0].status, stored.request)
+    heading = views.Heading(job, combine(stored.views).status, stored.request)
     return views.result_view(heading, stored.specification, counted)
 
 

@@ -168,7 +168,7 @@ def _job(connection: sa.Connection, row: sa.Row[Row], region: str) -> state.Job:
         finished=row.finished,
         devices=set(view.devices),
         errors=list(view.errors),
-        placement=list(view.placement),
+        placement=state.lasting(view.placement),
     )
     if job.request.deadline_s is not None:
         job.deadline = Millis(job.created + int(job.request.deadline_s * 1000))
