@@ -191,7 +191,8 @@ class Link:
         authority = AuthorityTopic(self._handshakes.membership.region)
         await client.subscribe(self._topic(Channel.DOWN), SEALED_QOS)
         # Controllers publish it whenever they connect: a hint that they may have lost the session.
-        await client.subscribe(topic_for(authority), QOS)
+        # Not at QoS 1, for which NATS keeps state per device, and refuses the thousandth.
+        await client.subscribe(topic_for(authority), SEALED_QOS)
         await client.publish(self._topic(Channel.PRESENCE), b"online", qos=QOS)
         async with asyncio.TaskGroup() as group:
             group.create_task(broker.lost(client))
