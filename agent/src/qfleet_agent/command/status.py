@@ -2,6 +2,7 @@
 
 import datetime as dt
 import sys
+from collections.abc import Iterator
 
 import msgspec
 
@@ -18,6 +19,9 @@ def run(settings: Settings, *, as_json: bool) -> int:
     """Print the status; exit 1 when the agent does not run."""
     running = status.is_running(settings.state)
     last = status.read(settings.state)
+    if last is not None and not running:
+        # Whatever it said last: one that was killed could not say that its link is gone.
+        last = msgspec.structs.replace(last, online=False, trouble="the agent does not run", running=0)
     if as_json:
         text = msgspec.json.encode({"running": running, "last": last}).decode()
     else:
@@ -50,9 +54,22 @@ def _words(settings: Settings, last: Status | None, *, running: bool) -> str:
         f"  certificate  until {_date(last.certificate_ends)}",
         f"  as of        {_date(last.time)} (agent {last.version}, process {last.pid})",
     ]
+    return "\n".join([*lines, *_notes(last)])
+
+
+def _notes(last: Status) -> Iterator[str]:
+    if last.telemetry_held or last.telemetry_lost:
+        yield f"  telemetry    {last.telemetry_held} samples wait, {last.telemetry_lost} are lost"
     if last.dropped:
-        lines.append(f"  dropped      {', '.join(f'{n} {why}' for why, n in sorted(last.dropped.items()))}")
-    return "\n".join(lines)
+        yield f"  dropped      {', '.join(f'{n} {why}' for why, n in sorted(last.dropped.items()))}"
+    damaged = last.damaged_journal
+    if damaged is not None:
+        yield (
+            f"  DAMAGE       a journal was set aside on {_date(damaged.at)}: {damaged.reason}; saved of it: "
+            f"{damaged.saved}; it lies in {damaged.file}"
+        )
+    for sentence in last.reported:
+        yield f"  NOTE         {sentence}"
 
 
 def _mib(size: int) -> str:

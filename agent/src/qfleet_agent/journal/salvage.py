@@ -6,7 +6,9 @@ the controller assigns the rest again.
 """
 
 import hashlib
+import os
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -18,6 +20,10 @@ from qfleet_wire import codec, payloads
 from qfleet_wire.channel import resumption
 from qfleet_wire.channel.initiator import Standing
 from qfleet_wire.errors import WireError
+
+_HEAD = struct.Struct(">16sH10xI")
+"""Of a database: its name, the size of a page (1: 65,536), the number of pages (file format, section 1.3)."""
+_LONGEST_BYTES = 1 << 36
 
 _Row: TypeAlias = tuple[Any, ...]
 
@@ -43,6 +49,7 @@ def into(target: Path, source: Path, state: Path, *, with_log: bool) -> str:
 
 
 def _copy(database: sqlite3.Connection, source: Path, *, with_log: bool) -> dict[str, int]:
+    _lengthen(source)
     how = "mode=rw" if with_log else "immutable=1"
     try:
         damaged = sqlite3.connect(f"{source.absolute().as_uri()}?{how}", uri=True)
@@ -59,6 +66,18 @@ def _copy(database: sqlite3.Connection, source: Path, *, with_log: bool) -> dict
         damaged.close()
     _drop_bodiless(database)
     return saved
+
+
+def _lengthen(source: Path) -> None:
+    """Give a file that was cut off its length back: SQLite reads nothing of one that is too short."""
+    try:
+        with source.open("rb") as file:
+            name, page, count = _HEAD.unpack(file.read(_HEAD.size))
+    except (OSError, struct.error):
+        return
+    length = (65536 if page == 1 else page) * count
+    if name == b"SQLite format 3\0" and source.stat().st_size < length <= _LONGEST_BYTES:
+        os.truncate(source, length)
 
 
 def _rows(damaged: sqlite3.Connection, table: str, width: int) -> Iterator[_Row]:

@@ -202,12 +202,17 @@ class Link:
 
     def _close(self) -> None:
         self._connected = None
-        self._batches.clear()
+        self._suspend()
         self._drained.set()
+        self._ears.changed()
+
+    def _suspend(self) -> None:
+        """Take the session for dead: it is gone with the connection, or another was refused."""
+        self._batches.clear()
         if self.online:
             self.online = False
             self._ears.tell(events.SessionLost(self._ears.number()))
-        self._ears.changed()
+            self._ears.changed()
 
     # ── the session ─────────────────────────────────────────────────────────────────────────
 
@@ -218,7 +223,7 @@ class Link:
         while True:
             self._reopen.clear()
             self._opened_at = asyncio.get_running_loop().time()
-            self._adopt(await self._opening.open(say))
+            self._adopt(await self._opening.open(say, self._suspend))
             await self._reopen.wait()
 
     def _adopt(self, established: Established) -> None:

@@ -43,8 +43,12 @@ class Opening:
         """End a wait early: there is reason to believe that a controller has come."""
         self._nudged.set()
 
-    async def open(self, send: Callable[[bytes], Awaitable[None]]) -> Established:
-        """Return a session, however long it takes. ``send`` publishes a hello and may raise."""
+    async def open(self, send: Callable[[bytes], Awaitable[None]], failed: Callable[[], None]) -> Established:
+        """Return a session, however long it takes.
+
+        ``send`` publishes a hello and may raise; ``failed`` is told whenever a full one came to
+        nothing.
+        """
         while True:
             established = await self._attempt(send)
             if established is not None:
@@ -53,6 +57,7 @@ class Opening:
             resumed = self._handshakes.resuming
             self._handshakes.failed()
             if not resumed:
+                failed()
                 await self._pause()
 
     async def _attempt(self, send: Callable[[bytes], Awaitable[None]]) -> Established | None:
