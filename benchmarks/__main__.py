@@ -14,8 +14,8 @@ import time
 
 from benchmarks import figures
 
-NAMES = ("circuits", "throughput", "round_trip", "idle_agent", "channel")
-LONG = ("network_profiles",)
+NAMES = ("circuits", "throughput", "round_trip", "idle_agent", "channel", "ingest")
+LONG = ("network_profiles", "chaos")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
 
 

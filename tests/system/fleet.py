@@ -137,10 +137,11 @@ class LocalFleet:
         return self.directory / name / "agent.toml"
 
 
-def connect(state: Path, token: Path | None = None) -> Fleet:
+def connect(state: Path, token: Path | None = None, *, timeout_s: float = 30.0) -> Fleet:
     """A connection to the controller of a state directory, with the token of a file, by default its own."""
     address = msgspec.json.decode((state / "address.json").read_bytes(), type=dict[str, object])
-    return Fleet(str(address["api"]), configuration.read_token(token or state / "admin.token"))
+    secret = configuration.read_token(token or state / "admin.token")
+    return Fleet(str(address["api"]), secret, timeout_s=timeout_s)
 
 
 def answers(state: Path, token: Path | None = None) -> bool:

@@ -89,13 +89,13 @@ class Processes:
         """Ask until it holds, and fail at once when a process has ended by itself."""
         deadline = time.monotonic() + timeout
         while not holds():
-            for name, process in self._running.items():
+            for name, process in tuple(self._running.items()):
                 assert process.poll() is None, f"{name} ended by itself:\n{self.log(name)[-3000:]}"
             assert time.monotonic() < deadline, f"not within {timeout:.0f} s: {what}\n{self._logs()}"
             time.sleep(0.02)
 
     def _logs(self) -> str:
-        return "\n".join(f"--- {name}\n{self.log(name)[-2000:]}" for name in self._running)
+        return "\n".join(f"--- {name}\n{self.log(name)[-2000:]}" for name in tuple(self._running))
 
 
 def run(command: Sequence[str], *, text: str = "") -> str:

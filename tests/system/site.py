@@ -122,16 +122,20 @@ class Site:
 
     def start_controller(self, name: str) -> None:
         """Start a controller, and wait until it answers."""
+        self.launch_controller(name)
+        self.wait_for(f"{name} answers", lambda: fleet.answers(self._state(name), self._token))
+
+    def launch_controller(self, name: str) -> None:
+        """Start a controller without waiting for it."""
         state = self._state(name)
         (state / "address.json").unlink(missing_ok=True)
         self.processes.start(
             name, processes.tool("qfleet-controlplane"), "run", "--config", str(state / "controlplane.toml")
         )
-        self.wait_for(f"{name} answers", lambda: fleet.answers(state, self._token))
 
-    def connect(self, controller: str = "c1") -> Fleet:
+    def connect(self, controller: str = "c1", *, timeout_s: float = 30.0) -> Fleet:
         """A connection to a controller as it listens now."""
-        return fleet.connect(self._state(controller), self._token)
+        return fleet.connect(self._state(controller), self._token, timeout_s=timeout_s)
 
     @property
     def _token(self) -> Path:
