@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.integration.postgres import database_url, dialect, postgresql, postgresql_server
+
+__all__ = ["database_url", "dialect", "postgresql", "postgresql_server"]
+"""Fixtures that are made elsewhere."""
 
 
 @pytest.fixture
