@@ -40,6 +40,9 @@ def test_all_settings_are_read() -> None:
         ('workers = "two"', "workers"),
         ("state = 5", "state"),
         ('executor = "dask://x"', "executor"),
+        ('executor = "slurm"', "'local', 'dask://HOST:PORT'"),
+        ('executor = "dask://host:70000"', "executor = 'dask://host:70000'"),
+        ('executor = "dask+tls://host:8786"', "needs ca_file in [cluster]"),
         ("[link]\nreconnect_base_s = 500.0", "reconnect_base_s = 500.0"),
         ("workers = ", "not valid TOML"),
     ],
@@ -54,3 +57,18 @@ def test_a_wrong_setting_is_named_with_its_file(text: str, said: str) -> None:
 def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match="no such file"):
         settings.load(tmp_path / "agent.toml")
+
+
+@pytest.mark.parametrize(
+    ("executor", "address", "file"),
+    [
+        ("dask://cluster.site:8786", "tcp://cluster.site:8786", ""),
+        ("dask://[::1]:8786", "tcp://[::1]:8786", ""),
+        ("dask:///srv/dask/scheduler.json", "", "/srv/dask/scheduler.json"),
+        ("dask+tls://cluster.site:8786", "tls://cluster.site:8786", ""),
+    ],
+)
+def test_an_executor_names_a_scheduler(executor: str, address: str, file: str) -> None:
+    text = f'executor = "{executor}"\n[cluster]\nca_file = "/etc/dask/ca.pem"'
+    assert settings.parse(text, source="x").scheduler == (address, file)
+    assert settings.Settings().scheduler is None

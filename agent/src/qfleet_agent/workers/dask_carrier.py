@@ -5,6 +5,7 @@ import contextlib
 import importlib.metadata
 import logging
 import secrets
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ from qfleet_wire import codec
 
 LOOK_EVERY_S = 1.0
 """How often the scheduler is asked who is there."""
+STATUS_EVERY_S = 0.25
 ANSWER_S = 15.0
 """How long it may take to answer before it counts as lost."""
 GRACE_S = 30.0
@@ -143,8 +145,7 @@ class Carrier:
 
     async def _members(self) -> dict[str, Member]:
         try:
-            async with asyncio.timeout(ANSWER_S):
-                said = await self._client.scheduler.identity(n_workers=-1)
+            said = await self._heard(self._client.scheduler.identity(n_workers=-1))
         except (OSError, TimeoutError) as error:
             raise ClusterLost(
                 f"the scheduler at {self._scheduler} is gone: {error or 'no answer'}"
@@ -157,6 +158,20 @@ class Carrier:
             for address, one in said["workers"].items()
             if one["status"] in {"running", "paused"}
         }
+
+    async def _heard(self, asked: Coroutine[Any, Any, Any]) -> Any:
+        """Wait for an answer, but not when the connection is known to have gone: Dask would go on trying."""
+        answer = asyncio.ensure_future(asked)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                while not answer.done() and self._client.status == "running":
+                    await asyncio.wait({answer}, timeout=STATUS_EVERY_S)
+        finally:
+            if not answer.done():
+                answer.cancel()
+        if answer.cancelling():
+            raise ConnectionResetError("the connection was closed")
+        return answer.result()
 
     async def _ask(self, members: dict[str, Member]) -> None:
         """Ask those who have not said yet what they have."""
