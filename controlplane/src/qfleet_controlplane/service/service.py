@@ -44,7 +44,8 @@ class Service:
 
     async def start(self) -> None:
         """Load what the store has and begin; raise ``StoreFailed`` if it cannot be read."""
-        await self._database.writer.run(queries.drop_stray_chunks)
+        region = self._around.region
+        await self._database.writer.run(lambda connection: queries.drop_stray_chunks(connection, region))
         await self._loop.load()
         self._running = asyncio.create_task(self._loop.run(), name="service")
         self._running.add_done_callback(self._ended)

@@ -137,10 +137,15 @@ def artefact(connection: sa.Connection, device: str, digest: bytes) -> bytes:
     return b"".join(row.data for row in connection.execute(pieces.order_by(work.chunks.c.position)))
 
 
-def drop_stray_chunks(connection: sa.Connection) -> None:
-    """Delete chunks that no counted result stands on; devices send what still matters again."""
+def drop_stray_chunks(connection: sa.Connection, region: str = "") -> None:
+    """Delete a region's chunks that no counted result stands on; devices send what still matters again.
+
+    Only when the region's machine comes up: one that runs counts on the chunks it has seen.
+    """
     counted = sa.select(work.results.c.artefact).where(work.results.c.artefact.is_not(None))
-    connection.execute(work.chunks.delete().where(work.chunks.c.digest.not_in(counted)))
+    here = sa.select(fleet.devices.c.name).where(fleet.devices.c.region == region)
+    stray = work.chunks.c.device.in_(here), work.chunks.c.digest.not_in(counted)
+    connection.execute(work.chunks.delete().where(*stray))
 
 
 def telemetry(connection: sa.Connection, device: DeviceName, limit: int) -> list[tuple[int, Millis, bytes]]:
