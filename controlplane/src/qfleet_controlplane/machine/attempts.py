@@ -20,7 +20,7 @@ def refused(turn: Turn, device: state.Device, refusal: payloads.Refused) -> None
     task = turn.state.tasks.get(refusal.task)
     if task is None or not leases.holds(task, device, refusal.attempt):
         return
-    state.release(device, task)
+    turn.state.release(device, task)
     state.move(task, "refuse")
     if refusal.code in PASSING:
         device.rests_until = Millis(turn.now + turn.policy.rest_ms)
@@ -32,7 +32,7 @@ def refused(turn: Turn, device: state.Device, refusal: payloads.Refused) -> None
         if nobody_left(turn, task) and not able_elsewhere(turn, task):
             end(turn, task, "every device that could run it has refused")
             return
-    task.job.pending.appendleft(task)
+    turn.state.enqueue(task, first=True)
     turn.save_task(task)
 
 
@@ -40,14 +40,14 @@ def failed(turn: Turn, task: state.Task, error: str) -> None:
     """End an attempt that failed; try again while attempts are left."""
     device = turn.state.devices.get(task.device) if task.device is not None else None
     if device is not None:
-        state.release(device, task)
+        turn.state.release(device, task)
     task.failures += 1
     add_error(task, error)
     state.advance(task, 0.0)
     state.move(task, "fail")
     if task.failures < task.job.request.max_attempts:
         state.move(task, "retry")
-        task.job.pending.append(task)
+        turn.state.enqueue(task)
     else:
         _last_word(turn, task)
     turn.save_task(task)
@@ -57,7 +57,7 @@ def failed(turn: Turn, task: state.Task, error: str) -> None:
 def lose(turn: Turn, task: state.Task, reason: str) -> None:
     """Take a task from a device that is gone; it waits for another one."""
     assert task.device is not None
-    state.release(turn.state.devices[task.device], task)
+    turn.state.release(turn.state.devices[task.device], task)
     state.move(task, "lose")
     task.losses += 1
     add_error(task, f"attempt {task.attempt} on {task.device}: {reason}")
@@ -65,7 +65,7 @@ def lose(turn: Turn, task: state.Task, reason: str) -> None:
     if task.losses >= turn.policy.most_losses:
         end(turn, task, f"lost with its device {task.losses} times")
         return
-    task.job.pending.appendleft(task)
+    turn.state.enqueue(task, first=True)
     turn.save_task(task)
 
 
@@ -75,7 +75,7 @@ def take_back(turn: Turn, task: state.Task, reason: str) -> None:
     leases.withdraw(turn, task, reason)
     state.move(task, "refuse")
     state.advance(task, 0.0)
-    task.job.pending.appendleft(task)
+    turn.state.enqueue(task, first=True)
     turn.save_task(task)
 
 

@@ -79,7 +79,7 @@ def _fault(task: state.Task, body: bytes) -> str | None:
 
 def _win(turn: Turn, device: state.Device, task: state.Task, attempt: int) -> None:
     if leases.holds(task, device, attempt):
-        state.release(device, task)
+        turn.state.release(device, task)
     elif task.status == "pending":
         task.job.pending.remove(task)
     else:

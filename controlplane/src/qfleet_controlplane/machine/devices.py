@@ -5,6 +5,7 @@ until their jobs' patience ends; one that is shut out or enrolled anew loses the
 """
 
 from qfleet_controlplane.machine import attempts, events, leases, state, tables
+from qfleet_controlplane.machine.effects import Alarm
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import schedule
 from qfleet_wire import payloads
@@ -74,7 +75,11 @@ def heard(turn: Turn, device: state.Device) -> None:
 
 
 def heartbeat(turn: Turn, device: state.Device, beat: payloads.Heartbeat) -> None:
-    """Keep how the device is."""
+    """Keep how the device is; a journal that it had to set aside is an alarm, once."""
+    known = None if device.heartbeat is None else device.heartbeat.journal_set_aside
+    if beat.journal_set_aside not in {None, known}:
+        detail = f"the device has set a damaged journal aside: {beat.journal_damage[:500]}"
+        turn.effects.append(Alarm(turn.cause, "journal", device.name, detail))
     device.heartbeat = beat
     turn.save_device(device)
 
@@ -82,7 +87,10 @@ def heartbeat(turn: Turn, device: state.Device, beat: payloads.Heartbeat) -> Non
 def announcement(turn: Turn, device: state.Device, told: payloads.Announcement) -> None:
     """Keep what the device can do; what it refused or holds is judged anew when that has changed."""
     before = device.announcement
+    if device.kind is not None:
+        turn.state.pool.strike(device.name, device.kind)
     device.announcement, device.kind = told, None
+    turn.state.offer(device)
     turn.save_device(device)
     if before is None or _abilities(before) == _abilities(told):
         return
@@ -222,6 +230,7 @@ def _heard(turn: Turn, device: state.Device) -> None:
     device.connected = True
     device.hinted_at = None
     device.silent_since = None
+    turn.state.offer(device)
     _look_again(turn, device, turn.now + turn.policy.silence_ms)
 
 

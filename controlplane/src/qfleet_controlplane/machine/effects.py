@@ -90,6 +90,14 @@ class SaveChunk(_Effect, frozen=True):
     chunk: payloads.Chunk
 
 
+class SaveTelemetry(_Effect, frozen=True):
+    """Samples of a device; ``lost`` is how many it says will never come."""
+
+    device: DeviceName
+    samples: tuple[payloads.Sample, ...]
+    lost: int
+
+
 class DropChunks(_Effect, frozen=True):
     """An artefact's pieces are of no use."""
 
@@ -109,7 +117,7 @@ class Audit(_Effect, frozen=True):
 class Alarm(_Effect, frozen=True):
     """Something is wrong that a person should look at; it stands in the audit log too."""
 
-    kind: Literal["disagreement", "artefact", "invalid-result"]
+    kind: Literal["disagreement", "artefact", "invalid-result", "journal"]
     subject: str
     detail: str
 
@@ -151,6 +159,7 @@ Effect: TypeAlias = (
     | SaveResult
     | SaveBatch
     | SaveChunk
+    | SaveTelemetry
     | DropChunks
     | Audit
     | Alarm

@@ -1,5 +1,7 @@
 """Jobs: taken in and planned, cancelled, and expired."""
 
+from typing import Any
+
 from qfleet_controlplane.machine import endings, events, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import cost, plan, schedule
@@ -45,7 +47,7 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
         if device.status not in {"revoked", "retired"} and device.announcement is not None
     }
     if not known or any(schedule.lacks(requirement, told) is None for told in known.values()):
-        return
+        return  # the first able one is found at once; only a refusal looks at all of them
     # The largest are named: they say how far the job would have to shrink.
     largest = sorted(known, key=lambda name: (known[name].max_qubits, known[name].task_memory_bytes))
     reasons = schedule.explain(requirement, {name: known[name] for name in largest[-_TOLD:]})
@@ -58,15 +60,20 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
 def fleet_for(turn: Turn, specification: Specification) -> plan.Fleet:
     """Count the online devices that can run a job, and their typical speed for it."""
     requirement = leases.requirement(specification, cost.memory_bytes(specification))
-    announced = [
-        device.announcement
-        for device in turn.state.devices.values()
-        if device.status == "online" and device.announcement is not None
+    counts: dict[int, list[Any]] = {}
+    for device in turn.state.devices.values():
+        kind = turn.state.kind_of(device) if device.status == "online" else None
+        if kind is not None:
+            counts.setdefault(id(kind), [kind, 0])[1] += 1
+    able = [(kind, count) for kind, count in counts.values() if schedule.lacks(requirement, kind) is None]
+    weighed = [
+        (cost.rates(specification, cost.calibration_of(kind, specification.kind)), count)
+        for kind, count in able
     ]
-    able = [entry for entry in announced if schedule.lacks(requirement, entry) is None]
-    calibrations = [cost.calibration_of(entry, specification.kind) for entry in able]
     return plan.Fleet(
-        len(able), sum(entry.workers for entry in able), cost.typical(specification, calibrations)
+        sum(count for _, count in able),
+        sum(kind.workers * count for kind, count in able),
+        cost.median(weighed) if weighed else cost.rates(specification),
     )
 
 

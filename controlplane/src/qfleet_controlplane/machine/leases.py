@@ -4,11 +4,11 @@ A lease is sent until it is answered, with growing pauses, and on every new sess
 device comes without it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import islice
 from typing import cast
 
-from qfleet_controlplane.machine import state, tables
+from qfleet_controlplane.machine import pool, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import cost, schedule, work
 from qfleet_controlplane.planning.specification import Specification
@@ -17,6 +17,12 @@ from qfleet_wire.names import DeviceName, Millis
 
 _EXTRA = 256
 """Pending tasks looked at beyond the room there is, in case some are excluded everywhere."""
+_MOST_JOBS = 64
+_MOST_SLOTS = 2_000
+_FEWEST_SLOTS = 32
+"""Devices that one sharing out looks at, all classes together, and of each class at least."""
+_MOST_LEASES = 4_000
+"""Leases of one settling: the event loop waits for it."""
 
 
 def requirement(specification: Specification, memory_bytes: int) -> schedule.Requirement:
@@ -25,40 +31,123 @@ def requirement(specification: Specification, memory_bytes: int) -> schedule.Req
 
 
 def settle(turn: Turn) -> None:
-    """Lease as many pending tasks as the fleet has room for."""
-    waiting = [job for job in turn.state.jobs.values() if job.pending]
-    if not waiting:
+    """Lease as many pending tasks as the fleet has room for.
+
+    Costs what there is to lease, not what there is: only devices that may have room are looked at, and of
+    each class no more than there are tasks for it. Jobs of one priority take turns, ``_MOST_JOBS`` of
+    the oldest at a time; what is left after ``_MOST_LEASES`` follows at once in the next round.
+    """
+    known = turn.state.pool
+    if not known.changed:
         return
-    slots = [slot for slot in map(_slot, _usable(turn)) if not slot.full]
+    known.changed = False
+    waiting = sorted((job for job in turn.state.jobs.values() if job.pending), key=_rank)
+    able = _Able(known)
+    left = _MOST_LEASES
+    while waiting and left > 0:
+        chosen: list[state.Job] = []
+        rest: list[state.Job] = []
+        for job in waiting:
+            (chosen if len(chosen) < _MOST_JOBS and able.buckets(job) else rest).append(job)
+        if not chosen:
+            break
+        left -= _share_out(turn, chosen, able, left)
+        waiting = rest
+    if left <= 0 or able.cut:
+        turn.state.timers.arm(turn.now, "settle", "")
+
+
+def _rank(job: state.Job) -> tuple[int, int, str]:
+    return (-job.request.priority, job.created, job.id)
+
+
+class _Able:
+    """Which classes of devices with room can run which jobs; looked up once per requirement."""
+
+    def __init__(self, source: pool.Pool) -> None:
+        self._buckets = source.buckets()
+        self._known: dict[schedule.Requirement, list[pool.Bucket]] = {}
+        self.cut = False
+        """Whether tasks are left although not every device was looked at."""
+
+    def buckets(self, job: state.Job) -> list[pool.Bucket]:
+        """Classes for a job that have a device left."""
+        needed = requirement(job.specification, job.plan.memory_bytes)
+        found = self._known.get(needed)
+        if found is None:
+            found = [each for each in self._buckets if schedule.lacks(needed, each.kind) is None]
+            self._known[needed] = found
+        return [each for each in found if each.idle or each.busy]
+
+
+def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int:
+    """Lease tasks of these jobs, ``most`` at most; return how many."""
+    wanted = min(most, sum(len(job.pending) for job in jobs))
+    spare = _most_excluded(jobs) if turn.state.excluding else 0
+    buckets = {id(bucket): bucket for job in jobs for bucket in able.buckets(job)}
+    room = min(wanted + spare, max(_FEWEST_SLOTS + spare, _MOST_SLOTS // len(buckets)))
+    slots = [slot for bucket in buckets.values() for slot in _slots(turn, bucket, room)]
     if not slots:
-        return
-    room = sum(slot.workers * schedule.MOST_TASKS_PER_WORKER - slot.held for slot in slots)
-    windows = [(job, list(islice(job.pending, max(room, 0) + _EXTRA))) for job in waiting]
-    for choice in schedule.schedule([_demand(job, window) for job, window in windows], slots):
+        return 0
+    windows = [(job, _Window(job, wanted + _EXTRA)) for job in jobs]
+    choices = schedule.schedule([_demand(job, window) for job, window in windows], slots, wanted)
+    for choice in choices:
         _lease(turn, cast("state.Task", choice.task), choice)
     for job, window in windows:
-        _requeue(job, window)
+        _requeue(job, window.seen)
+    able.cut |= len(choices) < wanted and room < wanted + spare and bool(choices)
+    return len(choices)
 
 
-def _usable(turn: Turn) -> Iterable[state.Device]:
-    return (
-        device
-        for device in turn.state.devices.values()
-        if device.connected
-        and device.status == "online"
-        and device.announcement is not None
-        and device.rests_until <= turn.now
+def _most_excluded(jobs: list[state.Job]) -> int:
+    """Devices that any of the next tasks has been refused by: so many more are looked at."""
+    return max(
+        (len(task.excluded) for job in jobs for task in islice(job.pending, _EXTRA) if task.excluded),
+        default=0,
     )
 
 
-def _slot(device: state.Device) -> schedule.Slot:
-    assert device.announcement is not None
-    return schedule.Slot(
-        device.name, device.announcement, held=len(device.held), backlog_ms=device.backlog_ms
-    )
+def _slots(turn: Turn, bucket: pool.Bucket, most: int) -> list[schedule.Slot]:
+    """Devices of a class that have room, idle ones first; strikes out the others that it comes across."""
+    slots: list[schedule.Slot] = []
+    for names in (bucket.idle, bucket.busy):
+        gone = []
+        for name in names:
+            if len(slots) >= most:
+                break
+            slot = _slot(turn, turn.state.devices[name])
+            if slot is None or slot.full:
+                gone.append(name)
+            else:
+                slots.append(slot)
+        for name in gone:
+            del names[name]
+    return slots
 
 
-def _demand(job: state.Job, window: list[state.Task]) -> schedule.Demand:
+def _slot(turn: Turn, device: state.Device) -> schedule.Slot | None:
+    """The device as the scheduler sees it; None for one that gets nothing now."""
+    told = device.announcement
+    if told is None or not device.connected or device.status != "online" or device.rests_until > turn.now:
+        return None
+    kind = device.kind or told
+    return schedule.Slot(device.name, kind, held=len(device.held), backlog_ms=device.backlog_ms)
+
+
+class _Window:
+    """The next tasks of a job, for the scheduler to go through once; ``seen`` are those it looked at."""
+
+    def __init__(self, job: state.Job, most: int) -> None:
+        self._tasks = islice(job.pending, most)
+        self.seen: list[state.Task] = []
+
+    def __iter__(self) -> Iterator[state.Task]:
+        for task in self._tasks:
+            self.seen.append(task)
+            yield task
+
+
+def _demand(job: state.Job, window: _Window) -> schedule.Demand:
     return schedule.Demand(
         priority=job.request.priority,
         age=(job.created, job.id),
@@ -93,6 +182,8 @@ def _lease(turn: Turn, task: state.Task, choice: schedule.Choice) -> None:
     task.cost_ms = choice.cost_ms
     state.advance(task, 0.0)
     state.hold(device, task)
+    if device.kind is not None:
+        turn.state.pool.place(device.name, device.kind, holds=True)
     job.devices.add(device.name)
     if job.status == "planned":
         job.status = tables.step(tables.JOB, job.status, "lease")
@@ -159,7 +250,7 @@ def withdraw(turn: Turn, task: state.Task, reason: str) -> None:
     """Take a task from the device that holds it, if one does, and tell it."""
     if task.status in tables.TASK_HELD and task.device is not None:
         device = turn.state.devices[task.device]
-        state.release(device, task)
+        turn.state.release(device, task)
         if device.status not in tables.SHUT_OUT:
             turn.send(device.name, payloads.Cancel(task.id, task.attempt, reason))
 

@@ -24,7 +24,7 @@ from qfleet_controlplane.machine import (
 )
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_wire.names import Millis
+from qfleet_wire.names import DeviceName, Millis
 
 
 class Machine:
@@ -77,8 +77,14 @@ def _settle(turn: Turn, _: events.Settle) -> None:
     leases.settle(turn)
 
 
-def _nothing(_: Turn, __: str) -> None:
-    """The device has rested; the settling after this event sees it."""
+def _rested(turn: Turn, key: str) -> None:
+    """The device may be given tasks again, by the settling after this event."""
+    turn.state.offer(turn.state.devices[DeviceName(key)])
+
+
+def _go_on(turn: Turn, _: str) -> None:
+    """The last settling left tasks that may be leased."""
+    turn.state.pool.changed = True
 
 
 _ALARM_CLOCK: Mapping[str, Callable[[Turn, str], None]] = {
@@ -87,7 +93,8 @@ _ALARM_CLOCK: Mapping[str, Callable[[Turn, str], None]] = {
     "lost": devices.give_up_tasks,
     "resend": leases.resend,
     "deadline": jobs.deadline,
-    "rest": _nothing,
+    "rest": _rested,
+    "settle": _go_on,
     "alarms": alarms.sum_up,
 }
 

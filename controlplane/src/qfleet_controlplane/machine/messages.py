@@ -13,6 +13,7 @@ from qfleet_controlplane.machine import (
     results,
     state,
     tables,
+    telemetry,
 )
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_wire import payloads
@@ -88,5 +89,6 @@ _HANDLERS: Mapping[type, Callable[[Turn, state.Device, Any], None]] = {
     payloads.Progress: _progress,
     payloads.Results: results.arrive,
     payloads.Chunk: artefacts.chunk,
+    payloads.Telemetry: telemetry.arrive,
 }
 """``RenewRequest`` and ``Unsupported`` are the link's: they do not reach the machine."""

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from qfleet_controlplane.machine import tables
+from qfleet_controlplane.machine.pool import Pool
 from qfleet_controlplane.machine.timers import Timers
 from qfleet_controlplane.planning import plan, regions, specification
 from qfleet_wire import api, payloads
@@ -164,6 +165,7 @@ class State:
     devices: dict[DeviceName, Device] = field(default_factory=dict)
     artefacts: dict[tuple[DeviceName, bytes], Artefact] = field(default_factory=dict)
     timers: Timers = field(default_factory=Timers)
+    pool: Pool = field(default_factory=Pool)
     latencies: deque[int] = field(default_factory=lambda: deque(maxlen=_LATENCIES))
     """Times from an assignment to its acceptance, the latest ones."""
     excluding: dict[str, set[TaskId]] = field(default_factory=dict)
@@ -186,6 +188,29 @@ class State:
             device.kind = self.kinds.setdefault(kind, kind)
         return device.kind
 
+    def offer(self, device: Device) -> None:
+        """Note that a device may have room for tasks."""
+        kind = device.kind or self.kind_of(device)
+        if kind is not None:
+            self.pool.offer(device.name, kind, holds=bool(device.held))
+
+    def release(self, device: Device, task: Task) -> None:
+        """Strike a task from a device's books; one that is not there is left alone."""
+        if device.held.pop(task.id, None) is None:
+            return
+        if not task.accepted:
+            device.unanswered -= 1
+        device.backlog_ms = max(0.0, device.backlog_ms - task.cost_ms) if device.held else 0.0
+        self.offer(device)
+
+    def enqueue(self, task: Task, *, first: bool = False) -> None:
+        """Let a pending task wait for a device, before or after the others of its job."""
+        if first:
+            task.job.pending.appendleft(task)
+        else:
+            task.job.pending.append(task)
+        self.pool.changed = True
+
     def add(self, job: Job) -> None:
         """Take a job and its tasks in, and put its books in order."""
         self.jobs[job.id] = job
@@ -205,7 +230,7 @@ class State:
             for name in task.excluded:
                 self.excluding.setdefault(name, set()).add(task.id)
             if task.status == "pending":
-                job.pending.append(task)
+                self.enqueue(task)
             elif task.status in tables.TASK_HELD and task.device is not None:
                 hold(self.devices[task.device], task)
 
@@ -234,6 +259,7 @@ class State:
     def readmit(self, device: DeviceName) -> list[Task]:
         """Forget what a device has refused, and return those of the tasks that are not over."""
         ids = self.excluding.pop(device, set())
+        self.pool.changed = True
         known = (self.tasks.get(task_id) for task_id in sorted(ids))
         again = [task for task in known if task is not None and task.status not in tables.TASK_OVER]
         for task in again:
@@ -270,15 +296,6 @@ def hold(device: Device, task: Task) -> None:
     task.device = device.name
     if not task.accepted:
         device.unanswered += 1
-
-
-def release(device: Device, task: Task) -> None:
-    """Strike a task from a device's books; one that is not there is left alone."""
-    if device.held.pop(task.id, None) is None:
-        return
-    if not task.accepted:
-        device.unanswered -= 1
-    device.backlog_ms = max(0.0, device.backlog_ms - task.cost_ms) if device.held else 0.0
 
 
 def answer(device: Device, task: Task) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from qfleet_wire.names import Millis
 
-Kind: TypeAlias = Literal["silence", "device-lost", "resend", "rest", "deadline", "lost", "alarms"]
+Kind: TypeAlias = Literal["silence", "device-lost", "resend", "rest", "deadline", "lost", "alarms", "settle"]
 
 
 class Timers:

@@ -93,7 +93,7 @@ def kind_of(told: payloads.Announcement) -> DeviceClass:
     """The class of a device, with nobody in it; speeds are rounded to steps of a quarter."""
     return DeviceClass(
         engines=tuple(sorted((payloads.Engine(e.name, "", e.kinds) for e in told.engines), key=_name)),
-        workers=max(1, told.workers),
+        workers=max(0, told.workers),
         max_qubits=told.max_qubits,
         task_memory_bytes=told.task_memory_bytes,
         calibrations=tuple(_rounded(entry, 1.25) for entry in told.calibrations),
@@ -153,7 +153,7 @@ def _merged(entries: list[DeviceClass], coarser: Callable[[DeviceClass], DeviceC
     return [
         msgspec.structs.replace(
             key,
-            workers=max(1, round(sum(e.workers * e.known for e in same) / sum(e.known for e in same))),
+            workers=round(sum(e.workers * e.known for e in same) / sum(e.known for e in same)),
             max_qubits=max(e.max_qubits for e in same),
             task_memory_bytes=max(e.task_memory_bytes for e in same),
             known=sum(e.known for e in same),

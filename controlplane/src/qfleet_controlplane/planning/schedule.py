@@ -7,7 +7,8 @@ one task per worker. What finds no room stays pending. The scheduler sees estima
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from qfleet_controlplane.planning import cost
@@ -43,17 +44,30 @@ class Capability(Protocol):
         """Memory that one task may have."""
 
 
+class Worker(Capability, Protocol):
+    """A capability with its measured speed, and how many tasks run there at once."""
+
+    @property
+    def calibrations(self) -> tuple[payloads.Calibration, ...]:
+        """What was measured, by engine."""
+
+    @property
+    def workers(self) -> int:
+        """Tasks at once."""
+
+
 class Slot:
-    """A device as the scheduler sees it; what is chosen is entered at once."""
+    """A device as the scheduler sees it; what is chosen is entered at once.
 
-    __slots__ = ("announcement", "backlog_ms", "held", "name", "workers")
+    ``able`` is its announcement, or the class of devices that it belongs to.
+    """
 
-    def __init__(
-        self, name: str, announcement: payloads.Announcement, *, held: int, backlog_ms: float
-    ) -> None:
+    __slots__ = ("able", "backlog_ms", "held", "name", "workers")
+
+    def __init__(self, name: str, able: Worker, *, held: int, backlog_ms: float) -> None:
         self.name = name
-        self.announcement = announcement
-        self.workers = max(1, announcement.workers)
+        self.able = able
+        self.workers = max(1, able.workers)
         self.held = held
         self.backlog_ms = backlog_ms
 
@@ -65,7 +79,7 @@ class Slot:
     @property
     def full(self) -> bool:
         """Whether the device has enough in hand."""
-        if self.announcement.workers <= 0:  # a site whose cluster has gone keeps what it has
+        if self.able.workers <= 0:  # a site whose cluster has gone keeps what it has
             return True
         if self.held < self.workers:
             return False
@@ -94,7 +108,8 @@ class Demand(NamedTuple):
     specification: Specification
     size: Callable[[Candidate], tuple[int, int]]
     """Items and shots of a task."""
-    pending: Sequence[Candidate]
+    pending: Iterable[Candidate]
+    """Gone through once, as far as there is room."""
 
 
 class Choice(NamedTuple):
@@ -121,8 +136,11 @@ def lacks(requirement: Requirement, announcement: Capability) -> str | None:
     return None
 
 
-def schedule(demands: Iterable[Demand], slots: Iterable[Slot]) -> list[Choice]:
-    """Choose devices for as many pending tasks as there is room for, in order of the decisions."""
+def schedule(demands: Iterable[Demand], slots: Iterable[Slot], most: int | None = None) -> list[Choice]:
+    """Choose devices for as many pending tasks as there is room for, ``most`` at most.
+
+    The choices come in the order of the decisions.
+    """
     roomy = [slot for slot in slots if not slot.full]
     choices: list[Choice] = []
     levels: dict[int, list[Demand]] = {}
@@ -133,7 +151,8 @@ def schedule(demands: Iterable[Demand], slots: Iterable[Slot]) -> list[Choice]:
         roomy = [slot for slot in roomy if not slot.full]
         if not roomy:
             break
-        choices.extend(_level([_Queue(demand, roomy) for demand in level]))
+        left = None if most is None else most - len(choices)
+        choices.extend(itertools.islice(_level([_Queue(demand, roomy) for demand in level]), left))
     return choices
 
 
@@ -156,25 +175,37 @@ def _level(queues: list["_Queue"]) -> Iterator[Choice]:
 class _Queue:
     """One job's pending tasks and the devices open to them, soonest free first."""
 
-    __slots__ = ("_demand", "_heap", "_position", "_rates")
+    __slots__ = ("_demand", "_heap", "_rates", "_tasks")
 
     def __init__(self, demand: Demand, slots: Iterable[Slot]) -> None:
         self._demand = demand
-        self._position = 0
+        self._tasks = iter(demand.pending)
         self._rates: dict[str, cost.Rates] = {}
         self._heap: list[tuple[float, int, Slot]] = []
+        alike: dict[int, cost.Rates | None] = {}
         for index, slot in enumerate(slots):
-            if lacks(demand.requirement, slot.announcement) is None:
-                calibration = cost.calibration_of(slot.announcement, demand.requirement.kind)
-                self._rates[slot.name] = cost.rates(demand.specification, calibration)
+            key = id(slot.able)
+            if key not in alike:
+                alike[key] = self._rates_of(slot.able)
+            rates = alike[key]
+            if rates is not None:
+                self._rates[slot.name] = rates
                 self._heap.append((self._finish(slot), index, slot))
         heapq.heapify(self._heap)
 
+    def _rates_of(self, able: Worker) -> cost.Rates | None:
+        """Rates on such a device; None where the job cannot run."""
+        if lacks(self._demand.requirement, able) is not None:
+            return None
+        calibration = cost.calibration_of(able, self._demand.requirement.kind)
+        return cost.rates(self._demand.specification, calibration)
+
     def next(self) -> Choice | None:
         """Choose for the next task that any device can take; None when no more can be placed."""
-        while self._heap and self._position < len(self._demand.pending):
-            task = self._demand.pending[self._position]
-            self._position += 1
+        while self._heap:
+            task = next(self._tasks, None)
+            if task is None:
+                return None
             choice = self._place(task)
             if choice is not None:
                 return choice
