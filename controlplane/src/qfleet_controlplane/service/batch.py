@@ -14,7 +14,7 @@ from qfleet_controlplane.service import ordering, portraits
 from qfleet_controlplane.service.published import Published
 from qfleet_controlplane.store import audit, bulk, leases, records
 from qfleet_controlplane.store.commit import Commit
-from qfleet_wire import api, payloads
+from qfleet_wire import api, codec, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis, RegionName, TaskId
 
 _log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class Batch:
     _results: list[bulk.Row] = field(default_factory=list)
     _batches: dict[bytes, bulk.Row] = field(default_factory=dict)
     _chunks: dict[tuple[str, bytes, int], bulk.Row] = field(default_factory=dict)
+    _telemetry: dict[tuple[str, int], bulk.Row] = field(default_factory=dict)
     _dropped: dict[tuple[DeviceName, bytes], None] = field(default_factory=dict)
     _audit: list[audit.Entry] = field(default_factory=list)
     _views: dict[JobId, api.JobView] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class Batch:
             batches=list(self._batches.values()),
             chunks=list(self._chunks.values()),
             devices=[records.device_row(device, self.region) for device in self._devices.values()],
+            telemetry=list(self._telemetry.values()),
             dropped=list(self._dropped),
             entries=self._audit,
             ordered=[ordering.adopt(RegionName(to), job, self.now) for job, to in self._moved],
@@ -153,8 +155,17 @@ class Batch:
         key = (effect.device, chunk.digest, chunk.index)
         self._chunks[key] = (*key, chunk.count, chunk.data)
 
+    def _save_telemetry(self, effect: effects.SaveTelemetry) -> None:
+        for sample in effect.samples:
+            body = codec.encode(payloads.Telemetry((sample,), effect.lost))
+            key = (effect.device, sample.sequence)
+            self._telemetry.setdefault(key, (*key, sample.at, body))
+
     def _drop_chunks(self, effect: effects.DropChunks) -> None:
-        self._dropped[effect.device, effect.digest] = None
+        gone = effect.device, effect.digest
+        self._dropped[gone] = None
+        # Those that came before go with it; pieces that come after it are kept.
+        self._chunks = {key: row for key, row in self._chunks.items() if key[:2] != gone}
 
     def _append_audit(self, effect: effects.Audit) -> None:
         self._audit.append(audit.Entry(self.now, effect.who, effect.action, effect.subject, effect.detail))
@@ -193,6 +204,7 @@ _TAKE: Mapping[type, Callable[[Batch, Any], None]] = {
     effects.SaveResult: Batch._save_result,  # noqa: SLF001
     effects.SaveBatch: Batch._save_batch,  # noqa: SLF001
     effects.SaveChunk: Batch._save_chunk,  # noqa: SLF001
+    effects.SaveTelemetry: Batch._save_telemetry,  # noqa: SLF001
     effects.DropChunks: Batch._drop_chunks,  # noqa: SLF001
     effects.Audit: Batch._append_audit,  # noqa: SLF001
     effects.Alarm: Batch._alarm,  # noqa: SLF001
