@@ -50,6 +50,7 @@ class Device:
         self._authority: Authority | None = None
         self._client: aiomqtt.Client | None = None
         self._frames: asyncio.Queue[door.Received] = asyncio.Queue()
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def own(self) -> Credentials:
@@ -185,6 +186,12 @@ class Device:
         assert isinstance(answer, payloads.Renewed), answer
         self._own = authority.credentials(following.seed, answer.chain, self.own.authority)
 
+    async def cut_off(self) -> None:
+        """Return when the broker has ended the connection."""
+        assert self._reading is not None
+        async with asyncio.timeout(PATIENCE_S):
+            await asyncio.wait((self._reading,))
+
     # ── below ────────────────────────────────────────────────────────────────────────────
 
     def _adopt(self, established: initiator.Established) -> None:
@@ -197,7 +204,7 @@ class Device:
         async with clients.client(access, self.token.device) as client:
             self._client = client
             self._frames = asyncio.Queue()
-            reading = asyncio.create_task(self._read(client))
+            self._reading = reading = asyncio.create_task(self._read(client))
             try:
                 yield client
             finally:

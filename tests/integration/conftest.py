@@ -6,11 +6,21 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.integration.postgres import database_url, dialect, postgresql, postgresql_server
+from tests.integration.postgres import (
+    database_url,
+    dialect,
+    empty_database_url,
+    postgresql,
+    postgresql_server,
+)
 
-__all__ = ["database_url", "dialect", "postgresql", "postgresql_server"]
+if TYPE_CHECKING:
+    from tests.integration.packaged_brokers import SecuredMosquitto
+
+__all__ = ["database_url", "dialect", "empty_database_url", "postgresql", "postgresql_server"]
 """Fixtures that are made elsewhere."""
 
 
@@ -39,6 +49,19 @@ def mosquitto(tmp_path: Path) -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+@pytest.fixture
+def secured_mosquitto(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Iterator[SecuredMosquitto]":
+    """Mosquitto from the packaged configuration, with a control plane's directory made for it."""
+    # Tests of the agent alone load no control plane.
+    from tests.integration.packaged_brokers import SecuredMosquitto, started  # noqa: PLC0415 - see above
+
+    made = SecuredMosquitto(tmp_path)
+    # What every client here trusts, as if the authority were among the system's.
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.certificates.authority))
+    with started(made.broker):
+        yield made
 
 
 def _await_socket(process: "subprocess.Popen[bytes]", socket: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import aiomqtt
 import pytest
 
-from qfleet_controlplane.broker import clients, logins, ports
+from qfleet_controlplane.broker import clients, credentials, logins, ports
+from qfleet_controlplane.broker.accounts import Accounts
 from qfleet_controlplane.broker.services import Embedded, External, open_broker
 from qfleet_controlplane.errors import BrokerUnavailable
 from qfleet_controlplane.settings import Broker, Settings
@@ -70,6 +71,11 @@ def connect(broker: Embedded, login: logins.Login) -> aiomqtt.Client:
     return clients.client(clients.Access(broker.access.address, login), "test")
 
 
+def login_of(name: str) -> tuple[DeviceName, logins.Login]:
+    device = DeviceName(name)
+    return device, credentials.derive(b"s" * 32, REGION, device)
+
+
 ROLES = {
     "device": (
         {Channel.HELLO, Channel.UP, Channel.PEER, Channel.PRESENCE},
@@ -79,7 +85,74 @@ ROLES = {
 }
 
 
-@pytest.mark.parametrize("role", sorted(ROLES))
+def test_a_device_uses_its_own_topics_and_no_other(tmp_path: Path) -> None:
+    writable, readable = ROLES["device"]
+
+    async def main() -> None:
+        async with embedded(tmp_path) as broker:
+            await broker.accounts.start(dict([login_of("pi-1"), login_of("pi-2")]))
+            await broker.accounts.ensure(dict([login_of("pi-1")]))
+            async with (
+                connect(broker, broker.logins.controller) as controller,
+                connect(broker, login_of("pi-1")[1]) as device,
+            ):
+                for channel in Channel:
+                    assert await granted(controller, subscription(REGION, channel))
+                    assert await granted(device, topic(channel)) == (channel in readable)
+                    assert not await granted(device, topic(channel, "pi-2"))
+                    assert not await granted(device, subscription(REGION, channel))
+                assert await granted(device, AUTHORITY)
+                for name in ("pi-2", "pi-1"):
+                    for channel in Channel:
+                        await device.publish(topic(channel, name), name.encode(), qos=1)
+                await controller.publish(topic(Channel.UP, "last"), b"end", qos=1)
+                heard_of = await heard(controller, b"end")
+                assert heard_of == {topic(channel): b"pi-1" for channel in writable}
+
+    run(main)
+
+
+def test_live_connections_survive_new_and_removed_accounts(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with embedded(tmp_path) as broker:
+            await broker.accounts.start({})
+            await broker.accounts.ensure(dict([login_of("pi-1"), login_of("pi-2")]))
+            async with (
+                connect(broker, broker.logins.controller) as controller,
+                connect(broker, login_of("pi-1")[1]) as stays,
+                connect(broker, login_of("pi-2")[1]) as goes,
+            ):
+                assert await granted(controller, subscription(REGION, Channel.UP))
+                await broker.accounts.remove(DeviceName("pi-2"))
+                with pytest.raises(aiomqtt.MqttError):
+                    await anext(goes.messages)
+                await broker.accounts.ensure(dict([login_of("pi-3")]))
+                await stays.publish(topic(Channel.UP), b"here", qos=1)
+                await stays.publish(topic(Channel.UP), b"end", qos=1)
+                assert await heard(controller, b"end") == {topic(Channel.UP): b"here"}
+            with pytest.raises(BrokerUnavailable):
+                await clients.probe(clients.Access(broker.access.address, login_of("pi-2")[1]))
+        async with embedded(tmp_path) as again:  # before anybody has read the device table
+            await clients.probe(clients.Access(again.access.address, login_of("pi-1")[1]))
+
+    run(main)
+
+
+def test_many_accounts_at_once_are_few_reloads(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with embedded(tmp_path) as broker:
+            assert isinstance(broker.accounts, Accounts)
+            await broker.accounts.start({})
+            wanted = [login_of(f"pi-{number}") for number in range(500)]
+            await asyncio.gather(*(broker.accounts.ensure(dict([one])) for one in wanted))
+            assert broker.accounts.rounds <= 5
+            for _, login in wanted[::100]:
+                await clients.probe(clients.Access(broker.access.address, login))
+
+    run(main)
+
+
+@pytest.mark.parametrize("role", ["enrol"])
 def test_a_login_reads_and_writes_its_own_topics_only(tmp_path: Path, role: str) -> None:
     writable, readable = ROLES[role]
 

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import aiomqtt
 import msgspec
 import pytest
 from tests.integration.channel_device import Device
+from tests.integration.packaged_brokers import SecuredMosquitto
 from tests.integration.site_of_controlplane import Site, initialise, run, running
 
 from qfleet_controlplane.link import handshakes
@@ -47,10 +49,20 @@ def later(milliseconds: int) -> Callable[[], int]:
 
 @pytest.fixture(params=["embedded", "mosquitto"])
 def directory(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A control plane's directory, on each kind of broker."""
-    url = "embedded" if request.param == "embedded" else request.getfixturevalue("mosquitto")
+    """A control plane's directory, on each kind of broker, with an account for every device."""
+    if request.param == "mosquitto":
+        secured: SecuredMosquitto = request.getfixturevalue("secured_mosquitto")
+        return secured.directory
     made = tmp_path / "controlplane"
-    initialise(made, url)
+    initialise(made)
+    return made
+
+
+@pytest.fixture
+def unguarded(tmp_path: Path, mosquitto: str) -> Path:
+    """A control plane's directory, on a broker that lets everybody do everything."""
+    made = tmp_path / "controlplane"
+    initialise(made, mosquitto)
     return made
 
 
@@ -268,7 +280,35 @@ def test_an_unknown_payload_is_answered_and_harms_no_other(embedded: Path) -> No
     run(main)
 
 
-def test_revoking_ends_the_session_at_once_and_for_good(directory: Path) -> None:
+def test_revoking_ends_the_account_at_the_broker(directory: Path) -> None:
+    async def main() -> None:
+        async with running(directory) as site:
+            device, other = await site.join("pi-1"), await site.join("pi-2")
+            async with other.online():
+                await open_session(site, other)
+                async with device.online():
+                    await open_session(site, device)
+                    answer = await site.client.post("/api/v1/devices/pi-1/revoke", json={"reason": "stolen"})
+                    assert (answer.json()["status"], answer.json()["reason"]) == ("revoked", "stolen")
+                    await device.cut_off()
+                with pytest.raises(aiomqtt.MqttError):
+                    async with device.online():
+                        pass
+                await submit(site, 1)
+                assert len(await gather_assigned(other, 1)) == 1
+        async with running(directory) as site:
+            async with other.online():
+                await open_session(site, other)
+            with pytest.raises(aiomqtt.MqttError):  # also after a restart: the row is never deleted
+                async with device.online():
+                    pass
+
+    run(main)
+
+
+def test_revoking_ends_the_session_whatever_the_broker_does(unguarded: Path) -> None:
+    directory = unguarded
+
     async def main() -> None:
         async with running(directory) as site:
             device, other = await site.join("pi-1"), await site.join("pi-2")
@@ -389,9 +429,9 @@ def test_a_preshared_key_is_demanded_and_serves_once(embedded: Path) -> None:
     run(main)
 
 
-def test_a_device_that_nobody_invited_is_refused_at_once(embedded: Path) -> None:
+def test_a_device_that_nobody_invited_is_refused_at_once(unguarded: Path) -> None:
     async def main() -> None:
-        async with running(embedded) as site:
+        async with running(unguarded) as site:
             device = await site.join("pi-1")
             async with device.online():
                 frame = initiator.hello(

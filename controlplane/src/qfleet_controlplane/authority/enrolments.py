@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import sqlalchemy as sa
 
-from qfleet_controlplane.authority import membership
+from qfleet_controlplane.authority import accounts, membership
 from qfleet_controlplane.authority.keyring import Issued, Keyring
 from qfleet_controlplane.broker.logins import Login
 from qfleet_controlplane.store import audit, registry
@@ -23,11 +23,14 @@ _WHO = "enrolment"
 
 @dataclass(frozen=True, slots=True)
 class Granting:
-    """What goes into every grant, and the keys that make it."""
+    """What goes into every grant, and the keys that make it.
+
+    ``shared`` is the broker login of all devices, None where each gets its own.
+    """
 
     ring: Keyring
     region: RegionName
-    login: Login = field(repr=False)
+    shared: Login | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +87,11 @@ def _issue(
 ) -> Verdict:
     ring, device = granting.ring, found.device
     issued = ring.issue_device(device, request.public_key, now)
+    login = granting.shared or accounts.give(connection, ring.sealer, granting.region, device)
     grant = enrolment.Grant(
         chain=issued.chain,
-        login=granting.login.user,
-        password=granting.login.password,
+        login=login.user,
+        password=login.password,
         region=granting.region,
         revocations=ring.revocations,
         time=now,

@@ -4,6 +4,8 @@ XChaCha20-Poly1305 with random 192-bit nonces; the context (what it is, and whos
 associated data, so that a sealed secret cannot be moved to another row.
 """
 
+import hashlib
+import hmac
 from collections.abc import Callable
 
 from nacl import bindings
@@ -13,6 +15,7 @@ from qfleet_controlplane.errors import ConfigurationError, LocalError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 24
+_DERIVED = b"qfleet derived secret 1\0"
 
 
 class SealBroken(LocalError):
@@ -27,6 +30,10 @@ class Sealer:
             raise ConfigurationError(f"the key for secrets at rest has {len(key)} bytes, not {KEY_BYTES}")
         self._key = key
         self._random = random
+
+    def derive(self, context: str) -> bytes:
+        """Derive 32 secret bytes for a context: the same for all who hold the key."""
+        return hmac.new(self._key, _DERIVED + context.encode(), hashlib.sha256).digest()
 
     def seal(self, secret: bytes, context: str) -> bytes:
         """Seal a secret for a context; nonce and ciphertext."""

@@ -1,7 +1,7 @@
 """Where a broker is: ``mqtt://``, ``mqtts://`` and ``unix://`` URLs, parsed and spelled.
 
-An address never holds a login: a URL with a user name or password is refused, because URLs
-reach logs.
+A cluster has several, separated by commas. An address never holds a login: a URL with a user name or
+password is refused, because URLs reach logs.
 """
 
 from dataclasses import dataclass
@@ -45,3 +45,13 @@ def parse_address(url: str) -> Address:
     raise InvalidSetting(
         f"broker URL {url!r} is not valid: use mqtt://HOST[:PORT], mqtts://… or unix:///PATH"
     )
+
+
+def parse_addresses(urls: str) -> tuple[Address, ...]:
+    """Read one URL, or those of a cluster's nodes, separated by commas; raise ``InvalidSetting``."""
+    return tuple(parse_address(url.strip()) for url in urls.split(","))
+
+
+def spell(addresses: tuple[Address, ...]) -> str:
+    """Spell addresses; the inverse of ``parse_addresses``."""
+    return ",".join(map(str, addresses))

@@ -19,19 +19,20 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from qfleet_controlplane.broker import configuration
-from qfleet_controlplane.broker.logins import Logins
 from qfleet_controlplane.errors import BrokerUnavailable, ConfigurationError
 from qfleet_wire.names import RegionName
 
 _log = logging.getLogger(__name__)
 
 _START_S = 20.0
+_RELOAD_S = 10.0
 _STOP_S = 5.0
 _PROBE_S = 0.05
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 10.0
 _LINES_PER_LIFE = 200
 _PR_SET_PDEATHSIG = 1
+_RELOADED = "Reloaded server configuration"
 
 
 def find_server() -> Path:
@@ -62,8 +63,7 @@ class Child:
 
     Args:
         listener: where it listens and writes.
-        region: whose topics the logins may use.
-        logins: the three logins.
+        region: names the server; its users stand in a file of their own, beside the configuration.
         probe: returns once the server accepts an MQTT connection, raises ``BrokerUnavailable`` if not.
     """
 
@@ -71,17 +71,17 @@ class Child:
         self,
         listener: configuration.Listener,
         region: RegionName,
-        logins: Logins,
         *,
         probe: Callable[[], Awaitable[None]],
     ) -> None:
         self._program = find_server()
         self._listener = listener
-        self._text = configuration.render(listener, region, logins)
+        self._text = configuration.render(listener, region)
         self._probe = probe
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._supervisor: asyncio.Task[None] | None = None
+        self._reloaded = asyncio.Event()
         self.restarts = 0
 
     @property
@@ -98,6 +98,27 @@ class Child:
         self._write_configuration()
         await self._launch()
         self._supervisor = asyncio.create_task(self._supervise(), name="broker-supervisor")
+
+    async def reload(self) -> None:
+        """Let the server read its users again; connections that are still allowed go on.
+
+        A server that is just down reads them when it starts.
+
+        Raises:
+            BrokerUnavailable: it did not say that it has read them.
+        """
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._reloaded.clear()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGHUP)
+        try:
+            async with asyncio.timeout(_RELOAD_S):
+                await self._reloaded.wait()
+        except TimeoutError:
+            raise BrokerUnavailable(
+                f"the embedded broker did not read its users within {_RELOAD_S:.0f} s"
+            ) from None
 
     async def stop(self) -> None:
         """Stop supervising and end the server."""
@@ -130,7 +151,7 @@ class Child:
             # Only an async-signal-safe system call runs between fork and exec.
             preexec_fn=_die_with_parent,
         )
-        self._reader = asyncio.create_task(_pass_on(self._process), name="broker-log")
+        self._reader = asyncio.create_task(self._pass_on(self._process), name="broker-log")
         try:
             async with asyncio.timeout(_START_S):
                 await self._ready(self._process)
@@ -168,6 +189,18 @@ class Child:
                 self.restarts += 1
                 pause = _FIRST_PAUSE_S
 
+    async def _pass_on(self, process: asyncio.subprocess.Process) -> None:
+        """Log the server's errors and warnings, a bounded number of them, and drain the rest."""
+        assert process.stderr is not None
+        left = _LINES_PER_LIFE
+        async for line in process.stderr:
+            text = line.decode("utf-8", "replace").strip()
+            if _RELOADED in text:
+                self._reloaded.set()
+            if left and ("[ERR]" in text or "[FTL]" in text):
+                left -= 1
+                _log.warning("Broker: %s", text[:500], extra={"action": "broker_log"})
+
     async def _end(self) -> None:
         process, reader = self._process, self._reader
         if process is None or reader is None:
@@ -189,14 +222,3 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def _die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-async def _pass_on(process: asyncio.subprocess.Process) -> None:
-    """Log the server's errors and warnings, a bounded number of them, and drain the rest."""
-    assert process.stderr is not None
-    left = _LINES_PER_LIFE
-    async for line in process.stderr:
-        text = line.decode("utf-8", "replace").strip()
-        if left and ("[ERR]" in text or "[FTL]" in text):
-            left -= 1
-            _log.warning("Broker: %s", text[:500], extra={"action": "broker_log"})

@@ -5,9 +5,11 @@ QoS 1 costs 44 ms a hop where one side leaves Nagle's algorithm on, so every TCP
 """
 
 import asyncio
+import itertools
 import secrets
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +31,17 @@ class Access:
     address: Address
     login: Login
     ca_file: str = ""
+
+
+def in_turn(accesses: Callable[[], tuple[Access, ...]]) -> Callable[[], Access]:
+    """Make a function that gives another node at each attempt, for the last one may be dead."""
+    turns = itertools.count()
+
+    def following() -> Access:
+        nodes = accesses()
+        return nodes[next(turns) % len(nodes)]
+
+    return following
 
 
 def client(

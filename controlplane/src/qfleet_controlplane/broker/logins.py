@@ -1,7 +1,9 @@
-"""The three broker logins: what the control plane, an enrolled device and an invited one may use.
+"""The broker's fixed logins: what the control plane and an invited device may use.
 
-The broker is not trusted with content, so a login only keeps strangers from wasting its time;
-still, passwords are never logged and their ``repr`` hides them.
+An enrolled device has a login of its own (``credentials``). Only brokers that are given no accounts,
+and fleets from before there were any, have a third one that all devices share. The broker is not
+trusted with content, so a login only keeps strangers from wasting its time; still, passwords are
+never logged and their ``repr`` hides them.
 """
 
 import os
@@ -27,7 +29,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """One login per role on the broker."""
+    """One login per role on the broker; ``device`` is empty where each device has its own."""
 
     controller: Login
     device: Login
@@ -41,17 +43,17 @@ class _LoginRow(msgspec.Struct, forbid_unknown_fields=True):
 
 class _LoginFile(msgspec.Struct, forbid_unknown_fields=True):
     controller: _LoginRow
-    device: _LoginRow
     enrol: _LoginRow
+    device: _LoginRow = msgspec.field(default_factory=_LoginRow)
 
 
-def generate(random: Callable[[int], bytes]) -> Logins:
-    """Draw fresh passwords of 192 bits for the embedded broker."""
+def generate(random: Callable[[int], bytes], *, prefix: str = "", shared: bool = False) -> Logins:
+    """Draw fresh passwords of 192 bits; ``shared`` makes one login for all devices too."""
 
-    def login(user: str) -> Login:
-        return Login(user, random(24).hex())
+    def login(role: str) -> Login:
+        return Login(f"{prefix}{role}", random(24).hex())
 
-    return Logins(controller=login("controller"), device=login("device"), enrol=login("enrol"))
+    return Logins(login("controller"), login("device") if shared else NO_LOGIN, login("enrol"))
 
 
 def read(path: Path) -> Logins:
@@ -68,7 +70,7 @@ def read(path: Path) -> Logins:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError):
         # The cause is left out on purpose: it may quote the file.
         raise ConfigurationError(
-            f"{path} needs tables [controller], [device] and [enrol] with the keys user and password"
+            f"{path} needs tables [controller] and [enrol] with the keys user and password"
         ) from None
     return Logins(*(Login(row.user, row.password) for row in (rows.controller, rows.device, rows.enrol)))
 
@@ -82,11 +84,13 @@ def write(path: Path, logins: Logins) -> None:
             ("device", logins.device),
             ("enrol", logins.enrol),
         )
+        if login.user
     ]
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
 
 
-NO_LOGINS = Logins(Login("", ""), Login("", ""), Login("", ""))
+NO_LOGIN = Login("", "")
+NO_LOGINS = Logins(NO_LOGIN, NO_LOGIN, NO_LOGIN)
 """For a broker that asks for no login."""

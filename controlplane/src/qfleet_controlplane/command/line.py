@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "run", _run, "run until stopped")
     _add(commands, "check", _check, "look at configuration, keys, store and broker")
     _add_token(commands.add_parser("token", help="add, list and revoke API tokens"))
+    _add_broker(commands.add_parser("broker", help="logins and accounts at the regions' brokers"))
     _add_authority(commands.add_parser("authority", help="issuers, revoked controllers, further ones"))
     return parser
 
@@ -76,6 +77,28 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
     revoke = _add(commands, "revoke", _administer("revoke_token"), "revoke a token; it ends within seconds")
     revoke.add_argument("name")
     _add(commands, "list", _administer("list_tokens"), "show the names and roles of valid tokens")
+
+
+def _add_broker(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    made = _add(commands, "logins", _govern_broker("make_logins"), "make the login files that are missing")
+    rebuild = _add(
+        commands,
+        "rebuild",
+        _govern_broker("rebuild"),
+        "make every device's account again from the device table",
+    )
+    rebuild.add_argument("--output", type=Path, metavar="FILE", help="write the broker's file instead")
+    rebuild.add_argument(
+        "--new-secret", action="store_true", help="renew the secret that logins are made from"
+    )
+    access = _add(
+        commands, "access", _govern_broker("write_access"), "write Mosquitto's access file (acl_file)"
+    )
+    access.add_argument("output", type=Path, metavar="FILE")
+    check = _add(commands, "check", _govern_broker("check"), "try what each login may do")
+    for command in (made, rebuild, access, check):
+        command.add_argument("--region", metavar="NAME", help="this region only")
 
 
 def _add_authority(parser: argparse.ArgumentParser) -> None:
@@ -175,6 +198,17 @@ def _administer(what: str) -> _Run:
         from qfleet_controlplane.command import administer  # noqa: PLC0415 - see above
 
         code: int = getattr(administer, what)(settings.read(options.config), options)
+        return code
+
+    return run
+
+
+def _govern_broker(what: str) -> _Run:
+    def run(options: argparse.Namespace) -> int:
+        from qfleet_controlplane.command import broker  # noqa: PLC0415 - see above
+
+        logging.basicConfig(level=logging.ERROR)
+        code: int = getattr(broker, what)(settings.read(options.config), options)
         return code
 
     return run

@@ -13,7 +13,10 @@ import sqlalchemy as sa
 
 from qfleet_controlplane.authority import enrolments
 from qfleet_controlplane.authority.sealing import SealBroken
-from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.broker import credentials
+from qfleet_controlplane.broker.accounts import Provisioner
+from qfleet_controlplane.broker.logins import Login
+from qfleet_controlplane.errors import BrokerUnavailable, Unavailable
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.store import registry
@@ -22,7 +25,7 @@ from qfleet_wire.channel import enrolment, frames
 from qfleet_wire.channel.answers import Answers
 from qfleet_wire.channel.rates import Buckets
 from qfleet_wire.errors import Refused, Untrusted
-from qfleet_wire.names import Millis
+from qfleet_wire.names import DeviceName, Millis
 from qfleet_wire.topics import Channel
 
 _log = logging.getLogger(__name__)
@@ -37,18 +40,22 @@ _REGION_INTERVAL_MS = 50
 
 
 class Enrolments:
-    """Takes enrolment requests and answers them one by one."""
+    """Takes enrolment requests, decides about them one by one, and answers when the device can log in."""
 
-    def __init__(self, parts: Parts, granting: enrolments.Granting, enter: Enter) -> None:
+    def __init__(
+        self, parts: Parts, granting: enrolments.Granting, enter: Enter, accounts: Provisioner
+    ) -> None:
         self._parts = parts
         self._granting = granting
         self._enter = enter
+        self._accounts = accounts
         self._counts = parts.around.counts.enrolments
         self._answers = Answers()
         self._per_token = Buckets(burst=_TOKEN_BURST, interval_ms=_TOKEN_INTERVAL_MS)
         self._in_all = Buckets(burst=_REGION_BURST, interval_ms=_REGION_INTERVAL_MS)
         self._waiting: list[door.Frame] = []
         self._task: asyncio.Task[None] | None = None
+        self._answering: set[asyncio.Task[None]] = set()
 
     def take(self, request: door.Frame) -> None:
         """Take a request in; called from the inbound path, never waits."""
@@ -68,6 +75,7 @@ class Enrolments:
         """Finish what is under way."""
         if self._task is not None:
             await self._task
+        await asyncio.gather(*self._answering)
 
     def _admit(self, request: door.Frame, now: Millis) -> bool:
         try:
@@ -130,7 +138,23 @@ class Enrolments:
             self._parts.peers.end(verdict.device)
             issued = verdict.issued
             await self._tell(events.Enrolled(verdict.device, issued.hash, issued.validity.not_after))
+        # Making an account may take a while, and the next enrolment must not wait for it.
+        answering = asyncio.create_task(self._reply(frame, request, key, verdict), name="enrolment-answer")
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+
+    async def _reply(
+        self, frame: door.Frame, request: enrolment.Request, key: bytes, verdict: enrolments.Verdict
+    ) -> None:
         assert verdict.outcome is not None, "only a reused token is answered with nothing"
+        if isinstance(verdict.outcome, enrolment.Grant):
+            try:
+                await self._provide(verdict.device, verdict.outcome)
+            except BrokerUnavailable:
+                # The device asks again and gets the same grant.
+                _log.exception("A device has no account yet.", extra={"action": "enrolment_account_late"})
+                self._counts.add("account-late")
+                return
         ring = self._parts.stores.ring
         answer = await asyncio.to_thread(enrolment.answer, request, ring.authority, key, verdict.outcome)
         now = self._parts.around.clock()
@@ -138,6 +162,11 @@ class Enrolments:
         self._parts.outbound.send_frame(frame.device, Channel.ENROL, answer)
         denied = isinstance(verdict.outcome, enrolment.Denial)
         self._counts.add("denied" if denied else "granted" if verdict.issued else "granted-again")
+
+    async def _provide(self, device: DeviceName, grant: enrolment.Grant) -> None:
+        """Return when the device can log in with what it is granted."""
+        if grant.login == credentials.user_of(self._granting.region, device):
+            await self._accounts.ensure({device: Login(grant.login, grant.password)})
 
     async def _tell(self, event: events.Enrolled) -> None:
         """Let the device table show it before the device knows."""

@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qfleet_controlplane.authority import accounts
 from qfleet_controlplane.authority.enrolments import Granting
+from qfleet_controlplane.broker import clients
 from qfleet_controlplane.broker.services import Broker
+from qfleet_controlplane.errors import BrokerUnavailable
 from qfleet_controlplane.link.alarms import Alarms
 from qfleet_controlplane.link.connection import Connection, Retained, Traffic
 from qfleet_controlplane.link.enrolments import Enrolments, Enter
@@ -22,6 +26,8 @@ from qfleet_controlplane.settings import Settings
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, RegionName
 from qfleet_wire.topics import AuthorityTopic, Channel, subscription, topic_for
+
+_log = logging.getLogger(__name__)
 
 _HEARD = {Channel.ENROL: 1, Channel.HELLO: 1, Channel.UP: 0, Channel.PRESENCE: 1}
 """Channels and the quality of service to receive them with. What sealed messages carry is acknowledged
@@ -47,12 +53,17 @@ class Link:
     def __init__(self, settings: Settings, stores: Stores, ends: Ends, around: Surroundings) -> None:
         region = RegionName(settings.region)
         self._peers = Peers()
+        self._leads = around.leads
         self._outbound = Outbound(self._peers, self._publish, around)
         self._alarms = Alarms(stores.database.writer, around)
         parts = Parts(stores, self._peers, self._outbound, self._alarms, around)
         self._handshakes = Handshakes(parts, settings.security)
-        granting = Granting(stores.ring, region, ends.broker.logins.device)
-        self._enrolments = Enrolments(parts, granting, ends.enter)
+        self._stores, self._region = stores, region
+        self._accounts = ends.broker.accounts
+        granting = Granting(
+            stores.ring, region, shared=None if self._accounts.own else ends.broker.logins.device
+        )
+        self._enrolments = Enrolments(parts, granting, ends.enter, self._accounts)
         self._renewals = Renewals(parts, ends.post)
         takers = Takers(
             handshake=self._handshakes.take,
@@ -67,8 +78,11 @@ class Link:
             receive=Inbound(parts, takers).receive,
             came_up=self._outbound.wake_all,
         )
-        self._connection = Connection(lambda: ends.broker.access, settings.controller, traffic)
+        self._connection = Connection(
+            clients.in_turn(lambda: ends.broker.accesses), settings.controller, traffic
+        )
         self._running: asyncio.Task[None] | None = None
+        self._removing: set[asyncio.Task[None]] = set()
 
     @property
     def up(self) -> bool:
@@ -95,12 +109,24 @@ class Link:
         self._outbound.send(device, items)
 
     def shut_out(self, device: DeviceName) -> None:
-        """End a device's sessions at once, for good."""
+        """End a device's sessions at once, for good, and its account at the broker."""
         self._peers.shut_out(device)
         self._handshakes.forget(device)
+        removing = asyncio.get_running_loop().create_task(self._remove_account(device))
+        self._removing.add(removing)
+        removing.add_done_callback(self._removing.discard)
+
+    def wake(self) -> None:
+        """Send what waited while the lease was in doubt."""
+        self._outbound.wake_all()
 
     async def start(self) -> None:
         """Begin to connect; ``up`` tells when that has worked."""
+        ring = self._stores.ring
+        holders = await self._stores.database.read(
+            lambda connection: accounts.holders(connection, ring.sealer, self._region)
+        )
+        await self._accounts.start(holders)
         self._running = asyncio.create_task(self._connection.run(), name="link")
 
     async def wait_up(self) -> None:
@@ -108,17 +134,29 @@ class Link:
         await self._connection.wait_up()
 
     async def stop(self) -> None:
-        """Send what is queued, finish what is under way, disconnect."""
-        await self._outbound.drain(_DRAIN_S)
+        """Send what is queued while the lease lasts, finish what is under way, disconnect."""
+        await self._outbound.drain(_DRAIN_S if self._leads() else 0)
         if self._running is not None:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running
         await self._handshakes.stop()
+        await self._accounts.stop()
         await self._enrolments.stop()
+        await asyncio.gather(*self._removing)
         await self._renewals.stop()
         await self._outbound.drain(0)
         await self._alarms.settle()
+
+    async def _remove_account(self, device: DeviceName) -> None:
+        try:
+            await self._accounts.remove(device)
+        except BrokerUnavailable:
+            _log.exception(
+                "The broker still knows device %s, which is shut out.",
+                device,
+                extra={"action": "account_remains"},
+            )
 
     async def _publish(self, topic: str, payload: bytes) -> None:
         await self._connection.publish(topic, payload)
