@@ -63,10 +63,11 @@ class Commit:
         _PLACEMENTS.write(connection, self.placements)
         _RESULTS.write(connection, self.results)
         _BATCHES.write(connection, self.batches)
-        _CHUNKS.write(connection, self.chunks)
-        _TELEMETRY.write(connection, self.telemetry)
+        # After the results, which keep what they stand on; before the chunks, which came after the drop.
         for device, digest in self.dropped:
             connection.execute(_drop(device, digest))
+        _CHUNKS.write(connection, self.chunks)
+        _TELEMETRY.write(connection, self.telemetry)
         orders.put(connection, self.ordered)
         orders.done(connection, self.done)
         if self.entries:
