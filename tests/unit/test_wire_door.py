@@ -16,7 +16,7 @@ CARRIED = {
     Channel.ENROL: {Kind.ENROL_REQUEST, Kind.ENROL_ANSWER, Kind.REFUSAL},
     Channel.HELLO: {Kind.HELLO, Kind.RESUME},
     Channel.UP: {Kind.SEALED},
-    Channel.DOWN: {Kind.ANSWER, Kind.RESUME_ANSWER, Kind.REFUSAL, Kind.SEALED},
+    Channel.DOWN: {Kind.ANSWER, Kind.RESUME_ANSWER, Kind.CALL, Kind.REFUSAL, Kind.SEALED},
     Channel.PEER: set[Kind](),
     Channel.PRESENCE: set[Kind](),
 }
@@ -46,6 +46,7 @@ def valid() -> dict[Kind, bytes]:
         Kind.ANSWER: answer,
         Kind.RESUME: resume[1],
         Kind.RESUME_ANSWER: resume_answer,
+        Kind.CALL: frames.call(500),
         Kind.REFUSAL: refusal,
         Kind.SEALED: device.send(b"text")[1],
     }

@@ -1,4 +1,4 @@
-"""Make the frozen messages of the wire: ``python -m tests.vectors.wire.generate messages payloads``.
+"""Make the frozen messages of the wire: ``python -m tests.vectors.wire.generate messages payloads hints``.
 
 ``messages`` only with a new major version of the protocol: devices in the field speak what is
 frozen there. ``payloads`` when a field was added; tests see to it that none has changed. Keys and
@@ -188,6 +188,14 @@ def payload_fields() -> Fields:
     return fields
 
 
+def hints() -> Fields:
+    """Unauthenticated hints that came after the first release."""
+    return {
+        "refusal_rate": frames.refusal(b"a hello", Refused("come again", code="rate"), after_ms=2500),
+        "call": frames.call(500),
+    }
+
+
 def write(name: str, fields: Fields) -> None:
     """Write one file: names to base64, sorted."""
     texts = {key: base64.b64encode(value).decode() for key, value in sorted(fields.items())}
@@ -195,6 +203,6 @@ def write(name: str, fields: Fields) -> None:
 
 
 if __name__ == "__main__":
-    makers = {"messages": make, "payloads": payload_fields}
+    makers = {"messages": make, "payloads": payload_fields, "hints": hints}
     for chosen in sys.argv[1:]:
         write(f"{chosen}.json", makers[chosen]())

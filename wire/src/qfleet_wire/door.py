@@ -79,7 +79,7 @@ _CARRIES: Final[dict[Channel, frozenset[Kind]]] = {
     Channel.ENROL: frozenset({Kind.ENROL_REQUEST, Kind.ENROL_ANSWER, Kind.REFUSAL}),
     Channel.HELLO: frozenset({Kind.HELLO, Kind.RESUME}),
     Channel.UP: frozenset({Kind.SEALED}),
-    Channel.DOWN: frozenset({Kind.ANSWER, Kind.RESUME_ANSWER, Kind.REFUSAL, Kind.SEALED}),
+    Channel.DOWN: frozenset({Kind.ANSWER, Kind.RESUME_ANSWER, Kind.CALL, Kind.REFUSAL, Kind.SEALED}),
 }
 _SEALED: Final = int(Kind.SEALED)
 _topic = lru_cache(maxsize=4096)(parse_topic)

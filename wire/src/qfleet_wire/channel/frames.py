@@ -36,6 +36,7 @@ class Kind(IntEnum):
     ANSWER = 0x11
     RESUME = 0x12
     RESUME_ANSWER = 0x13
+    CALL = 0x1E
     REFUSAL = 0x1F
     SEALED = 0x20
 
@@ -138,18 +139,32 @@ class ResumeAnswer(msgspec.Struct, frozen=True):
     proof: Bytes32
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, omit_defaults=True):
     """An unauthenticated hint that the request with this SHA-256 was refused.
 
-    Anyone can send one: a device may try another way sooner, and drops nothing because of it.
+    Anyone can send one: a device may try another way sooner, and drops nothing because of it. With
+    code ``rate``, ``after_ms`` is when the same request will find room; 0 says nothing.
     """
 
     request: Bytes32
     code: RefusalCode
     text: Annotated[str, msgspec.Meta(max_length=512)]
+    after_ms: Number = 0
 
 
-Message = EnrolRequest | EnrolAnswer | Hello | Answer | Resume | ResumeAnswer | Refusal
+class Call(msgspec.Struct, frozen=True):
+    """An unauthenticated call to say something at a random moment of the next ``within_ms``.
+
+    A controller that takes a region over sends it, because it has no session with anyone: what the
+    device then sends shows whether its session still stands. Anyone can send one: a device answers
+    now and then, with a message that it would have sent anyway.
+    """
+
+    version: Number
+    within_ms: Number
+
+
+Message = EnrolRequest | EnrolAnswer | Hello | Answer | Resume | ResumeAnswer | Call | Refusal
 
 TYPES: Final[dict[Kind, type[Message]]] = {
     Kind.ENROL_REQUEST: EnrolRequest,
@@ -158,6 +173,7 @@ TYPES: Final[dict[Kind, type[Message]]] = {
     Kind.ANSWER: Answer,
     Kind.RESUME: Resume,
     Kind.RESUME_ANSWER: ResumeAnswer,
+    Kind.CALL: Call,
     Kind.REFUSAL: Refusal,
 }
 _KINDS: Final[dict[type[Any], Kind]] = {kind_type: kind for kind, kind_type in TYPES.items()}
@@ -208,6 +224,11 @@ def frame_hash(frame: bytes) -> bytes:
     return derivation.plain_hash(frame)
 
 
-def refusal(request: bytes, error: Refused) -> bytes:
-    """Answer the frame ``request`` with the reason why it was refused."""
-    return write(Refusal(frame_hash(request), error.code, str(error)[:512]))
+def refusal(request: bytes, error: Refused, *, after_ms: int = 0) -> bytes:
+    """Answer the frame ``request`` with the reason why it was refused, and when to come again."""
+    return write(Refusal(frame_hash(request), error.code, str(error)[:512], after_ms))
+
+
+def call(within_ms: int) -> bytes:
+    """Call a device."""
+    return write(Call(PROTOCOL, within_ms))
