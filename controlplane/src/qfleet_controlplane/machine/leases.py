@@ -225,14 +225,15 @@ def resend(turn: Turn, key: str) -> None:
     device = turn.state.devices[cast("DeviceName", key)]
     if turn.now < device.resend_at:
         return
-    due = device.connected and (device.unanswered > 0 or device.inventory_due)
+    unknown = device.announcement is None
+    due = device.connected and (device.unanswered > 0 or device.inventory_due or unknown)
     if not due or device.status != "online":
         device.resend_ms = 0
         return
+    if unknown:
+        turn.send(device.name, payloads.Ask("announcement"))
     if device.inventory_due:
         turn.send(device.name, payloads.Ask("inventory"))
-        if device.announcement is None:
-            turn.send(device.name, payloads.Ask("announcement"))
     else:
         for task in device.held.values():
             if not task.accepted and task.leased_at + turn.policy.resend_first_ms <= turn.now:
