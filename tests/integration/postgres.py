@@ -5,6 +5,7 @@ either, tests that need it are skipped and say so. One server per test session, 
 As root it runs under another user, because PostgreSQL refuses root.
 """
 
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -48,6 +49,7 @@ class Server:
         self.directory = Path(tempfile.mkdtemp(prefix="qfleet-pg-", dir="/tmp"))
         self._numbers = itertools.count(1)
         self._process: subprocess.Popen[bytes] | None = None
+        self._template = ""
         try:
             self._initialise()
             self.start()
@@ -64,16 +66,23 @@ class Server:
         """URL of one of its databases."""
         return f"postgresql://{USER}@/{database}?host={self.directory}"
 
-    def create(self) -> str:
-        """Make an empty database and return its URL."""
+    def create(self, *, template: str = "template0") -> str:
+        """Make a database, an empty one or a copy, and return its URL."""
         name = f"test_{next(self._numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url(name)
+
+    def create_migrated(self) -> str:
+        """Make a database of the present schema without rows and return its URL."""
+        if not self._template:
+            url = self.create()
+            _migrate(url)
+            self._template = _name(url)
+        return self.create(template=self._template)
 
     def drop(self, url: str) -> None:
         """Drop a database, whoever is still connected."""
-        name = url.partition("?")[0].rpartition("/")[2]
-        self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {_name(url)} WITH (FORCE)")
 
     def execute(self, statement: str) -> None:
         """Run a statement as the administrator."""
@@ -147,8 +156,8 @@ def postgresql_server() -> Iterator[Server]:
 
 @pytest.fixture
 def postgresql(postgresql_server: Server) -> Iterator[str]:
-    """URL of an empty database."""
-    url = postgresql_server.create()
+    """URL of a database without rows."""
+    url = postgresql_server.create_migrated()
     yield url
     postgresql_server.drop(url)
 
@@ -164,13 +173,40 @@ def dialect(request: pytest.FixtureRequest) -> Server | None:
 
 @pytest.fixture
 def database_url(dialect: Server | None, tmp_path: Path) -> Iterator[str]:
-    """URL of an empty database of each dialect."""
-    if dialect is None:
-        yield f"sqlite:///{tmp_path / 'controlplane.db'}"
+    """URL of a database of each dialect, without rows."""
+    with _made(dialect, tmp_path, migrated=True) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_database_url(dialect: Server | None, tmp_path: Path) -> Iterator[str]:
+    """URL of a database of each dialect, without tables."""
+    with _made(dialect, tmp_path, migrated=False) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _made(server: Server | None, directory: Path, *, migrated: bool) -> Iterator[str]:
+    if server is None:
+        url = f"sqlite:///{directory / 'controlplane.db'}"
+        if migrated:
+            _migrate(url)
+        yield url
         return
-    url = dialect.create()
+    url = server.create_migrated() if migrated else server.create()
     yield url
-    dialect.drop(url)
+    server.drop(url)
+
+
+def _migrate(url: str) -> None:
+    # Every integration test loads this module; those of the agent alone load no control plane.
+    from qfleet_controlplane.store import migrate  # noqa: PLC0415 - see above
+
+    migrate.upgrade(url)
+
+
+def _name(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _programs() -> Path:

@@ -1,8 +1,7 @@
-"""The service on a real SQLite file: durable submission, restart, a full disk, and reading back."""
+"""The service on real databases: durable submission, restart, a full disk, and reading back."""
 
 import asyncio
 import hashlib
-import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -15,7 +14,7 @@ from qfleet_controlplane.machine import events
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.service.published import LAST_VERSION, MOST_FINISHED
 from qfleet_controlplane.service.service import Service
-from qfleet_controlplane.store import audit
+from qfleet_controlplane.store import audit, engines
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables import work
 from qfleet_wire import api, payloads
@@ -32,18 +31,19 @@ c = measure q;
 """
 
 
-def count(path: Path, table: sa.Table) -> int:
+def count(url: str, table: sa.Table) -> int:
     """Rows as another process sees them."""
-    with sqlite3.connect(path / "controlplane.db") as raw:
-        (rows,) = raw.execute(f"SELECT count(*) FROM {table.name}").fetchone()
-    raw.close()
-    return int(rows)
+    engine = engines.open_reader(url)
+    with engine.connect() as connection:
+        rows = connection.scalar(sa.select(sa.func.count()).select_from(table))
+    engine.dispose()
+    return rows or 0
 
 
-def test_a_job_goes_through_and_can_be_read_back(tmp_path: Path) -> None:
+def test_a_job_goes_through_and_can_be_read_back(database_url: str) -> None:
     async def scenario() -> None:
         devices = Devices()
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             await join(service, A, B)
             request = api.JobRequest(
                 kind="circuit.sample",
@@ -54,7 +54,7 @@ def test_a_job_goes_through_and_can_be_read_back(tmp_path: Path) -> None:
                 seed=5,
             )
             view = await service.submit(request, "someone")
-            assert count(tmp_path, work.jobs) == 1, "durable before it returns"
+            assert count(database_url, work.jobs) == 1, "durable before it returns"
             detail = await finish(service, view.id)
             assert (detail.job.status, detail.job.progress, detail.job.name) == ("succeeded", 1.0, "ghz")
             assert sum(task.items for task in detail.tasks) == 2
@@ -68,9 +68,9 @@ def test_a_job_goes_through_and_can_be_read_back(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_an_expectation_is_read_back(tmp_path: Path) -> None:
+def test_an_expectation_is_read_back(database_url: str) -> None:
     async def scenario() -> None:
-        async with running(url_of(tmp_path), devices := Devices()) as service:
+        async with running(database_url, devices := Devices()) as service:
             await join(service, A)
             program = GHZ.replace("input float theta;", "const float theta = 0.5;")
             request = api.JobRequest(kind="circuit.expect", program=program, observables=("Z0 Z1", "X0"))
@@ -85,9 +85,9 @@ def test_an_expectation_is_read_back(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_wrong_program_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_wrong_program_is_refused_and_leaves_nothing(database_url: str) -> None:
     async def scenario() -> None:
-        async with running(url_of(tmp_path), Devices()) as service:
+        async with running(database_url, Devices()) as service:
             with pytest.raises(InvalidRequest):
                 await service.submit(api.JobRequest(kind="circuit.sample", program="qubit q; h p;", shots=1))
             assert await service.jobs(10) == []
@@ -95,9 +95,9 @@ def test_a_wrong_program_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_an_unknown_job_or_device_is_not_found(tmp_path: Path) -> None:
+def test_an_unknown_job_or_device_is_not_found(database_url: str) -> None:
     async def scenario() -> None:
-        async with running(url_of(tmp_path), Devices()) as service:
+        async with running(database_url, Devices()) as service:
             nothing = JobId("ff")
             for wanted in (service.job(nothing), service.result(nothing), service.cancel(nothing, "x")):
                 with pytest.raises(NotFound, match="there is no job 'ff'"):
@@ -112,11 +112,11 @@ def test_an_unknown_job_or_device_is_not_found(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_restart_goes_on_where_the_store_stands(tmp_path: Path) -> None:
+def test_a_restart_goes_on_where_the_store_stands(database_url: str) -> None:
     async def before() -> str:
         devices = Devices()
         devices.mute = {A}
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             await join(service, A)
             view = await service.submit(api.JobRequest(kind="probe.echo", items=3))
             first = devices.assigned(A)[0]
@@ -130,7 +130,7 @@ def test_a_restart_goes_on_where_the_store_stands(tmp_path: Path) -> None:
     async def after(job: str) -> None:
         devices = Devices()
         devices.mute = {A}
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             view = await service.view(JobId(job))
             assert (view.status, view.tasks.succeeded, view.tasks.leased) == ("running", 1, 2)
             # The device kept one task, and lost the other with its journal.
@@ -142,23 +142,23 @@ def test_a_restart_goes_on_where_the_store_stands(tmp_path: Path) -> None:
             await service.post(events.HeardBatch(A, (devices.flush([one, other]),)))
             detail = await finish(service, job)
             assert detail.job.status == "succeeded"
-            assert count(tmp_path, work.results) == 3
+            assert count(database_url, work.results) == 3
             assert (await service.result(JobId(job))).status == "succeeded"
 
     asyncio.run(after(asyncio.run(before())))
 
 
-def test_a_result_that_comes_again_after_a_restart_counts_once(tmp_path: Path) -> None:
+def test_a_result_that_comes_again_after_a_restart_counts_once(database_url: str) -> None:
     async def scenario() -> None:
         devices = Devices()
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             await join(service, A)
             view = await service.submit(api.JobRequest(kind="probe.echo"))
             await finish(service, view.id)
         (assign,) = devices.assigned(A)
         again = Devices()
         again.mute = {A, B}
-        async with running(url_of(tmp_path), again) as service:
+        async with running(database_url, again) as service:
             await reconnect(service, A)
             await service.decide(events.Enrolled(B))
             flush = again.flush([again.result(A, assign)])
@@ -169,7 +169,7 @@ def test_a_result_that_comes_again_after_a_restart_counts_once(tmp_path: Path) -
                     await one_round(service)
             acknowledged = [name for name, item in again.got if isinstance(item, payloads.Acknowledge)]
             assert acknowledged == [A, B]
-            assert count(tmp_path, work.results) == 1
+            assert count(database_url, work.results) == 1
             first, second = await service.device(A), await service.device(B)
             assert first.trust == second.trust, "the other device said the same"
 
@@ -211,14 +211,14 @@ def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
             assert "inventory" in asked, "devices with live sessions are asked what they hold"
 
     asyncio.run(scenario())
-    assert count(tmp_path, work.tasks) == 51
+    assert count(url_of(tmp_path), work.tasks) == 51
 
 
 def test_an_event_that_breaks_the_machine_harms_no_other(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scenario() -> None:
-        async with running(url_of(tmp_path), Devices()) as service:
+        async with running(database_url, Devices()) as service:
             await join(service, A)
             broken = payloads.Inventory(None, None)  # type: ignore[arg-type]  # what no codec lets in
             await service.post(events.Heard(A, broken))
@@ -230,11 +230,11 @@ def test_an_event_that_breaks_the_machine_harms_no_other(
     assert "An event of type Heard could not be handled" in caplog.text
 
 
-def test_a_job_is_cancelled_durably_and_only_once(tmp_path: Path) -> None:
+def test_a_job_is_cancelled_durably_and_only_once(database_url: str) -> None:
     async def scenario() -> None:
         devices = Devices()
         devices.mute = {A}
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             await join(service, A)
             job = JobId((await service.submit(api.JobRequest(kind="probe.echo", items=4))).id)
             with pytest.raises(Conflict, match="its result is there when it is finished"):
@@ -250,28 +250,28 @@ def test_a_job_is_cancelled_durably_and_only_once(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_revoked_device_stays_revoked_after_a_restart(tmp_path: Path) -> None:
+def test_a_revoked_device_stays_revoked_after_a_restart(database_url: str) -> None:
     async def scenario() -> None:
-        async with running(url_of(tmp_path), Devices()) as service:
+        async with running(database_url, Devices()) as service:
             await join(service, A)
             view = await service.revoke(A, "stolen", "ops")
             assert (view.status, view.reason) == ("revoked", "stolen")
-        async with running(url_of(tmp_path), Devices()) as service:
+        async with running(database_url, Devices()) as service:
             assert service.status_of(A) == "revoked"
             assert service.status_of(DeviceName("z")) is None
             view = await service.decide(events.Enrolled(A))
             assert view.status == "revoked", "a revoked name is spent"
-        database = Database(url_of(tmp_path))
+        database = Database(database_url)
         await database.read(audit.verify)
         database.close()
 
     asyncio.run(scenario())
 
 
-def test_waiting_returns_on_change_on_time_and_for_finished_jobs(tmp_path: Path) -> None:
+def test_waiting_returns_on_change_on_time_and_for_finished_jobs(database_url: str) -> None:
     async def scenario() -> None:
         devices = Devices()
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             view = await service.submit(api.JobRequest(kind="probe.echo"))
             job = JobId(view.id)
             version = await service.wait_for_change(job, 0, 10.0)
@@ -289,11 +289,11 @@ def test_waiting_returns_on_change_on_time_and_for_finished_jobs(tmp_path: Path)
     asyncio.run(scenario())
 
 
-def test_artefacts_are_put_together_and_verified(tmp_path: Path) -> None:
+def test_artefacts_are_put_together_and_verified(database_url: str) -> None:
     async def scenario() -> None:
         devices = Devices()
         devices.mute = {A}
-        async with running(url_of(tmp_path), devices) as service:
+        async with running(database_url, devices) as service:
             await join(service, A)
             view = await service.submit(api.JobRequest(kind="probe.echo", items=2))
             for assign, damage in zip(devices.assigned(A), (False, True), strict=True):
@@ -324,9 +324,9 @@ def in_chunks(devices: Devices, assign: payloads.Assign, *, damage: bool = False
     return [*chunks[1:], devices.flush([told]), chunks[0]]
 
 
-def test_two_thousand_echoes_take_few_commits(tmp_path: Path) -> None:
+def test_two_thousand_echoes_take_few_commits(database_url: str) -> None:
     async def scenario() -> None:
-        async with running(url_of(tmp_path), Devices()) as service:
+        async with running(database_url, Devices()) as service:
             await join(service, A, B)
             before = service.figures.commits
             view = await service.submit(api.JobRequest(kind="probe.echo", items=2_000))

@@ -53,7 +53,9 @@ def append(connection: sa.Connection, entries: Iterable[Entry]) -> Head:
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     head = read_head(connection)
     rows = []
-    for entry in entries:
+    for told in entries:
+        # PostgreSQL cannot hold a NUL in a text, and what others said may hold one.
+        entry = Entry(told.at, *(text.replace("\0", "\ufffd") for text in told[1:]))
         digest = _digest(head.sequence + 1, entry, head.hash)
         rows.append({**entry._asdict(), "sequence": head.sequence + 1, "previous": head.hash, "hash": digest})
         head = Head(head.sequence + 1, digest)

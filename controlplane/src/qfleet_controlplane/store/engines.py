@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, pool
 
 _BUSY_MS = 10_000
-_IDLE_MS = 3_000
+_IDLE_MS = 5_000
 """A transaction that does nothing for so long is undone by the server. Shorter than a lease."""
 _POSTGRESQL = {
     "connect_timeout": 5,

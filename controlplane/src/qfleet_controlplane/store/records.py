@@ -85,7 +85,7 @@ def device_row(device: state.Device, region: str) -> Row:
     return (
         device.name,
         device.status,
-        device.reason,
+        None if device.reason is None else device.reason.replace("\0", "\ufffd"),
         device.trust,
         device.last_seen,
         device.certificate_hash,
@@ -137,7 +137,7 @@ def load(connection: sa.Connection, region: str = "") -> state.State:
     """Rebuild a region's machine: its devices, and its unfinished shares with the tasks that are its own."""
     known = state.State()
     for row in connection.execute(sa.select(fleet.devices).where(fleet.devices.c.region == region)):
-        device = _device(row)
+        device = device_of(row)
         known.devices[device.name] = device
     unfinished = work.shares.c.status.not_in(tables.JOB_OVER)
     query = _SHARES.where(work.shares.c.region == region, unfinished)
@@ -194,7 +194,8 @@ def _task(job: state.Job, row: sa.Row[Row]) -> state.Task:
     )
 
 
-def _device(row: sa.Row[Row]) -> state.Device:
+def device_of(row: sa.Row[Any]) -> state.Device:
+    """Read a row of ``devices``."""
     return state.Device(
         name=DeviceName(row.name),
         status=row.status,
