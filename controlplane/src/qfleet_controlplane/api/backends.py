@@ -56,12 +56,24 @@ class Devices(Protocol):
     async def revoke(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
         """Revoke a device for good; its sessions end at once."""
 
+    async def quarantine(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
+        """Take a device out of service until it is released."""
+
+    async def release(self, device: DeviceName, who: str) -> api.DeviceView:
+        """End a device's quarantine."""
+
+    async def retire(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
+        """Take a device out of the fleet in good order."""
+
 
 class Fleet(Protocol):
     """The control plane as a whole."""
 
     async def overview(self) -> api.FleetView:
         """What it leads."""
+
+    async def regions(self) -> Sequence[api.RegionView]:
+        """Every region and who leads it, by name."""
 
     async def metrics(self) -> str:
         """Counters and gauges in Prometheus' text format."""

@@ -1,4 +1,4 @@
-"""Routes for devices: invite, look, revoke."""
+"""Routes for devices: invite, look, take out of service."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -44,4 +44,29 @@ async def revoke(request: Call, name: FromPath[str], data: JSONBody[api.RevokeRe
     return await backends_of(request).devices.revoke(DeviceName(name), data.reason, request.auth.name)
 
 
-ROUTES = (invite, listing, detail, revoke)
+@post(
+    "/devices/{name:str}/quarantine",
+    guards=[authentication.admin],
+    status_code=200,
+    summary="Quarantine a device",
+)
+async def quarantine(request: Call, name: FromPath[str], data: JSONBody[api.RevokeRequest]) -> api.DeviceView:
+    """Take a device out of service until it is released; its tasks go to others at once."""
+    return await backends_of(request).devices.quarantine(DeviceName(name), data.reason, request.auth.name)
+
+
+@post(
+    "/devices/{name:str}/release", guards=[authentication.admin], status_code=200, summary="Release a device"
+)
+async def release(request: Call, name: FromPath[str]) -> api.DeviceView:
+    """End a device's quarantine; its next session brings it back to work."""
+    return await backends_of(request).devices.release(DeviceName(name), request.auth.name)
+
+
+@post("/devices/{name:str}/retire", guards=[authentication.admin], status_code=200, summary="Retire a device")
+async def retire(request: Call, name: FromPath[str], data: JSONBody[api.RevokeRequest]) -> api.DeviceView:
+    """Take a device out of the fleet for good, with its name; its tasks go to others at once."""
+    return await backends_of(request).devices.retire(DeviceName(name), data.reason, request.auth.name)
+
+
+ROUTES = (invite, listing, detail, revoke, quarantine, release, retire)

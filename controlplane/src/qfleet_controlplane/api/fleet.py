@@ -1,5 +1,6 @@
-"""The route that says what this control plane leads."""
+"""The routes that say what this control plane leads, and who leads what."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from litestar import Request, get
@@ -15,4 +16,10 @@ async def overview(request: Request[Any, Any, Any]) -> api.FleetView:
     return await backends_of(request).fleet.overview()
 
 
-ROUTES = (overview,)
+@get("/regions", guards=[authentication.viewer], summary="List regions and who leads them")
+async def regions(request: Request[Any, Any, Any]) -> Sequence[api.RegionView]:
+    """List every region, led or not."""
+    return await backends_of(request).fleet.regions()
+
+
+ROUTES = (overview, regions)

@@ -59,5 +59,7 @@ def make(
     )
     key = invitation.token_key(token.secret, token.token_id)
     sealed = inviting.ring.sealer.seal(key, enrolments.token_context(token.token_id))
-    row = registry.Invitation(token.token_id, device, sealed, created=now, expires=token.expires)
+    row = registry.Invitation(
+        token.token_id, device, sealed, created=now, expires=token.expires, region=inviting.region
+    )
     return row, invitation.write(token)

@@ -1,29 +1,31 @@
-"""The control plane seen as a whole: what it leads, what it counts, what is missing to serve."""
+"""The fleet seen from this controller: what it leads, what it counts, what is missing to serve."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from typing import NamedTuple
 
-from qfleet_controlplane.broker.services import Broker
-from qfleet_controlplane.link.link import Link
+from qfleet_controlplane.api.backends import Devices, Jobs
+from qfleet_controlplane.daemon.keeper import Keeper
+from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.metrics import Registry
-from qfleet_controlplane.service.service import Service
+from qfleet_controlplane.planning import regions
+from qfleet_controlplane.service.loop import Figures
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store.database import Database
 from qfleet_wire import api
+from qfleet_wire.names import RegionName
 
 _MOST_JOBS = 1000
-_UNFINISHED = ("planned", "running")
+_UNFINISHED: tuple[api.JobStatus, ...] = ("planned", "running")
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What is looked at."""
 
-    service: Service
-    link: Link
-    broker: Broker
+    jobs: Jobs
+    devices: Devices
+    keeper: Keeper
     database: Database
 
 
@@ -32,10 +34,8 @@ class Overview:
 
     def __init__(self, settings: Settings, parts: Parts, registry: Registry) -> None:
         self._settings = settings
-        self._service = parts.service
-        self._link = parts.link
-        self._broker = parts.broker
-        self._writer = parts.database.writer
+        self._parts = parts
+        self._led = parts.keeper.runtimes
         self._registry = registry
         self._devices: Counter[str] = Counter()
         self._tasks: Counter[str] = Counter()
@@ -43,76 +43,158 @@ class Overview:
 
     async def overview(self) -> api.FleetView:
         """Names, version and counts."""
-        devices = await self._service.devices()
+        devices = await self._parts.devices.devices()
         return api.FleetView(
             fleet=self._settings.fleet,
-            region=self._settings.region,
+            region=", ".join(self._settings.places),
             version=version("qfleet-controlplane"),
-            broker=self._broker.advertised,
+            broker=", ".join(led.broker.advertised for led in self._led.values()),
             devices=len(devices),
             online=sum(device.status == "online" for device in devices),
-            jobs_running=self._service.running_jobs(),
+            jobs_running=self._sum(lambda led: led.service.running_jobs()),
         )
+
+    async def regions(self) -> Sequence[api.RegionView]:
+        """Every region and who leads it, by name."""
+        leases = {lease.region: lease for lease in self._parts.keeper.seen.leases}
+        views = []
+        for facts in sorted(self._parts.keeper.facts(), key=_name):
+            region = RegionName(facts.name)
+            led, lease = self._led.get(region), leases.get(region)
+            held: tuple[str | None, int, float] = (None, 0, 0.0)
+            if led is not None:
+                held = (self._settings.controller, led.epoch, led.tenure.left_s())
+            elif lease is not None and not lease.free:
+                held = (lease.controller, lease.epoch, lease.left_ms / 1000)
+            elif lease is not None:
+                held = (None, lease.epoch, 0.0)
+            views.append(_region(facts, held, led))
+        return views
 
     async def metrics(self) -> str:
         """Everything that is counted, as Prometheus reads it."""
-        self._devices = Counter(device.status for device in await self._service.devices())
+        self._devices = Counter(device.status for device in await self._parts.devices.devices())
         self._tasks = Counter()
         for status in _UNFINISHED:
-            for job in await self._service.jobs(_MOST_JOBS, status):
+            for job in await self._parts.jobs.jobs(_MOST_JOBS, status):
                 self._tasks.update({name: getattr(job.tasks, name) for name in job.tasks.__struct_fields__})
         return self._registry.render()
 
     def unready(self) -> Sequence[str]:
-        """Name what is missing to serve."""
-        missing = list(self._service.unready())
-        if not self._link.up:
-            missing.append("the broker is not connected")
+        """Name what is missing to serve, by region where there are several."""
+        keeper = self._parts.keeper
+        missing = [] if keeper.trouble is None else [keeper.trouble]
+        several = len(self._settings.places) > 1
+        for name, led in self._led.items():
+            missing += [f"region {name}: {text}" if several else text for text in led.unready()]
+        if not self._settings.shared:
+            missing += [
+                f"region {name} is not led" for name in self._settings.places if name not in self._led
+            ]
         return missing
 
+    def _sum(self, read: Callable[[RegionRuntime], float]) -> int:
+        return int(sum(read(led) for led in self._led.values()))
+
+    def _figure(self, read: Callable[[Figures], float]) -> float:
+        return sum(read(led.service.figures) for led in self._led.values())
+
     def _register(self) -> None:
-        registry, service, link = self._registry, self._service, self._link
-        figures = service.figures
-        registry.gauge("qfleet_devices", "Devices by status", lambda: self._devices, label="status")
-        registry.gauge(
-            "qfleet_tasks", "Tasks of unfinished jobs by status", lambda: self._tasks, label="status"
+        gauge, led = self._registry.gauge, self._led
+        gauge("qfleet_devices", "Devices by status", lambda: self._devices, label="status")
+        gauge("qfleet_tasks", "Tasks of unfinished jobs by status", lambda: self._tasks, label="status")
+        gauge("qfleet_jobs_running", "Unfinished jobs", lambda: self._sum(lambda r: r.service.running_jobs()))
+        gauge(
+            "qfleet_region_epoch",
+            "Epoch of each region that is led here",
+            lambda: {name: float(each.epoch) for name, each in led.items()},
+            label="region",
         )
-        registry.gauge("qfleet_jobs_running", "Unfinished jobs", service.running_jobs)
-        registry.gauge("qfleet_link_up", "Whether the broker is connected", lambda: float(link.up))
-        registry.gauge(
-            "qfleet_link_connections", "Connections to the broker since the start", lambda: link.connections
+        gauge(
+            "qfleet_link_up",
+            "Whether the brokers of all regions led here are connected",
+            lambda: float(bool(led) and all(each.link.up for each in led.values())),
         )
-        registry.gauge("qfleet_link_queued", "Payloads that wait to be sent", lambda: link.queued)
-        registry.gauge(
+        self._register_flow()
+        self._register_store()
+
+    def _register_flow(self) -> None:
+        gauge, total = self._registry.gauge, self._sum
+        gauge(
+            "qfleet_link_connections",
+            "Connections to the brokers since the regions were taken",
+            lambda: total(lambda each: each.link.connections),
+        )
+        gauge(
+            "qfleet_link_queued",
+            "Payloads that wait to be sent",
+            lambda: total(lambda each: each.link.queued),
+        )
+        gauge(
             "qfleet_link_handshakes_waiting",
             "Handshakes that wait to be answered",
-            lambda: link.handshakes_waiting,
+            lambda: total(lambda each: each.link.handshakes_waiting),
         )
-        registry.gauge("qfleet_core_queued", "Payloads that wait to be handled", service.queued)
-        registry.gauge("qfleet_core_events", "Events handled since the start", lambda: figures.events)
-        registry.gauge("qfleet_core_results", "Results counted since the start", lambda: figures.results)
-        registry.gauge(
-            "qfleet_store_commits", "Transactions of the core since the start", lambda: figures.commits
+        gauge(
+            "qfleet_core_queued",
+            "Payloads that wait to be handled",
+            lambda: total(lambda each: each.service.queued()),
         )
-        registry.gauge(
+        gauge(
+            "qfleet_broker_restarts",
+            "Times an embedded broker was started again",
+            lambda: total(lambda each: each.broker.restarts),
+        )
+
+    def _register_store(self) -> None:
+        gauge, figure, writers = self._registry.gauge, self._figure, self._parts.database
+        gauge("qfleet_core_events", "Events handled since the start", lambda: figure(lambda f: f.events))
+        gauge("qfleet_core_results", "Results counted since the start", lambda: figure(lambda f: f.results))
+        gauge(
+            "qfleet_store_commits",
+            "Transactions of the core since the start",
+            lambda: figure(lambda f: f.commits),
+        )
+        gauge(
             "qfleet_store_failed_commits",
             "Transactions that failed since the start",
-            lambda: figures.failed_commits,
+            lambda: figure(lambda f: f.failed_commits),
         )
-        registry.gauge(
-            "qfleet_core_alarms", "Alarms by kind since the start", lambda: figures.alarms, label="kind"
+        gauge("qfleet_core_alarms", "Alarms by kind since the start", self._alarms, label="kind")
+        gauge(
+            "qfleet_store_transactions",
+            "Transactions since the start",
+            lambda: sum(writer.transactions for writer in writers.writers),
         )
-        registry.gauge(
-            "qfleet_broker_restarts",
-            "Times the embedded broker was started again",
-            lambda: self._broker.restarts,
-        )
-        writer = self._writer
-        registry.gauge(
-            "qfleet_store_transactions", "Transactions since the start", lambda: writer.transactions
-        )
-        registry.gauge(
+        gauge(
             "qfleet_store_transaction_seconds",
             "Time that all transactions since the start took, commits included",
-            lambda: writer.seconds,
+            lambda: sum(writer.seconds for writer in writers.writers),
         )
+
+    def _alarms(self) -> Counter[str]:
+        return sum((Counter(led.service.figures.alarms) for led in self._led.values()), Counter())
+
+
+def _region(
+    facts: regions.RegionFacts, held: tuple[str | None, int, float], led: RegionRuntime | None
+) -> api.RegionView:
+    controller, epoch, left_s = held
+    return api.RegionView(
+        name=facts.name,
+        controller=controller,
+        epoch=epoch,
+        lease_s=round(left_s, 3),
+        devices=facts.devices,
+        devices_online=facts.online,
+        tasks_pending=facts.pending,
+        tasks_held=facts.held,
+        latency_ms=facts.latency_ms,
+        residency=facts.residency,
+        energy_price=facts.energy_price,
+        broker_connected=None if led is None else led.link.up,
+    )
+
+
+def _name(facts: regions.RegionFacts) -> str:
+    return facts.name

@@ -1,4 +1,4 @@
-"""What every part of the link is given: whose region it serves, in which epoch, time, randomness, counters."""
+"""What every part of the link is given: the region and its lease, time, randomness, counters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

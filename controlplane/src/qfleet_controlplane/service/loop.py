@@ -24,6 +24,7 @@ from qfleet_controlplane.service.published import Published
 from qfleet_controlplane.service.surroundings import Surroundings
 from qfleet_controlplane.store import records
 from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.leases import LeaseLost
 from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis
@@ -162,6 +163,9 @@ class Loop:
             except StoreFailed as error:
                 await self._undo(entries, error)
                 return
+            except LeaseLost as error:
+                self._give_up(entries, error)
+                return
             self.figures.commits += 1
         self.trouble = None
         self._retry_s = _FIRST_RETRY_S
@@ -187,6 +191,14 @@ class Loop:
         for entry in entries:
             entry.fail(error)
         await self._reload(error)
+
+    def _give_up(self, entries: Sequence[Entry], error: LeaseLost) -> None:
+        """End: another process leads the region, and nothing of this one counts any more."""
+        self.figures.failed_commits += 1
+        self.trouble = str(error)
+        for entry in entries:
+            entry.fail(error)
+        self.abandon()
 
     async def _contradiction(self, entry: Entry, error: Exception, others: Sequence[Entry]) -> None:
         """Throw the half-changed machine away; handle the batch again without the event at fault."""

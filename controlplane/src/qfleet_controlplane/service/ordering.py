@@ -1,0 +1,96 @@
+"""Orders as events, and events about devices as orders.
+
+An order is what one controller asks of the region that another may lead. Every order becomes an event
+that does no harm when it is handled twice.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+import sqlalchemy as sa
+
+from qfleet_controlplane.machine import events
+from qfleet_controlplane.store import orders, records
+from qfleet_controlplane.store.orders import Order, Pending
+from qfleet_wire import codec
+from qfleet_wire.names import JobId, Millis, RegionName
+
+Decision: TypeAlias = (
+    events.Invited | events.Enrolled | events.Revoked | events.Quarantined | events.Released | events.Retired
+)
+"""What is decided about a device by somebody who need not lead its region."""
+
+_DECISIONS: Mapping[str, type[Decision]] = {
+    kind.__name__: kind
+    for kind in (
+        events.Invited,
+        events.Enrolled,
+        events.Revoked,
+        events.Quarantined,
+        events.Released,
+        events.Retired,
+    )
+}
+
+
+class _Cancel(msgspec.Struct, frozen=True):
+    reason: str
+    who: str
+
+
+class _Decided(msgspec.Struct, frozen=True):
+    kind: str
+    event: msgspec.Raw
+
+
+def adopt(region: RegionName, job: JobId, now: Millis) -> Order:
+    """Order a region to take in the tasks of a job that are its own."""
+    return Order(region, now, "adopt", job)
+
+
+def cancel(region: RegionName, event: events.JobCancelled, now: Millis) -> Order:
+    """Order a region to cancel its share of a job."""
+    return Order(region, now, "cancel", event.job, codec.encode(_Cancel(event.reason, event.who)))
+
+
+def decide(region: RegionName, event: Decision, now: Millis) -> Order:
+    """Order a region to take in what was decided about one of its devices."""
+    body = _Decided(type(event).__name__, msgspec.Raw(codec.encode(event)))
+    return Order(region, now, "device", event.device, codec.encode(body))
+
+
+class Inbox(NamedTuple):
+    """A region's orders as events, the oldest first, and the numbers of those that ask for nothing."""
+
+    wanted: list[events.Ordered]
+    empty: list[int]
+
+
+def read(connection: sa.Connection, region: RegionName) -> Inbox:
+    """Read a region's inbox; run in a reader's thread."""
+    inbox = Inbox([], [])
+    for pending in orders.pending(connection, region):
+        event = _event(connection, region, pending)
+        if event is None:
+            inbox.empty.append(pending.id)
+        else:
+            inbox.wanted.append(events.Ordered(pending.id, event))
+    return inbox
+
+
+def _event(
+    connection: sa.Connection, region: RegionName, pending: Pending
+) -> events.ShareArrived | events.JobCancelled | Decision | None:
+    order = pending.order
+    match order.kind:
+        case "adopt":
+            job = records.load_share(connection, JobId(order.subject), region)
+            return None if job is None else events.ShareArrived(job)
+        case "cancel":
+            wish = codec.decode(order.body, _Cancel)
+            return events.JobCancelled(JobId(order.subject), wish.reason, wish.who)
+        case "device":
+            decided = codec.decode(order.body, _Decided)
+            kind = _DECISIONS.get(decided.kind)
+            return None if kind is None else codec.decode(bytes(decided.event), kind)
