@@ -20,6 +20,7 @@ from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
 from qfleet_agent.journal.store import Store
 from qfleet_agent.link import broker
+from qfleet_agent.link.broker import Broker
 from qfleet_agent.settings import Settings
 from qfleet_wire import codec, door
 from qfleet_wire.channel import authority, enrolment, frames, renewal
@@ -126,30 +127,39 @@ async def _ask(
 ) -> tuple[Attempt, bytes]:
     url = settings.link.broker or token.broker
     address = broker.parse(url, login=token.login, password=token.password, ca_file=settings.link.ca_file)
+    broken: list[str] = []
+    for node in address.nodes:
+        try:
+            return await _ask_at(node, token, facts, identity)
+        except aiomqtt.MqttError as error:
+            broken.append(str(error))
+    raise BrokerUnreachable(
+        f"the broker at {url} cannot be reached or refuses the login: {'; '.join(broken)}"
+    )
+
+
+async def _ask_at(
+    node: Broker, token: JoinToken, facts: Facts, identity: StoredIdentity
+) -> tuple[Attempt, bytes]:
     received: asyncio.Queue[door.Received] = asyncio.Queue()
     client = broker.client(
-        address,
+        node,
         _into(received),
         identifier=f"{token.device}-{secrets.token_hex(4)}",
         keep_alive_s=KEEP_ALIVE_S,
     )
-    try:
-        async with client:
-            topic = topic_for(DeviceTopic(token.region, token.device, Channel.ENROL))
-            await client.subscribe(topic, QOS)
-            await client.subscribe(topic_for(AuthorityTopic(token.region)), QOS)
-            record = await _record(received, token)
-            known = authority.read_record(record, token.authority)
-            attempt = enrolment.request(token, known, identity.csr, facts, secrets.token_bytes)
-            for _ in range(REQUESTS):
-                await client.publish(topic, attempt.frame, qos=QOS)
-                answer = await _answer(received, attempt, identity.seed)
-                if answer is not None:
-                    return attempt, answer
-    except aiomqtt.MqttError as error:
-        raise BrokerUnreachable(
-            f"the broker at {url} cannot be reached or refuses the login: {error}"
-        ) from error
+    async with client:
+        topic = topic_for(DeviceTopic(token.region, token.device, Channel.ENROL))
+        await client.subscribe(topic, QOS)
+        await client.subscribe(topic_for(AuthorityTopic(token.region)), QOS)
+        record = await _record(received, token)
+        known = authority.read_record(record, token.authority)
+        attempt = enrolment.request(token, known, identity.csr, facts, secrets.token_bytes)
+        for _ in range(REQUESTS):
+            await client.publish(topic, attempt.frame, qos=QOS)
+            answer = await _answer(received, attempt, identity.seed)
+            if answer is not None:
+                return attempt, answer
     raise EnrolmentFailed(
         f"the controller did not answer within {REQUESTS * ANSWER_S:.0f} s: "
         "check that it runs and that the token is fresh, then run the same command again"

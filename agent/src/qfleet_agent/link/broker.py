@@ -8,7 +8,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -26,7 +26,7 @@ _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where a broker is and how to log in."""
+    """Where a broker is and how to log in; of a cluster, one node and the ``others`` after it."""
 
     host: str
     port: int
@@ -35,14 +35,34 @@ class Broker:
     login: str
     password: str = field(repr=False)
     ca_file: Path | None = None
+    others: tuple["Broker", ...] = ()
+
+    @property
+    def nodes(self) -> tuple["Broker", ...]:
+        """Every node, this one first."""
+        return (replace(self, others=()), *self.others)
+
+    def following(self) -> "Broker":
+        """Return the next node in turn, itself where there is one only."""
+        own, *rest = self.nodes
+        return replace(rest[0], others=(*rest[1:], own)) if rest else self
 
 
-def parse(url: str, *, login: str, password: str, ca_file: Path | None = None) -> Broker:
+def parse(urls: str, *, login: str, password: str, ca_file: Path | None = None) -> Broker:
     """Read a broker URL: ``mqtt://host[:port]``, ``mqtts://host[:port]`` or ``unix:///path``.
+
+    A cluster has one for each node, separated by commas.
 
     Raises:
         SettingsInvalid: with what is wrong with it.
     """
+    first, *others = (
+        _parse(url.strip(), login=login, password=password, ca_file=ca_file) for url in urls.split(",")
+    )
+    return replace(first, others=tuple(others))
+
+
+def _parse(url: str, *, login: str, password: str, ca_file: Path | None) -> Broker:
     parts = urlsplit(url)
     if parts.username or parts.password:
         raise SettingsInvalid("a broker URL holds no login: the agent has its own from its enrolment")

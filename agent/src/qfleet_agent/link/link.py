@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import aiomqtt
 
 from qfleet_agent.journal.journal import Journal
-from qfleet_agent.link import broker
+from qfleet_agent.link import broker, network
 from qfleet_agent.link.backoff import Backoff
 from qfleet_agent.link.broker import Broker
+from qfleet_agent.link.calls import Calls
 from qfleet_agent.link.handshakes import Handshakes
 from qfleet_agent.link.inbox import Inbox
 from qfleet_agent.link.opening import Opening
@@ -88,9 +89,11 @@ class Link:
             tell=ears.tell,
         )
         self.inbox.connect(self._take_frame, self._hint)
+        self._calls = Calls(ears.changed, secrets.token_bytes)
         self._ready = asyncio.Event()
         self._drained = asyncio.Event()
         self._reopen = asyncio.Event()
+        self._network = asyncio.Event()
         self._opened_at = float("-inf")
         self._asked: float | None = None
         self._patience: asyncio.TimerHandle | None = None
@@ -142,7 +145,13 @@ class Link:
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
+        with network.Watch(self._network.set):
+            await self._stay_connected()
+
+    async def _stay_connected(self) -> None:
         backoff = self._new_backoff()
+        for _ in range(secrets.randbelow(len(self._address.nodes))):  # a fleet spreads over a cluster
+            self._address = self._address.following()
         time = asyncio.get_running_loop().time
         while True:
             try:
@@ -153,11 +162,25 @@ class Link:
             except* (aiomqtt.MqttError, OSError) as group:
                 self._broken = f"the broker cannot be reached: {_first(group)}"
             self._close()
+            # Of a cluster, the node that was lost is tried last.
+            self._address = self._address.following()
             wait = backoff.next_s(time(), secrets.token_bytes)
             log.warning(
                 "%s; the next attempt is in %.1f s.", self._broken, wait, extra={"action": "disconnected"}
             )
-            await asyncio.sleep(wait)
+            await self._rest(wait, backoff)
+
+    async def _rest(self, wait: float, backoff: Backoff) -> None:
+        """Wait, but no longer than until the network has come up."""
+        self._network.clear()
+        try:
+            async with asyncio.timeout(wait):
+                await self._network.wait()
+                hurried = backoff.hurried_s(asyncio.get_running_loop().time(), secrets.token_bytes)
+                log.info("The network came up; the next attempt is in %.1f s.", hurried)
+                await asyncio.sleep(hurried)
+        except TimeoutError:
+            return
 
     async def leave(self, timeout_s: float) -> None:
         """Send what is in line, say that the device goes, but take no longer than this."""
@@ -238,6 +261,10 @@ class Link:
         self._start(self._ask_renewal())
 
     def _take_frame(self, frame: door.Frame) -> None:
+        if frame.kind is Kind.CALL:
+            if self.online:
+                self._calls.take(frame)
+            return
         self._opening.take(frame)
         if frame.kind is Kind.REFUSAL:
             self._hint()
@@ -249,8 +276,13 @@ class Link:
         if self.online and loop.time() - self._opened_at >= SOONEST_S:
             # Spread over a tenth of the first wait, as a whole fleet hears the same hint.
             spread = int.from_bytes(secrets.token_bytes(2), "big") / 2**16
-            self._opened_at = loop.time()
-            loop.call_later(spread * self._rhythm.reconnect_base_s / 10, self._reopen.set)
+            marker = self._opened_at = loop.time()
+            loop.call_later(spread * self._rhythm.reconnect_base_s / 10, self._open_another, marker)
+
+    def _open_another(self, marker: float) -> None:
+        # A session that has begun since then is what the hint asked for.
+        if self._opened_at == marker:
+            self._reopen.set()
 
     def _watch_for_answer(self) -> None:
         now = asyncio.get_running_loop().time()
