@@ -81,18 +81,44 @@ class Fleet:
         answer: api.DeviceView = self._connection.get(_path("devices", name), api.DeviceView)
         return answer
 
-    def invite(self, device: str, *, valid_s: float = 3600.0) -> api.Invitation:
-        """Make a one-time join token for a new device, good for ``valid_s`` seconds."""
-        request = api.InviteRequest(device=device, valid_s=valid_s)
+    def regions(self) -> tuple[api.RegionView, ...]:
+        """All regions, and who leads them."""
+        answer: tuple[api.RegionView, ...] = self._connection.get(
+            f"{_API}/regions", tuple[api.RegionView, ...]
+        )
+        return answer
+
+    def invite(self, device: str, *, valid_s: float = 3600.0, region: str | None = None) -> api.Invitation:
+        """Make a one-time join token for a new device, good for ``valid_s`` seconds.
+
+        ``region`` is where it shall join; it may be left out where there is one region.
+        """
+        request = api.InviteRequest(device=device, valid_s=valid_s, region=region)
         answer: api.Invitation = self._connection.post(f"{_API}/devices", request, api.Invitation)
         return answer
 
     def revoke(self, device: str, reason: str) -> api.DeviceView:
         """Shut a device out for good; ``reason`` stands in the audit log."""
-        request = api.RevokeRequest(reason=reason)
+        return self._take_out(device, "revoke", reason)
+
+    def quarantine(self, device: str, reason: str) -> api.DeviceView:
+        """Take a device out of service until it is released; its tasks go to others."""
+        return self._take_out(device, "quarantine", reason)
+
+    def retire(self, device: str, reason: str) -> api.DeviceView:
+        """Take a device out of the fleet in good order, with its name."""
+        return self._take_out(device, "retire", reason)
+
+    def release(self, device: str) -> api.DeviceView:
+        """End a device's quarantine."""
         answer: api.DeviceView = self._connection.post(
-            _path("devices", device, "revoke"), request, api.DeviceView
+            _path("devices", device, "release"), None, api.DeviceView
         )
+        return answer
+
+    def _take_out(self, device: str, how: str, reason: str) -> api.DeviceView:
+        request = api.RevokeRequest(reason=reason)
+        answer: api.DeviceView = self._connection.post(_path("devices", device, how), request, api.DeviceView)
         return answer
 
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────

@@ -18,7 +18,7 @@ DeviceStatus = Literal[
 FINISHED: frozenset[str] = frozenset({"succeeded", "partial", "failed", "cancelled"})
 
 
-class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Ask for a job.
 
     ``program`` is OpenQASM 2 or 3 text. ``parameters`` has one mapping of input names to values
@@ -29,7 +29,8 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ``residency`` names tags: each task runs only in a region that carries one of them. ``prefer``
     says what regions are chosen for. With ``replace`` false, a task whose device has fallen silent
     waits for that device until the deadline; with ``first_valid_wins`` false, only the attempt that
-    holds the task's lease may give its result.
+    holds the task's lease may give its result. Defaults are not spelled, so that a control plane
+    of before is asked what it knows.
     """
 
     kind: JobKind
@@ -170,7 +171,9 @@ class EchoResultView(msgspec.Struct, frozen=True, tag_field="kind", tag="probe.e
 ResultView: TypeAlias = SampleResultView | ExpectResultView | EchoResultView
 
 
-class InviteRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class InviteRequest(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True
+):
     """Ask for a one-time join token for a device of this name.
 
     ``region`` is where it shall join; it may be left out where there is one region.

@@ -2,7 +2,7 @@
 
 import typer
 
-from qfleet.command import check, demo, devices, init, jobs, run, version
+from qfleet.command import check, demo, devices, init, jobs, regions, run, version
 
 application = typer.Typer(
     name="qfleet",
@@ -14,6 +14,7 @@ application = typer.Typer(
 )
 application.command("init")(init.init)
 application.add_typer(devices.application, name="device")
+application.add_typer(regions.application, name="region")
 application.command("run")(run.run)
 application.add_typer(jobs.application, name="job")
 application.command("check")(check.check)

@@ -1,4 +1,4 @@
-"""``qfleet device``: invite, list, show, revoke."""
+"""``qfleet device``: invite, list, show, and take out of service."""
 
 import sys
 import time
@@ -10,8 +10,11 @@ from qfleet import errors
 from qfleet.command import options, outcome
 from qfleet.fleet import Fleet
 from qfleet.render import qr, tables, terminal
+from qfleet_wire import api
 
 application = typer.Typer(help="Invite, see and revoke devices.", no_args_is_help=True)
+Reason = Annotated[str, typer.Option(help="Why; it stands in the audit log.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 @application.command("invite")
@@ -20,12 +23,15 @@ def invite(
     name: options.DeviceArgument,
     *,
     valid_s: Annotated[float, typer.Option(min=1, help="The token is good for so many seconds.")] = 3600.0,
+    region: Annotated[
+        str | None, typer.Option(help="Region to join; may be left out where there is one.")
+    ] = None,
     show_qr: Annotated[bool, typer.Option("--qr/--no-qr", help="Draw the token as a QR code too.")] = True,
     json: options.Json = False,
 ) -> None:
     """Make a one-time join token for a new device; it is shown once."""
     with Fleet.from_configuration() as fleet:
-        invitation = fleet.invite(name, valid_s=valid_s)
+        invitation = fleet.invite(name, valid_s=valid_s, region=region)
     if json:
         terminal.write_json(invitation)
         return
@@ -75,27 +81,59 @@ def show(name: options.DeviceArgument, *, json: options.Json = False) -> None:
 def revoke(
     name: options.DeviceArgument,
     *,
-    reason: Annotated[str, typer.Option(help="Why; it stands in the audit log.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reason: Reason,
+    yes: Yes = False,
     json: options.Json = False,
 ) -> None:
     """Shut a device out for good: its session ends at once and its tasks go to others."""
     if not yes:
-        _confirm(name)
+        _confirm("revoke", name)
     with Fleet.from_configuration() as fleet:
-        view = fleet.revoke(name, reason)
+        _tell(fleet.revoke(name, reason), json=json)
+
+
+@application.command("quarantine")
+@outcome.reported
+def quarantine(name: options.DeviceArgument, *, reason: Reason, json: options.Json = False) -> None:
+    """Take a device out of service until it is released; its tasks go to others."""
+    with Fleet.from_configuration() as fleet:
+        _tell(fleet.quarantine(name, reason), json=json)
+
+
+@application.command("release")
+@outcome.reported
+def release(name: options.DeviceArgument, *, json: options.Json = False) -> None:
+    """End a device's quarantine."""
+    with Fleet.from_configuration() as fleet:
+        _tell(fleet.release(name), json=json)
+
+
+@application.command("retire")
+@outcome.reported
+def retire(
+    name: options.DeviceArgument, *, reason: Reason, yes: Yes = False, json: options.Json = False
+) -> None:
+    """Take a device out of the fleet in good order; its name is spent."""
+    if not yes:
+        _confirm("retire", name)
+    with Fleet.from_configuration() as fleet:
+        _tell(fleet.retire(name, reason), json=json)
+
+
+def _tell(view: api.DeviceView, *, json: bool) -> None:
     if json:
         terminal.write_json(view)
     else:
         terminal.say(f"{view.name} is {view.status}.")
 
 
-def _confirm(name: str) -> None:
+def _confirm(what: str, name: str) -> None:
     if not sys.stdin.isatty():
+        doing = f"{what.removesuffix('e')}ing"
         raise errors.UserError(
-            f"revoking {name!r} cannot be undone and nobody can be asked here", hint="add --yes to do it"
+            f"{doing} {name!r} cannot be undone and nobody can be asked here", hint="add --yes to do it"
         )
-    typer.confirm(f"Revoke {name}? It cannot be undone.", abort=True, err=True)
+    typer.confirm(f"{what.capitalize()} {name}? It cannot be undone.", abort=True, err=True)
 
 
 def _now() -> int:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import typer
@@ -40,6 +40,26 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     name: Annotated[
         str | None, typer.Option(help="What to call the job; the file's name if not given.")
     ] = None,
+    residency: Annotated[
+        list[str] | None,
+        typer.Option(help="Run only in regions that carry this tag, like 'EU'. Repeatable: any of them."),
+    ] = None,
+    prefer: Annotated[
+        str, typer.Option(help="What regions are chosen for: 'time', or 'energy' for the cheapest.")
+    ] = "time",
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace/--no-replace", help="Give tasks of a device that falls silent to others meanwhile."
+        ),
+    ] = True,
+    first_valid_wins: Annotated[
+        bool,
+        typer.Option(
+            "--first-valid-wins/--holder-wins",
+            help="Count whichever result comes first, or the holder's only.",
+        ),
+    ] = True,
     watch: Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")] = False,
     top: options.Top = 16,
     json: options.Json = False,
@@ -53,6 +73,10 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
         observables=tuple(observable or ()),
         parameters=parameters.parse(points or ()),
         seed=seed,
+        residency=tuple(residency or ()),
+        prefer=_preference(prefer),
+        replace=replace,
+        first_valid_wins=first_valid_wins,
     )
     with Fleet.from_configuration() as fleet:
         try:
@@ -70,10 +94,18 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
 
 
 def _tell(job: api.JobView) -> None:
-    for sentence in job.plan:
+    for sentence in (*job.plan, *job.placement):
         terminal.say(sentence, "dim")
     terminal.output().print(terminal.printable(job.id))
     terminal.say(f"Follow it with `qfleet job watch {job.id}`.")
+
+
+def _preference(text: str) -> Literal["time", "energy"]:
+    if text == "time":
+        return "time"
+    if text == "energy":
+        return "energy"
+    raise errors.UserError(f"--prefer {text!r} is not possible", hint="use 'time' or 'energy'")
 
 
 def _advised(problem: api.Problem, points: Sequence[str]) -> api.Problem:

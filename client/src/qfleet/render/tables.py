@@ -25,6 +25,7 @@ _STYLES = {
     "quarantined": "red",
 }
 _MIB = 1024 * 1024
+_LONG_LEASE_S = 86_400.0
 _COUNTED = ("pending", "leased", "running", "succeeded", "failed", "unknown", "cancelled", "expired")
 
 
@@ -33,6 +34,7 @@ def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
     table = _table(
         (view.name for view in views),
         "device",
+        "region",
         "status",
         "profile",
         "cores",
@@ -45,6 +47,7 @@ def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
     for view in views:
         table.add_row(
             _plain(view.name),
+            _plain(view.region),
             status(view.status),
             _plain(view.profile),
             _plain(view.cores),
@@ -126,9 +129,55 @@ def job(detail: api.JobDetail, *, now_ms: int) -> Table:
         table.add_row("took", _plain(f"{(view.finished - view.created) / 1000:.2f} s"))
     for sentence in view.plan:
         table.add_row("plan", _plain(sentence))
+    for sentence in view.placement:
+        table.add_row("placement", _plain(sentence))
     for error in view.errors:
         table.add_row("error", _plain(error, "red"))
     return table
+
+
+def regions(views: Sequence[api.RegionView]) -> Table:
+    """One line per region: who leads it, what is there, what placement weighs."""
+    table = _table(
+        (view.name for view in views),
+        "region",
+        "controller",
+        "epoch",
+        "lease",
+        "broker",
+        "devices",
+        "tasks",
+        "latency",
+        "residency",
+        "energy",
+    )
+    for view in views:
+        table.add_row(
+            _plain(view.name),
+            _plain(view.controller) if view.controller else Text("nobody", style="red"),
+            _plain(view.epoch or None),
+            _plain(_lease(view.lease_s)),
+            _connected(view.broker_connected),
+            _plain(f"{view.devices_online}/{view.devices}"),
+            _plain(f"{view.tasks_pending}+{view.tasks_held}"),
+            _plain(None if view.latency_ms is None else f"{view.latency_ms:.0f} ms"),
+            _plain(", ".join(view.residency)),
+            _plain(view.energy_price),
+        )
+    return table
+
+
+def _lease(seconds: float) -> str | None:
+    """How long a lease lasts; one that nobody else could take lasts for years."""
+    if seconds <= 0:
+        return None
+    return f"{seconds:.1f} s" if seconds < _LONG_LEASE_S else "lasting"
+
+
+def _connected(up: bool | None) -> Text:  # noqa: FBT001 - what it shows has three values
+    if up is None:
+        return _plain(None)
+    return Text("up", style="green") if up else Text("down", style="red")
 
 
 def tasks(views: Sequence[api.TaskView]) -> Table:
