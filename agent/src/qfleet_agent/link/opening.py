@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Literal
 
 from qfleet_agent.link.backoff import Backoff
@@ -17,8 +18,18 @@ from qfleet_wire.errors import AnotherAnswer, LocalError, RemoteError
 
 SENDS = 3
 """How often one frame is sent before the attempt is given up."""
+MOST_TURNS = 12
+"""How often one frame waits for the turn that a controller without room gave it."""
+LONGEST_TURN_S = 60.0
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The controller has no room now, and says when it will have some."""
+
+    wait_s: float
 
 
 class Opening:
@@ -66,9 +77,16 @@ class Opening:
         except LocalError as error:
             self._note(f"no session can be asked for: {error}")
             return None
-        for _ in range(SENDS):
+        sends = turns = 0
+        while sends < SENDS:
             await send(frame)
-            outcome = await self._answer()
+            outcome = await self._answer(self._answer_s)
+            if isinstance(outcome, Turn) and turns < MOST_TURNS:
+                # Meanwhile the request may be answered after all; else it is sent again, unchanged.
+                turns += 1
+                outcome = await self._answer(outcome.wait_s)
+            else:
+                sends += 1
             if isinstance(outcome, Established):
                 return outcome
             if outcome == "refused":
@@ -76,9 +94,9 @@ class Opening:
         self._note("the controller does not answer")
         return None
 
-    async def _answer(self) -> Established | Literal["refused", "late"]:
+    async def _answer(self, patience_s: float) -> Established | Turn | Literal["refused", "late"]:
         try:
-            async with asyncio.timeout(self._answer_s):
+            async with asyncio.timeout(patience_s):
                 while True:
                     outcome = await self._judge(await self._frames.get())
                     if outcome is not None:
@@ -86,14 +104,10 @@ class Opening:
         except TimeoutError:
             return "late"
 
-    async def _judge(self, frame: door.Frame) -> Established | Literal["refused"] | None:
+    async def _judge(self, frame: door.Frame) -> Established | Turn | Literal["refused"] | None:
         try:
             if frame.kind is Kind.REFUSAL:
-                refusal = frames.read(frame.payload, frames.Refusal)
-                if not self._handshakes.refused(refusal):
-                    return None
-                self._note(f"the controller refuses a session ({refusal.code}): {refusal.text}")
-                return "refused"
+                return self._refusal(frames.read(frame.payload, frames.Refusal))
             return await self._handshakes.finish(frame.payload)
         except AnotherAnswer:
             return None
@@ -103,6 +117,14 @@ class Opening:
         except RemoteError as error:
             self._note(f"an answer is not valid: {error}")
             return None
+
+    def _refusal(self, refusal: frames.Refusal) -> Turn | Literal["refused"] | None:
+        if not self._handshakes.refused(refusal):
+            return None
+        self._note(f"the controller refuses a session ({refusal.code}): {refusal.text}")
+        if refusal.code == "rate" and refusal.after_ms:
+            return Turn(min(refusal.after_ms / 1000, LONGEST_TURN_S))
+        return "refused"
 
     async def _pause(self) -> None:
         wait = self._backoff.next_s(asyncio.get_running_loop().time(), self._random)
