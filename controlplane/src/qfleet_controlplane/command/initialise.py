@@ -12,7 +12,7 @@ from pathlib import Path
 from qfleet_controlplane import settings
 from qfleet_controlplane.authority import bundle, creation, files, tokens
 from qfleet_controlplane.authority.roles import Role
-from qfleet_controlplane.broker.addresses import parse_address
+from qfleet_controlplane.broker.addresses import parse_addresses
 from qfleet_controlplane.broker.services import Embedded
 from qfleet_controlplane.errors import ConfigurationError
 from qfleet_controlplane.store import registry
