@@ -116,7 +116,7 @@ def _brokers(regions: list[str], given: list[str]) -> dict[str, str]:
             )
     for url in urls.values():
         if url != "embedded":
-            parse_address(url)
+            parse_addresses(url)
     return urls
 
 
