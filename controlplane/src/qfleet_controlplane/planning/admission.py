@@ -6,7 +6,7 @@ Both are hard: no preference, load or failure ever sends a task to a region that
 from collections.abc import Iterable, Sequence
 
 from qfleet_controlplane.planning import plan, regions, schedule
-from qfleet_controlplane.planning.regions import RegionFacts
+from qfleet_controlplane.planning.regions import DeviceClass, RegionFacts
 
 
 class NothingAdmits(plan.PlanRefused):
@@ -51,9 +51,15 @@ def why_not(facts: RegionFacts, requirement: schedule.Requirement, residency: Se
 
 def lack(facts: RegionFacts, requirement: schedule.Requirement) -> str:
     """What the region's ablest device lacks: it is nearest to admitting the job."""
-    reasons = [schedule.lacks(requirement, entry) for entry in facts.classes]
-    nearest = next((reason for reason in reasons if reason is not None), None)
-    return nearest or "no device there has said yet what it can do"
+    if not facts.classes:
+        return "no device there has said yet what it can do"
+    nearest = max(facts.classes, key=lambda entry: _ability(entry, requirement.kind))
+    return schedule.lacks(requirement, nearest) or "it lacks nothing"
+
+
+def _ability(entry: DeviceClass, kind: str) -> tuple[bool, int, int]:
+    runs = any(kind in engine.kinds for engine in entry.engines)
+    return (runs, entry.max_qubits, entry.task_memory_bytes)
 
 
 def _nowhere(facts: Sequence[RegionFacts], wanted: Sequence[str]) -> NothingAdmits:

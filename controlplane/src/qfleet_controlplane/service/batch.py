@@ -122,6 +122,8 @@ class Batch:
         self._jobs[effect.job.id] = effect.job
         if effect.created:
             self._created.append(effect.job)
+            for number, sentence in enumerate(effect.job.placement):
+                self._placements.append((effect.job.id, self.region, number, self.now, sentence))
 
     def _save_task(self, effect: effects.SaveTask) -> None:
         self._tasks[effect.task.id] = effect.task
