@@ -1,5 +1,6 @@
 """The pure parts of the link: waits, what is in line, broker addresses, when certificates renew."""
 
+import struct
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qfleet_agent.errors import SettingsInvalid
-from qfleet_agent.link import broker, renewals
+from qfleet_agent.link import broker, network, renewals
 from qfleet_agent.link.backoff import Backoff
 from qfleet_agent.link.outgoing import HINTS_KEPT, Outgoing
 from qfleet_wire import codec, payloads
@@ -22,10 +23,44 @@ def chance(share: float) -> Callable[[int], bytes]:
 MIDDLE = chance(0.5)
 
 
-def test_waits_double_from_base_to_most_after_a_first_short_one() -> None:
+def test_waits_double_from_base_to_most() -> None:
     backoff = Backoff(5.0, 120.0)
-    waits = [backoff.next_s(0.0, MIDDLE) for _ in range(8)]
-    assert waits == pytest.approx([0.5, 5, 10, 20, 40, 80, 120, 120], rel=1e-6)
+    waits = [backoff.next_s(0.0, MIDDLE) for _ in range(7)]
+    assert waits == pytest.approx([5, 10, 20, 40, 80, 120, 120], rel=1e-6)
+
+
+def test_the_network_hastens_an_attempt_but_never_more_than_one_per_base() -> None:
+    backoff = Backoff(5.0, 120.0)
+    for _ in range(6):
+        backoff.next_s(1000.0, MIDDLE)
+    assert backoff.hurried_s(1060.0, chance(0)) == 0.0
+    assert backoff.hurried_s(1060.0, chance(1)) == pytest.approx(1.0)
+    assert backoff.hurried_s(1001.0, chance(0)) == pytest.approx(4.0)
+
+
+def netlink(kind: int, flags: int = 0) -> bytes:
+    body = struct.pack("=BxHiII", 0, 1, 2, flags, 0)
+    return struct.pack("=IHHII", 16 + len(body), kind, 0, 0, 0) + body
+
+
+def test_new_addresses_and_routes_and_running_links_mean_that_the_network_is_up() -> None:
+    up, running, loopback = 0x1, 0x40, 0x8
+    assert network.says_up(netlink(20))
+    assert network.says_up(netlink(24))
+    assert network.says_up(netlink(16, up | running))
+    assert network.says_up(netlink(16, up) + netlink(20))
+    for nothing in (
+        netlink(16, up),
+        netlink(16, up | running | loopback),
+        netlink(17, up | running),
+        netlink(21),
+    ):
+        assert not network.says_up(nothing)
+
+
+@given(st.binary(max_size=100))
+def test_whatever_the_kernel_says_is_read_without_an_error(datagram: bytes) -> None:
+    assert network.says_up(datagram) in {True, False}
 
 
 @given(st.floats(0, 1), st.integers(0, 200))
@@ -43,9 +78,9 @@ def test_only_a_stable_minute_starts_over() -> None:
     backoff = Backoff(5.0, 120.0)
     backoff.next_s(0.0, MIDDLE)
     backoff.connected(10.0)
-    assert backoff.next_s(69.9, MIDDLE) == pytest.approx(5.0)
+    assert backoff.next_s(69.9, MIDDLE) == pytest.approx(10.0)
     backoff.connected(80.0)
-    assert backoff.next_s(140.0, MIDDLE) == pytest.approx(0.5)
+    assert backoff.next_s(140.0, MIDDLE) == pytest.approx(5.0)
 
 
 def taken(outgoing: Outgoing, items: int = 100, size: int = 10_000) -> list[payloads.Up]:

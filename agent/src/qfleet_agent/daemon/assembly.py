@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+import stat
 import time
 from pathlib import Path
 
@@ -40,6 +41,8 @@ RESERVE_MOST_BYTES = 32 * MIB
 """The journal's own reserve: enough to take in what is under way when the disk is found full. The rest
 of the profile's reserve is only left free."""
 
+OPEN_TO_OTHERS = 0o027
+"""What the mode of a file of secrets must not have; systemd's credentials show a group that may read."""
 RECOVERIES = 3
 """Journals that may show damage one after the other before the agent gives up."""
 LONG_S = 600.0
@@ -120,6 +123,7 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         password=held.password,
         ca_file=settings.link.ca_file,
     )
+    broker.check(address)
     rhythm = Rhythm(
         profile.link.keep_alive_s,
         settings.link.reconnect_base_s,
@@ -228,6 +232,12 @@ def _preshared(path: Path | None) -> tuple[preshared.PresharedKey, ...]:
     if path is None:
         return ()
     try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & OPEN_TO_OTHERS:
+            raise SettingsInvalid(
+                f"preshared_key_file = {str(path)!r} is open to others (mode {mode:04o}): chmod 0400 it, "
+                "and replace its keys if anyone may have read them"
+            )
         return preshared.read(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsInvalid(f"preshared_key_file = {str(path)!r} cannot be read: {error}") from error

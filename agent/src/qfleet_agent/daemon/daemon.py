@@ -194,8 +194,18 @@ class Daemon:
             dropped=dict(self.link.inbox.dropped),
             telemetry_held=self.machine.telemetry_held,
             telemetry_lost=self.machine.telemetry_lost,
+            reported=self._notes(),
             damaged_journal=None if self.damage is None else self._damaged(self.damage),
         )
+
+    def _notes(self) -> tuple[str, ...]:
+        settings, security = self.place.settings, self.place.profile.security
+        if settings.preshared_key_file is None or not self.handshakes.is_out_of_keys:
+            return ()
+        then = (
+            "no full handshake is possible" if security.require_preshared_key else "sessions open without one"
+        )
+        return (f"no unused pre-shared key is left in {settings.preshared_key_file}: {then}",)
 
     def _damaged(self, damage: SetAside) -> status.DamagedJournal:
         kept = aside.count(self.place.settings.state)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 MOST_JITTER = 0.5
 STABLE_S = 60.0
-FIRST_SHARE = 0.1
-"""The first wait after a stable connection, as a share of the base: most cuts are short."""
+SPREAD_SHARE = 0.2
+"""When the network comes up, a fleet spreads over this share of the base."""
 
 
 class Backoff:
@@ -16,6 +16,7 @@ class Backoff:
         self._most_s = most_s
         self._failures = 0
         self._since: float | None = None
+        self._failed_at = float("-inf")
 
     def connected(self, now_s: float) -> None:
         """Note that a connection stands since ``now_s``."""
@@ -26,13 +27,20 @@ class Backoff:
         if self._since is not None and now_s - self._since >= STABLE_S:
             self._failures = 0
         self._since = None
-        if self._failures == 0:
-            wait = self._base_s * FIRST_SHARE
-        else:
-            # Bounded before it is raised to a power: a device may be offline for years.
-            wait = min(self._base_s * 2.0 ** min(self._failures - 1, 32), self._most_s)
+        self._failed_at = now_s
+        # Bounded before it is raised to a power: a device may be offline for years.
+        wait = min(self._base_s * 2.0 ** min(self._failures, 32), self._most_s)
         self._failures += 1
         return wait * (1 - MOST_JITTER + 2 * MOST_JITTER * _share(random))
+
+    def hurried_s(self, now_s: float, random: Callable[[int], bytes]) -> float:
+        """Return the wait in seconds when the network came up at ``now_s``, during another wait.
+
+        At once but for some jitter; a network that comes and goes hastens no more than an attempt
+        per ``base_s``.
+        """
+        pause = max(self._failed_at + self._base_s - now_s, 0.0)
+        return min(pause, self._base_s) + self._base_s * SPREAD_SHARE * _share(random)
 
 
 def _share(random: Callable[[int], bytes]) -> float:

@@ -87,6 +87,20 @@ def _parse(url: str, *, login: str, password: str, ca_file: Path | None) -> Brok
     )
 
 
+def check(broker: Broker) -> None:
+    """Raise ``SettingsInvalid`` when the broker's certificates cannot be read, which no waiting mends."""
+    try:
+        _tls(broker)
+    except OSError as error:
+        raise SettingsInvalid(
+            f"link.ca_file = {str(broker.ca_file)!r} holds no certificates that can be read: {error}"
+        ) from error
+
+
+def _tls(broker: Broker) -> ssl.SSLContext | None:
+    return ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None
+
+
 def client(
     broker: Broker,
     deliver: Callable[[str, bytes], None],
@@ -111,7 +125,7 @@ def client(
         timeout=CONNECT_TIMEOUT_S,
         keepalive=keep_alive_s,
         max_inflight_messages=MOST_IN_FLIGHT,
-        tls_context=ssl.create_default_context(cafile=broker.ca_file) if broker.tls else None,
+        tls_context=_tls(broker),
         socket_options=nodelay,
     )
 

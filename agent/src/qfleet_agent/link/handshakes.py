@@ -86,6 +86,11 @@ class Handshakes:
         return self._remembered.standing.epoch
 
     @property
+    def is_out_of_keys(self) -> bool:
+        """Whether no pre-shared key is left that has not served."""
+        return not self._remembered.ring.unused
+
+    @property
     def resuming(self) -> bool:
         """Whether the attempt that waits is a resumption."""
         return isinstance(self._attempt, ResumeAttempt)
@@ -174,6 +179,8 @@ class Handshakes:
                 raise  # a key that nobody knows to have served would serve again
             # A full disk must not cut the device off; after a restart the next hello is a full one.
             log.warning("The session cannot be remembered: %s", error, extra={"action": "session-unsaved"})
+        if served is not None and self.is_out_of_keys:
+            log.warning("The last pre-shared key has served.", extra={"action": "preshared-keys-spent"})
         await self._keep_twice(established.standing)
         self._remembered.standing = established.standing
         self._remembered.resumption = established.state
