@@ -1,28 +1,28 @@
 """Answering hellos and resumptions: verified in a thread, stored, then sent.
 
 A storm of handshakes must not stall the event loop or grow without bound: requests are limited
-per device and in all, the same request gets the same answer without work, and all that queued
-during one round is answered in the next, with one transaction.
+per device, the line of those that wait is bounded (``admission``), the same request gets the same answer
+without work, and all that queued during one round is answered in the next, with one transaction.
 """
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from qfleet_controlplane.authority import membership, preshared
 from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link.admission import Line
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.link.peers import Shown
 from qfleet_controlplane.settings import Security
-from qfleet_controlplane.store import registry
 from qfleet_wire import door
 from qfleet_wire.channel import frames, responder
 from qfleet_wire.channel.answers import Answers
 from qfleet_wire.channel.frames import Kind
 from qfleet_wire.channel.rates import Buckets
-from qfleet_wire.channel.session import Session
 from qfleet_wire.errors import Refused, SuiteUnavailable, Untrusted
 from qfleet_wire.names import DeviceName, Millis
 from qfleet_wire.topics import Channel
@@ -30,11 +30,9 @@ from qfleet_wire.topics import Channel
 _log = logging.getLogger(__name__)
 
 _ROUND = 32
-_MOST_WAITING = 1024
 _DEVICE_BURST = 6
 _DEVICE_INTERVAL_MS = 2000
-_REGION_BURST = 1024
-_REGION_INTERVAL_MS = 4
+_NO_ROOM = Refused("too many devices ask for sessions: come again when it is your turn", code="rate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +66,8 @@ class Handshakes:
         self._preshared = preshared.Keys(security.preshared_directory)
         self._answers = Answers()
         self._per_device = Buckets(burst=_DEVICE_BURST, interval_ms=_DEVICE_INTERVAL_MS)
-        self._in_all = Buckets(burst=_REGION_BURST, interval_ms=_REGION_INTERVAL_MS)
-        self._waiting: dict[DeviceName, door.Frame] = {}
+        self._line = Line()
         self._task: asyncio.Task[None] | None = None
-        self._confirming: set[asyncio.Task[None]] = set()
 
     def take(self, request: door.Frame) -> None:
         """Take a request in; called from the inbound path, never waits."""
@@ -80,51 +76,36 @@ class Handshakes:
         if known is not None:
             self._around.counts.handshakes.add("repeated")
             self._outbound.send_frame(request.device, Channel.DOWN, known)
-        elif not self._admit(request, now):
+        elif not self._per_device.admit(request.device, now):
             self._around.counts.handshakes.add("over-rate")
-        else:
-            # A device has one attempt at a time; a newer one makes the older pointless.
-            self._waiting[request.device] = request
-            if self._task is None:
-                self._task = asyncio.get_running_loop().create_task(self._work(), name="handshakes")
+        elif after_ms := self._line.enter(request, now):
+            self._around.counts.handshakes.add("put-off")
+            hint = frames.refusal(request.payload, _NO_ROOM, after_ms=after_ms)
+            self._outbound.send_frame(request.device, Channel.DOWN, hint)
+        elif self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._work(), name="handshakes")
 
     def forget(self, device: DeviceName) -> None:
         """Drop what a device was answered, as revoking demands."""
         self._answers.forget(device)
-        self._waiting.pop(device, None)
-
-    def confirm(self, device: DeviceName, session: Session, shown: Shown | None) -> None:
-        """Keep only the resumption secret of a session whose first message has opened."""
-        self._around.counts.handshakes.add("confirmed")
-        task = asyncio.get_running_loop().create_task(self._confirm(device, session.id, shown))
-        self._confirming.add(task)
-        task.add_done_callback(self._confirming.discard)
+        self._line.leave(device)
 
     async def stop(self) -> None:
         """Finish what is under way."""
         if self._task is not None:
             await self._task
-        await asyncio.gather(*self._confirming)
 
     @property
     def waiting(self) -> int:
         """Requests that wait for an answer."""
-        return len(self._waiting)
-
-    def _admit(self, request: door.Frame, now: Millis) -> bool:
-        return (
-            len(self._waiting) < _MOST_WAITING
-            and self._per_device.admit(request.device, now)
-            and self._in_all.admit("all", now)
-        )
+        return len(self._line)
 
     async def _work(self) -> None:
         try:
-            while self._waiting:
-                requests = [
-                    self._waiting.pop(next(iter(self._waiting))) for _ in range(min(_ROUND, self.waiting))
-                ]
+            while requests := self._line.take(_ROUND):
+                began = time.monotonic()
                 await self._round(requests)
+                self._line.learn(len(requests), 1000 * (time.monotonic() - began))
         finally:
             self._task = None
 
@@ -227,19 +208,3 @@ class Handshakes:
         if isinstance(error, Untrusted):
             self._alarms.ring("untrusted-hello", request.device, str(error))
         self._outbound.send_frame(request.device, Channel.DOWN, frames.refusal(request.payload, error))
-
-    async def _confirm(self, device: DeviceName, session: bytes, shown: Shown | None) -> None:
-        ring, now = self._stores.ring, self._around.clock()
-
-        def work(connection: sa.Connection) -> None:
-            kept = membership.record(connection, ring, device).confirm(session)
-            membership.keep_record(connection, ring, device, kept, now)
-            if shown is not None:
-                # The device holds this certificate for good now: it is the one that counts.
-                registry.supersede_older(connection, device, shown.certificate_hash)
-
-        try:
-            await self._stores.database.writer.run(work)
-        except Unavailable:
-            # The offered secrets stay; whichever the device holds is still found.
-            _log.exception("A confirmation could not be stored.", extra={"action": "confirm_store_failed"})

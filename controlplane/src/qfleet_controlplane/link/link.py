@@ -12,6 +12,7 @@ from qfleet_controlplane.broker import clients
 from qfleet_controlplane.broker.services import Broker
 from qfleet_controlplane.errors import BrokerUnavailable
 from qfleet_controlplane.link.alarms import Alarms
+from qfleet_controlplane.link.confirmations import Confirmations
 from qfleet_controlplane.link.connection import Connection, Retained, Traffic
 from qfleet_controlplane.link.enrolments import Enrolments, Enter
 from qfleet_controlplane.link.handshakes import Handshakes
@@ -20,6 +21,7 @@ from qfleet_controlplane.link.outbound import Outbound
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.link.peers import Peers
 from qfleet_controlplane.link.renewals import Renewals
+from qfleet_controlplane.link.roll_call import RollCall
 from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.settings import Settings
@@ -58,6 +60,8 @@ class Link:
         self._alarms = Alarms(stores.database.writer, around)
         parts = Parts(stores, self._peers, self._outbound, self._alarms, around)
         self._handshakes = Handshakes(parts, settings.security)
+        self._confirmations = Confirmations(parts)
+        self._roll_call = RollCall(parts)
         self._stores, self._region = stores, region
         self._accounts = ends.broker.accounts
         granting = Granting(
@@ -68,7 +72,7 @@ class Link:
         takers = Takers(
             handshake=self._handshakes.take,
             enrolment=self._enrolments.take,
-            confirmed=self._handshakes.confirm,
+            confirmed=self._confirmations.take,
             renewal=self._renewals.take,
             post=ends.post,
         )
@@ -76,7 +80,7 @@ class Link:
             subscriptions=tuple((subscription(region, channel), qos) for channel, qos in _HEARD.items()),
             retained=(Retained(topic_for(AuthorityTopic(region)), stores.ring.authority.raw),),
             receive=Inbound(parts, takers).receive,
-            came_up=self._outbound.wake_all,
+            came_up=self._came_up,
         )
         self._connection = Connection(
             clients.in_turn(lambda: ends.broker.accesses), settings.controller, traffic
@@ -140,7 +144,9 @@ class Link:
             self._running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._running
+        await self._roll_call.stop()
         await self._handshakes.stop()
+        await self._confirmations.stop()
         await self._accounts.stop()
         await self._enrolments.stop()
         await asyncio.gather(*self._removing)
@@ -157,6 +163,10 @@ class Link:
                 device,
                 extra={"action": "account_remains"},
             )
+
+    def _came_up(self) -> None:
+        self._outbound.wake_all()
+        self._roll_call.begin()
 
     async def _publish(self, topic: str, payload: bytes) -> None:
         await self._connection.publish(topic, payload)

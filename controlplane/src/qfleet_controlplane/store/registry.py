@@ -115,6 +115,12 @@ def device_status(connection: sa.Connection, device: DeviceName) -> str | None:
     return status
 
 
+def reachable(connection: sa.Connection, region: str) -> list[DeviceName]:
+    """Devices of a region that were heard not very long ago: online or silent."""
+    chosen = devices.c.region == region, devices.c.status.in_(("online", "silent"))
+    return [DeviceName(name) for name in connection.scalars(sa.select(devices.c.name).where(*chosen))]
+
+
 def add_invitation(connection: sa.Connection, invitation: Invitation) -> None:
     """Store a fresh invitation."""
     connection.execute(
