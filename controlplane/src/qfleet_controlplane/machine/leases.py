@@ -185,6 +185,7 @@ def _lease(turn: Turn, task: state.Task, choice: schedule.Choice) -> None:
     if device.kind is not None:
         turn.state.pool.place(device.name, device.kind, holds=True)
     job.devices.add(device.name)
+    job.waiting = ""
     if job.status == "planned":
         job.status = tables.step(tables.JOB, job.status, "lease")
         turn.save_job(job)

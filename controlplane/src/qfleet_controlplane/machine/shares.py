@@ -22,8 +22,11 @@ def arrive(turn: Turn, event: events.ShareArrived) -> None:
     turn.state.extend(job, taken)
     turn.save_job(job)
     turn.audit("controlplane", "job.arrive", job.id, f"{len(taken)} tasks")
-    if event.cancelled is not None:
-        jobs.stop(turn, job, event.cancelled)
+    reason = event.cancelled
+    if reason is None and told.status == "cancelled":
+        reason = "the job was cancelled before these tasks came"
+    if reason is not None:
+        jobs.stop(turn, job, reason)
 
 
 def _opened(turn: Turn, told: state.Job) -> state.Job:
