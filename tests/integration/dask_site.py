@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 import psutil
-from tests.system.processes import Processes, tool
+from tests.system.processes import STOP_S, Processes, tool
 
 from qfleet_agent.workers.bridge_frames import Connect
 
@@ -66,8 +66,8 @@ class Cluster:
             "scheduler", "scheduler", "--host", "127.0.0.1", "--port", str(self._port),
             "--scheduler-file", str(self.file), "--no-dashboard", "--no-show",
         )  # fmt: skip
-        self._processes.wait_for("the scheduler listens", self.file.exists)
-        self._port = int(json.loads(self.file.read_text())["address"].rpartition(":")[2])
+        self._processes.wait_for("the scheduler listens", lambda: self._listens() > 0)
+        self._port = self._listens()
 
     def start_worker(self, name: str, *, threads: int = 1, paths: str = "", memory: str = MEMORY) -> None:
         """Start a worker under its nanny, without waiting for it; ``paths`` are searched first."""
@@ -107,7 +107,14 @@ class Cluster:
                 parent = self._processes.process(name)
                 for one in [parent, *parent.children(recursive=True)]:
                     one.kill()
-            self._processes.stop(name)
+            self._processes._running.pop(name).wait(STOP_S)
+
+    def _listens(self) -> int:
+        """The port in the scheduler's file, 0 while that is not written."""
+        try:
+            return int(json.loads(self.file.read_text())["address"].rpartition(":")[2])
+        except (FileNotFoundError, json.JSONDecodeError):
+            return 0
 
     def _worker_processes(self) -> list[psutil.Process]:
         nannies = [self._processes.process(name) for name in self._processes if name != "scheduler"]

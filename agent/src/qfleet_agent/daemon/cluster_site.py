@@ -88,10 +88,12 @@ class ClusterSite:
 
     def _found(self, found: Site | Trouble) -> None:
         was = self.in_words
-        if isinstance(found, Site):
+        if isinstance(found, Trouble):
+            self._trouble = found.text
+        elif found.threads:
             self._site, self._trouble = found, None
         else:
-            self._trouble = found.text
+            self._trouble = "; refused: ".join(["no worker that may run tasks", *found.refused])
         self._changed.set()
         if self.in_words != was:
             level = logging.INFO if self._trouble is None else logging.WARNING

@@ -45,7 +45,7 @@ async def carry(
     Raises:
         ClusterLost: the scheduler cannot be used (any more), and why.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    _hush()
     client = await _client(wanted)
     carrier = Carrier(client, wanted.name, writer)
 
@@ -64,6 +64,13 @@ async def carry(
         await asyncio.wait_for(client.close(), 1.0)
     for task in done:
         task.result()
+
+
+def _hush() -> None:
+    """Keep Dask's own log out of the agent's: what matters of it is said in words."""
+    for name, logger in tuple(logging.root.manager.loggerDict.items()):
+        if name.partition(".")[0] == "distributed" and isinstance(logger, logging.Logger):
+            logger.setLevel(logging.CRITICAL + 1)
 
 
 async def _client(wanted: Connect) -> Any:
