@@ -95,7 +95,8 @@ def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int
         _lease(turn, cast("state.Task", choice.task), choice)
     for job, window in windows:
         _requeue(job, window.seen)
-    able.cut |= len(choices) < wanted and room < wanted + spare and bool(choices)
+    unseen = sum(len(bucket.idle) + len(bucket.busy) for bucket in buckets.values()) > len(slots)
+    able.cut |= unseen and 0 < len(choices) < wanted
     return len(choices)
 
 
