@@ -62,19 +62,18 @@ class Confirmations:
 
     async def _store(self, taken: list[_Confirmed]) -> None:
         try:
-            await self._stores.database.writer.run(
-                lambda connection: [self._confirm(connection, one) for one in taken]
-            )
+            await self._stores.database.writer.run(lambda connection: self._confirm(connection, taken))
         except Unavailable:
             # The offered secrets stay; whichever the device holds is still found.
             _log.exception("Confirmations could not be stored.", extra={"action": "confirm_store_failed"})
 
-    def _confirm(self, connection: sa.Connection, one: _Confirmed) -> None:
-        ring = self._stores.ring
-        held = membership.record(connection, ring, one.device)
-        kept = held.confirm(one.session)
-        if kept is not held:
-            membership.keep_record(connection, ring, one.device, kept, self._around.clock())
-        if one.certificate_hash is not None:
-            # The device holds this certificate for good now: it is the one that counts.
-            registry.supersede_older(connection, one.device, one.certificate_hash)
+    def _confirm(self, connection: sa.Connection, taken: list[_Confirmed]) -> None:
+        ring, now = self._stores.ring, self._around.clock()
+        for one in taken:
+            held = membership.record(connection, ring, one.device)
+            kept = held.confirm(one.session)
+            if kept is not held:
+                membership.keep_record(connection, ring, one.device, kept, now)
+            if one.certificate_hash is not None:
+                # The device holds this certificate for good now: it is the one that counts.
+                registry.supersede_older(connection, one.device, one.certificate_hash)
