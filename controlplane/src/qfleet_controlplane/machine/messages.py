@@ -37,14 +37,15 @@ def heard_batch(turn: Turn, event: events.HeardBatch) -> None:
 
 
 def ask_all(turn: Turn, event: events.Reloaded) -> None:
-    """Ask every device with a live session what it is and what it holds."""
+    """Ask every device with a live session what it is and what it holds.
+
+    The opening of its session may be what was not stored, so each counts as opened now.
+    """
     for name in event.devices:
-        device = devices.find(turn, name)
-        if device.status != "online":
-            continue
-        devices.heard(turn, device)
-        turn.send(name, payloads.Ask("announcement"))
-        turn.send(name, payloads.Ask("inventory"))
+        devices.session_opened(turn, events.SessionOpened(name))
+        if devices.find(turn, name).status == "online":
+            turn.send(name, payloads.Ask("announcement"))
+            turn.send(name, payloads.Ask("inventory"))
 
 
 def _accepted(turn: Turn, device: state.Device, answer: payloads.Accepted) -> None:
