@@ -7,7 +7,7 @@ import stat
 import time
 from pathlib import Path
 
-from qfleet_agent import clock, status
+from qfleet_agent import clock, facts, status
 from qfleet_agent.daemon import cluster_site, speed
 from qfleet_agent.daemon import place as places
 from qfleet_agent.daemon.cluster_site import ClusterSite
@@ -21,6 +21,7 @@ from qfleet_agent.journal.aside import SetAside
 from qfleet_agent.journal.journal import Journal
 from qfleet_agent.journal.keepsake import Keepsake
 from qfleet_agent.journal.layout import Name
+from qfleet_agent.journal.reserve import Reserve
 from qfleet_agent.journal.store import Contents
 from qfleet_agent.link import broker
 from qfleet_agent.link.handshakes import Handshakes, Remembered
@@ -36,6 +37,7 @@ from qfleet_wire.channel import preshared, resumption
 from qfleet_wire.channel.initiator import Circumstances, Standing
 from qfleet_wire.channel.preshared import Ring
 from qfleet_wire.errors import InvalidKey, RemoteError
+from qfleet_wire.names import Millis
 
 RESERVE_MOST_BYTES = 32 * MIB
 """The journal's own reserve: enough to take in what is under way when the disk is found full. The rest
@@ -47,6 +49,12 @@ RECOVERIES = 3
 """Journals that may show damage one after the other before the agent gives up."""
 LONG_S = 600.0
 """A journal that served so long was not damaged from the start."""
+
+FULL_BYTES = MIB
+"""With less than this the disk is full."""
+FULL_S = 60.0
+"""How long room is waited for at the start; then systemd starts the agent again."""
+FULL_RETRY_S = 2.0
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +89,7 @@ async def run(settings: Settings, notifier: Notifier) -> None:
 async def _run(place: Place, notifier: Notifier, damaged: str | None) -> None:
     """Run on the journal that is there, or on a new one when that is known to be damaged."""
     state, now = place.settings.state, clock.Clock(clock.RELEASED).now()
-    path = await asyncio.to_thread(recovery.prepare, state, now, reason=damaged)
+    path = await _prepared(state, now, damaged)
     journal = Journal(
         path,
         most_bytes=place.profile.budget.disk_mib * MIB,
@@ -93,6 +101,20 @@ async def _run(place: Place, notifier: Notifier, damaged: str | None) -> None:
         await daemon.run()
     finally:
         await journal.close()
+
+
+async def _prepared(state: Path, now: Millis, damaged: str | None) -> Path:
+    """Get the journal ready; a full disk is waited for, as SQLite needs room beside a journal to open it."""
+    deadline = time.monotonic() + FULL_S
+    while True:
+        try:
+            return await asyncio.to_thread(recovery.prepare, state, now, reason=damaged)
+        except JournalUnusable as error:
+            if facts.disk_free(state) > FULL_BYTES or time.monotonic() > deadline:
+                raise
+            if not Reserve(state / "reserve", 0).release():
+                log.error("The disk is full: %s", error, extra={"action": "journal-full"})  # noqa: TRY400
+                await asyncio.sleep(FULL_RETRY_S)
 
 
 def _damage(error: BaseException) -> str | None:

@@ -13,11 +13,14 @@ import msgspec
 from qfleet_agent.errors import JournalDamaged, JournalUnusable
 from qfleet_agent.journal.layout import VERSION, Name
 from qfleet_agent.machine import effects, events
-from qfleet_agent.machine.admit import ROW_BYTES
+from qfleet_agent.machine.admit import MIB, ROW_BYTES
 from qfleet_agent.machine.effects import Write
 from qfleet_agent.machine.events import Key
 from qfleet_wire import codec
 from qfleet_wire.errors import RemoteError
+
+LOG_BYTES = 4 * MIB
+"""Size to which the write-ahead log is cut back."""
 
 
 class Contents(NamedTuple):
@@ -67,7 +70,6 @@ class Store:
         execute("PRAGMA synchronous = FULL")
         execute("PRAGMA secure_delete = FAST")
         execute("PRAGMA cache_size = -1024")
-        execute("PRAGMA journal_size_limit = 4194304")
         version = execute("PRAGMA user_version").fetchone()[0]
         if version != VERSION:
             raise JournalUnusable(
@@ -76,7 +78,11 @@ class Store:
             )
         if most_bytes is not None:
             page = execute("PRAGMA page_size").fetchone()[0]
-            execute(f"PRAGMA max_page_count = {max(most_bytes // page, 64)}")
+            # The log counts too; only while one large result is written may it be longer.
+            log = min(LOG_BYTES, most_bytes // 4)
+            execute(f"PRAGMA journal_size_limit = {log}")
+            execute(f"PRAGMA wal_autocheckpoint = {max(log // page, 1)}")
+            execute(f"PRAGMA max_page_count = {max((most_bytes - log) // page, 64)}")
 
     def load(self) -> Contents:
         """Read what the machine is rebuilt from, in the order in which it was written."""

@@ -183,11 +183,13 @@ def _disk(case: _Case) -> Refusal | None:
             f"{_mib(bounds.disk_bytes)} are stored or promised",
         )
     free = load.disk_free_bytes
-    if free is not None and load.reserved_bytes + needed + bounds.disk_reserve_bytes > free:
+    # While a result is being written it stands in the journal's log and in the journal.
+    needed, promised = needed + reserve_of(case.assign), 2 * load.reserved_bytes
+    if free is not None and promised + needed + bounds.disk_reserve_bytes > free:
         return Refusal(
             "disk",
-            f"the task and its result need {_mib(needed)}; the disk has {_mib(free)} free, of which "
-            f"{_mib(load.reserved_bytes)} are promised and {_mib(bounds.disk_reserve_bytes)} stay free",
+            f"the task and its result need {_mib(needed)} while they are written; the disk has {_mib(free)} "
+            f"free, of which {_mib(promised)} are promised and {_mib(bounds.disk_reserve_bytes)} stay free",
         )
     return None
 
