@@ -127,8 +127,10 @@ class RegionRuntime:
         return self.service.facts(self.description)
 
     def rebalance(self, known: Sequence[regions.RegionFacts]) -> None:
-        """Let the region look whether some of its tasks should be another's."""
+        """Let the region look whether some of its tasks should be another's, and whether some came."""
         self.service.post_nowait(events.Rebalance(self.region, tuple(known)))
+        if len(known) > 1:
+            self.poke()
 
     def poke(self) -> None:
         """Look for orders now."""
