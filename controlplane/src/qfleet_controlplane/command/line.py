@@ -1,4 +1,4 @@
-"""Arguments and exit codes of ``qfleet-controlplane``: init, run, check, token, authority.
+"""Arguments and exit codes of ``qfleet-controlplane``: init, run, check, migrate, backup, restore, and more.
 
 Exit codes: 0 fine, 1 an unexpected failure, 2 wrong usage, 69 a part is not available, 78 a
 configuration error (systemd does not restart on it). No secret is ever printed, except the first
@@ -56,6 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_init(commands.add_parser("init", help="create configuration, authority, database, admin token"))
     _add(commands, "run", _run, "run until stopped")
     _add(commands, "check", _check, "look at configuration, keys, store and broker")
+    _add(commands, "migrate", _copying("upgrade"), "bring the database to the schema of this version")
+    _add_backup(commands)
     _add_token(commands.add_parser("token", help="add, list and revoke API tokens"))
     _add_broker(commands.add_parser("broker", help="logins and accounts at the regions' brokers"))
     _add_authority(commands.add_parser("authority", help="issuers, revoked controllers, further ones"))
@@ -67,6 +69,21 @@ def _add(commands: _Commands, name: str, run: _Run, text: str) -> argparse.Argum
     parser.add_argument("--config", type=Path, default=settings.DEFAULT_CONFIG, metavar="FILE")
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_backup(commands: _Commands) -> None:
+    backup = _add(commands, "backup", _copying("run"), "copy everything to a file, while controllers run")
+    backup.add_argument(
+        "--with-authority", action="store_true", help="the fleet's keys too, sealed under the passphrase"
+    )
+    backup.add_argument("--force", action="store_true", help="replace a file that exists")
+    restore = _add(commands, "restore", _restore, "make everything as a backup has it, or nothing")
+    restore.add_argument("--force", action="store_true", help="replace a database that is not empty")
+    for command in (backup, restore):
+        command.add_argument("file", type=Path, metavar="FILE")
+        command.add_argument(
+            "--passphrase-file", type=Path, metavar="FILE", help="its first line seals the keys"
+        )
 
 
 def _add_token(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +208,22 @@ def _check(options: argparse.Namespace) -> int:
 
     logging.basicConfig(level=logging.ERROR)
     return check.run(settings.read(options.config))
+
+
+def _copying(what: str) -> _Run:
+    def run(options: argparse.Namespace) -> int:
+        from qfleet_controlplane.command import backup  # noqa: PLC0415 - see above
+
+        code: int = getattr(backup, what)(settings.read(options.config), options)
+        return code
+
+    return run
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from qfleet_controlplane.command import restore  # noqa: PLC0415 - see above
+
+    return restore.run(options)
 
 
 def _administer(what: str) -> _Run:
