@@ -84,7 +84,7 @@ class Storm:
     before: int
     answered: float
     repeated: float
-    over_rate: float
+    put_off: int
     hellos: int
     unanswered: int
     waiting_most: float
@@ -175,7 +175,7 @@ def _storm(plan: Plan) -> Storm:
             before=resident,
             answered=_handshakes(before, after, "answered", "resumed"),
             repeated=_handshakes(before, after, "repeated"),
-            over_rate=_handshakes(before, after, "over-rate"),
+            put_off=generator.tally.put_off - tally.put_off,
             hellos=generator.tally.hellos - tally.hellos,
             unanswered=generator.tally.unanswered - tally.unanswered,
             waiting_most=max(waiting),
@@ -267,7 +267,7 @@ def _storm_figure(storm: Storm, plan: Plan) -> Figure:
         ours=f"{number(storm.back_s)} s (half after {number(storm.half_s)} s), "
         f"peak {number(storm.peak / 2**20)} MiB ({number(storm.before / 2**20)} before)",
         peer=f"{storm.answered:,.0f} handshakes answered, {storm.repeated:,.0f} repeats, "
-        f"{storm.over_rate:,.0f} over the rate, {storm.hellos:,} full, {storm.unanswered:,} given up; "
+        f"{storm.put_off:,} given a turn, {storm.hellos:,} full, {storm.unanswered:,} given up; "
         f"at most {storm.waiting_most:,.0f} waited",
     )
 

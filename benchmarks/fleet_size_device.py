@@ -31,6 +31,7 @@ SENDS = 3
 ANSWER_S = 15.0
 BASE_S, MOST_S = 5.0, 120.0
 SOONEST_S = 5.0
+LATEST_TURN_S = 60.0
 """Times of a real agent's link, at their defaults."""
 KEEP_ALIVE_S = 60
 
@@ -60,6 +61,8 @@ class Tally:
     unanswered: int = 0
     """Handshakes that were given up after all their sends."""
     refusals: int = 0
+    put_off: int = 0
+    """Handshakes that were given a later turn."""
     sessions: int = 0
     heartbeats: int = 0
     results: int = 0
@@ -131,7 +134,7 @@ class Device:
         self._client = client
         record = topic_for(AuthorityTopic(self._region.name))
         await client.subscribe(((self._topics[Channel.DOWN], 0),), ANSWER_S)
-        await client.subscribe(((record, 1),), ANSWER_S)
+        await client.subscribe(((record, 0),), ANSWER_S)
         client.publish(self._topics[Channel.PRESENCE], b"online")
         self._tally.connects += 1
 
@@ -202,28 +205,43 @@ class Device:
     async def _ask(
         self, client: mqtt.Client, attempt: initiator.Attempt | initiator.ResumeAttempt
     ) -> initiator.Established | None:
-        for number in range(SENDS):
-            self._tally.repeated += number > 0
+        sends = 0
+        while sends < SENDS:
+            self._tally.repeated += sends > 0
             client.publish(self._topics[Channel.HELLO], attempt.frame)
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    while True:
-                        outcome = self._judge(attempt, await self._frames.get())
-                        if outcome is not None:
-                            return None if outcome == "refused" else outcome
-            except TimeoutError:
-                continue
+            outcome = await self._answer(attempt, ANSWER_S)
+            if isinstance(outcome, float):
+                outcome = await self._answer(attempt, outcome)
+            else:
+                sends += 1
+            if outcome is not None and not isinstance(outcome, float):
+                return None if outcome == "refused" else outcome
         self._tally.unanswered += 1
         return None
 
+    async def _answer(
+        self, attempt: initiator.Attempt | initiator.ResumeAttempt, patience_s: float
+    ) -> initiator.Established | Literal["refused"] | float | None:
+        try:
+            async with asyncio.timeout(patience_s):
+                while True:
+                    outcome = self._judge(attempt, await self._frames.get())
+                    if outcome is not None:
+                        return outcome
+        except TimeoutError:
+            return None
+
     def _judge(
         self, attempt: initiator.Attempt | initiator.ResumeAttempt, frame: door.Frame
-    ) -> initiator.Established | Literal["refused"] | None:
-        """Return the session, or that this attempt is refused; None for anything else."""
+    ) -> initiator.Established | Literal["refused"] | float | None:
+        """Return the session, that this attempt is refused, or in how many seconds its turn is."""
         try:
             if frame.kind is Kind.REFUSAL:
                 refusal = frames.read(frame.payload, frames.Refusal)
                 meant = refusal.request == frames.frame_hash(attempt.frame)
+                if meant and refusal.code == "rate" and refusal.after_ms:
+                    self._tally.put_off += 1
+                    return min(refusal.after_ms / 1000, LATEST_TURN_S)
                 self._tally.refusals += meant
                 return "refused" if meant else None
             if isinstance(attempt, initiator.Attempt):
@@ -263,6 +281,9 @@ class Device:
         match door.read(topic, payload):
             case door.Frame(kind, _, envelope) if kind is Kind.SEALED:
                 self._sealed(envelope)
+            case door.Frame(kind, _, call) if kind is Kind.CALL:
+                within_s = frames.read(call, frames.Call).within_ms / 1000
+                asyncio.get_running_loop().call_later(within_s * secrets.randbelow(1000) / 1000, self._call)
             case door.Frame(kind) as frame:
                 if not self._frames.full():
                     self._frames.put_nowait(frame)
@@ -287,14 +308,16 @@ class Device:
         loop = asyncio.get_running_loop()
         if self._online and loop.time() - self._opened_at >= SOONEST_S:
             self._opened_at = loop.time()
-            loop.call_later(secrets.randbelow(1000) / 1000 * BASE_S / 10, self._open_again)
+            marker = self._opened_at
+            loop.call_later(secrets.randbelow(1000) / 1000 * BASE_S / 10, self._open_again, marker)
 
-    def _open_again(self) -> None:
-        self._reopen = True
-        self._wake.set()
+    def _open_again(self, marker: float) -> None:
+        if self._opened_at == marker:
+            self._reopen = True
+            self._wake.set()
 
-    def call(self) -> None:
-        """A controller calls: send a heartbeat soon."""
+    def _call(self) -> None:
+        """A controller calls: send a heartbeat now."""
         self._tally.calls += 1
         self._beat_now = True
         self._wake.set()

@@ -25,23 +25,26 @@ from typing import Literal, Self
 
 import msgspec
 import psutil
+import sqlalchemy as sa
 from benchmarks.fleet_size_device import Identity, Tally
 from benchmarks.fleet_size_generator import Fleet
 
 from qfleet_controlplane import settings as configuration
-from qfleet_controlplane.authority import files, membership
+from qfleet_controlplane.authority import accounts, files, membership
 from qfleet_controlplane.authority.keyring import Issued
-from qfleet_controlplane.broker import logins
+from qfleet_controlplane.authority.sealing import Sealer
+from qfleet_controlplane.broker.logins import Login
 from qfleet_controlplane.machine import state
 from qfleet_controlplane.store import records
 from qfleet_controlplane.store.commit import Commit
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.channel import certificates, identity, keys
-from qfleet_wire.names import DeviceName, FleetName, Millis
+from qfleet_wire.names import DeviceName, FleetName, Millis, RegionName
 
 Broker = Literal["embedded", "mosquitto"]
 BROKERS: tuple[Broker, ...] = ("embedded", "mosquitto")
-FLEET, REGION = "bench", "local"
+FLEET, REGION = "bench", RegionName("local")
+NOBODY = Login("", "")
 START_S = 120.0
 STOP_S = 60.0
 _LOOK_S = 0.02
@@ -54,8 +57,6 @@ class Site:
         directory: empty; everything is kept in it.
         broker: the embedded NATS server, or a Mosquitto of its own.
         devices: how many are enrolled.
-        identities: keys and certificates from another site of the same ``authority``, to save the
-            time to make them.
     """
 
     def __init__(self, directory: Path, broker: Broker, devices: int) -> None:
@@ -73,7 +74,6 @@ class Site:
             address = "embedded" if self.broker == "embedded" else f"mqtt://127.0.0.1:{self._port}"
             _run("qfleet-controlplane", "init", "--directory", str(self.state), "--fleet", FLEET,
                  "--region", REGION, "--listen", "127.0.0.1:0", "--broker", address)  # fmt: skip
-            self._share_login()
             self._enrol()
             if self.broker == "mosquitto":
                 self.start_broker()
@@ -222,44 +222,26 @@ class Site:
 
     def _enrol(self) -> None:
         chosen = configuration.read(self._config)
-        login = self._device_login()
         layout = files.Layout(self.state / "authority")
         chain = (files.read(layout.issuer_certificate("device")),)
         issuer = certificates.below(chain, keys.load(files.read_secret(layout.issuer_key("device"))))
         now = Millis(time.time_ns() // 1_000_000)
         validity = certificates.lasting(now, certificates.DEVICE_DAYS)
-        made: list[tuple[Identity, Issued]] = []
+        made: list[tuple[str, bytes, Issued]] = []
         for number in range(self.devices):
             name, key = f"device-{number}", keys.generate(secrets.token_bytes)
             who = identity.DeviceIdentity(FleetName(FLEET), DeviceName(name))
-            issued = certificates.issue(issuer, key.public_key(), who, validity, random=secrets.token_bytes)
-            made.append(
-                (
-                    Identity(name, keys.save(key), issued, login.user, login.password),
-                    Issued(issued, validity, key.public_key().public_bytes_raw()),
-                )
-            )
+            public = key.public_key()
+            issued = certificates.issue(issuer, public, who, validity, random=secrets.token_bytes)
+            made.append((name, keys.save(key), Issued(issued, validity, public.public_bytes_raw())))
+        sealer = Sealer(files.read_secret(layout.rest_key), secrets.token_bytes)
         database = Database(chosen.database_url)
         try:
-            database.writer.transact(lambda connection: _store(connection, made))
+            self._identities = database.writer.transact(
+                lambda connection: _store(connection, sealer, made, own_logins=self.broker == "embedded")
+            )
         finally:
             database.close()
-        self._identities = [identity for identity, _ in made]
-
-    def _share_login(self) -> None:
-        """Give all devices one login: a broker's accounts are not what is measured."""
-        text = self._config.read_text()
-        if self.broker == "embedded" and hasattr(configuration.Broker, "accounts"):
-            self._config.write_text(text.replace("[broker]\n", '[broker]\naccounts = "shared"\n'))
-
-    def _device_login(self) -> logins.Login:
-        if self.broker == "mosquitto":
-            return logins.Login("", "")
-        path = self.state / "broker" / "logins.toml"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if not path.exists():
-            logins.write(path, logins.generate(secrets.token_bytes, shared=True))
-        return logins.read(path).device
 
     def _answers(self) -> bool:
         try:
@@ -331,16 +313,22 @@ class Generator:
             self.tally = msgspec.json.decode(line, type=Tally)
 
 
-def _store(connection: object, made: Sequence[tuple[Identity, Issued]]) -> None:
-    rows = []
-    for who, issued in made:
-        device = state.Device(DeviceName(who.name), "enrolled")
+def _store(
+    connection: sa.Connection, sealer: Sealer, made: Sequence[tuple[str, bytes, Issued]], *, own_logins: bool
+) -> list[Identity]:
+    """Enter devices as an enrolment does: certificate, device row, and a login of their own."""
+    rows, entered = [], []
+    for name, seed, issued in made:
+        device = state.Device(DeviceName(name), "enrolled")
         device.certificate_hash = issued.hash
         device.certificate_expires = issued.validity.not_after
-        rows.append(records.device_row(device))
+        rows.append(records.device_row(device, REGION))
         csr_hash = hashlib.sha256(issued.public_key).digest()
-        membership.enter(connection, device.name, csr_hash, issued)  # type: ignore[arg-type]  # see fill
-    Commit(devices=rows).write(connection)  # type: ignore[arg-type]  # a connection of the writer
+        membership.enter(connection, device.name, csr_hash, issued)
+        login = accounts.give(connection, sealer, REGION, device.name) if own_logins else NOBODY
+        entered.append(Identity(name, seed, issued.chain, login.user, login.password))
+    Commit(devices=rows).write(connection)
+    return entered
 
 
 def _free_port() -> int:
