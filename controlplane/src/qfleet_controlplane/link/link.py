@@ -31,9 +31,11 @@ from qfleet_wire.topics import AuthorityTopic, Channel, subscription, topic_for
 
 _log = logging.getLogger(__name__)
 
-_HEARD = {Channel.ENROL: 1, Channel.HELLO: 1, Channel.UP: 0, Channel.PRESENCE: 1}
-"""Channels and the quality of service to receive them with. What sealed messages carry is acknowledged
-and repeated by ourselves; the broker's own acknowledgements would cost a fifth of a round trip."""
+_HEARD = (Channel.ENROL, Channel.HELLO, Channel.UP, Channel.PRESENCE)
+_HEARD_QOS = 0
+"""Everything is acknowledged and repeated by ourselves, and a clean session's QoS 1 subscription keeps
+nothing over a lost connection. It would cost a fifth of a round trip, and on a NATS cluster that has just
+lost a node a replicated consumer each, for which a majority may be wanting for a minute."""
 _DRAIN_S = 2.0
 
 
@@ -77,7 +79,7 @@ class Link:
             post=ends.post,
         )
         traffic = Traffic(
-            subscriptions=tuple((subscription(region, channel), qos) for channel, qos in _HEARD.items()),
+            subscriptions=tuple((subscription(region, channel), _HEARD_QOS) for channel in _HEARD),
             retained=(Retained(topic_for(AuthorityTopic(region)), stores.ring.authority.raw),),
             receive=Inbound(parts, takers).receive,
             came_up=self._came_up,
