@@ -81,6 +81,13 @@ class Fleet:
         answer: api.DeviceView = self._connection.get(_path("devices", name), api.DeviceView)
         return answer
 
+    def telemetry(self, name: str, *, since: int = 0, limit: int = 500) -> api.TelemetryView:
+        """What a device measured last, at most ``limit`` samples and not before ``since`` (ms since 1970)."""
+        answer: api.TelemetryView = self._connection.get(
+            f"{_path('devices', name, 'telemetry')}?since={since}&limit={limit}", api.TelemetryView
+        )
+        return answer
+
     def regions(self) -> tuple[api.RegionView, ...]:
         """All regions, and who leads them."""
         answer: tuple[api.RegionView, ...] = self._connection.get(

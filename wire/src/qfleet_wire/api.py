@@ -216,6 +216,40 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class TelemetrySample(msgspec.Struct, frozen=True, kw_only=True):
+    """How a device was at one moment, by its own clock. Load in [0, 1] per core, sizes in bytes."""
+
+    sequence: int
+    at: Millis
+    load: float
+    memory_free_bytes: int
+    disk_free_bytes: int
+    running: int
+    outbox: int
+    finished: int
+    temperature_c: float | None = None
+
+
+class TelemetryGap(msgspec.Struct, frozen=True):
+    """Samples that are missing between two numbers, both of which are there."""
+
+    after: int
+    before: int
+
+
+class TelemetryView(msgspec.Struct, frozen=True):
+    """What a device measured, the oldest first.
+
+    ``gaps`` are the numbers missing among ``samples``: still on the device, or lost. ``lost`` is
+    how many the device said, with the last sample, will never come.
+    """
+
+    device: str
+    samples: tuple[TelemetrySample, ...]
+    gaps: tuple[TelemetryGap, ...]
+    lost: int
+
+
 class RevokeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Why a device is revoked, quarantined or retired; the reason stands in the audit log."""
 

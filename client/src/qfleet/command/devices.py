@@ -76,6 +76,30 @@ def show(name: options.DeviceArgument, *, json: options.Json = False) -> None:
         terminal.output().print(tables.device(view, now_ms=_now()))
 
 
+@application.command("telemetry")
+@outcome.reported
+def telemetry(
+    name: options.DeviceArgument,
+    *,
+    hours: Annotated[float, typer.Option(min=0, help="Show the last so many hours.")] = 24.0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show the last so many samples.")] = 50,
+    json: options.Json = False,
+) -> None:
+    """Show what a device measured, and what of it is missing."""
+    since = max(_now() - int(hours * 3_600_000), 0)
+    with Fleet.from_configuration() as fleet:
+        view = fleet.telemetry(name, since=since, limit=limit)
+    if json:
+        terminal.write_json(view)
+        return
+    if view.samples:
+        terminal.output().print(tables.telemetry(view))
+    missing = sum(gap.before - gap.after - 1 for gap in view.gaps)
+    terminal.say(
+        f"{len(view.samples)} samples, {missing} missing among them; {view.lost} lost on the device."
+    )
+
+
 @application.command("revoke")
 @outcome.reported
 def revoke(

@@ -60,6 +60,36 @@ def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
     return table
 
 
+def telemetry(view: api.TelemetryView) -> Table:
+    """One line per sample; a line of its own where some are missing."""
+    table = _table(
+        ("" for _ in view.samples),
+        "at",
+        "load",
+        "memory free",
+        "disk free",
+        "running",
+        "outbox",
+        "finished",
+        "°C",
+    )
+    gaps = {gap.before: gap.before - gap.after - 1 for gap in view.gaps}
+    for one in view.samples:
+        if one.sequence in gaps:
+            table.add_row(f"… {gaps[one.sequence]} missing")
+        table.add_row(
+            _plain(moment(one.at)),
+            f"{one.load:.0%}",
+            size(one.memory_free_bytes),
+            size(one.disk_free_bytes),
+            _plain(one.running),
+            _plain(one.outbox),
+            _plain(one.finished),
+            _plain(None if one.temperature_c is None else f"{one.temperature_c:.0f}"),
+        )
+    return table
+
+
 def device(view: api.DeviceView, *, now_ms: int) -> Table:
     """Everything about one device."""
     table = _facts()

@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 
 from qfleet_controlplane.authority.roles import Caller
 from qfleet_wire import api
-from qfleet_wire.names import DeviceName, JobId
+from qfleet_wire.names import DeviceName, JobId, Millis
 
 
 class Tokens(Protocol):
@@ -49,6 +49,9 @@ class Devices(Protocol):
 
     async def device(self, device: DeviceName) -> api.DeviceView:
         """One device."""
+
+    async def telemetry(self, device: DeviceName, since: Millis, limit: int) -> api.TelemetryView:
+        """What a device measured last, not before ``since``."""
 
     async def invite(self, request: api.InviteRequest, who: str) -> api.Invitation:
         """Make a one-time join token."""

@@ -1,18 +1,20 @@
 """Routes for devices: invite, look, take out of service."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from qfleet_controlplane.api import authentication
 from qfleet_controlplane.api.backends import backends_of
 from qfleet_controlplane.authority.roles import Caller
 from qfleet_wire import api
-from qfleet_wire.names import DeviceName
+from qfleet_wire.names import DeviceName, Millis
 
 Call = Request[Any, Caller, Any]
+_MOST_SAMPLES = 10_000
+_LATEST_MS = 2**53
 
 
 @post(
@@ -36,6 +38,22 @@ async def listing(request: Call) -> Sequence[api.DeviceView]:
 async def detail(request: Call, name: FromPath[str]) -> api.DeviceView:
     """Show one device."""
     return await backends_of(request).devices.device(DeviceName(name))
+
+
+@get(
+    "/devices/{name:str}/telemetry",
+    guards=[authentication.viewer],
+    summary="Show what a device measured",
+    description="The last `limit` samples not older than `since`, in milliseconds since 1970.",
+)
+async def telemetry(
+    request: Call,
+    name: FromPath[str],
+    since: Annotated[int, QueryParameter(ge=0, le=_LATEST_MS)] = 0,
+    limit: Annotated[int, QueryParameter(ge=1, le=_MOST_SAMPLES)] = 500,
+) -> api.TelemetryView:
+    """Show the telemetry of one device."""
+    return await backends_of(request).devices.telemetry(DeviceName(name), Millis(since), limit)
 
 
 @post("/devices/{name:str}/revoke", guards=[authentication.admin], status_code=200, summary="Revoke a device")
@@ -69,4 +87,4 @@ async def retire(request: Call, name: FromPath[str], data: JSONBody[api.RevokeRe
     return await backends_of(request).devices.retire(DeviceName(name), data.reason, request.auth.name)
 
 
-ROUTES = (invite, listing, detail, revoke, quarantine, release, retire)
+ROUTES = (invite, listing, detail, telemetry, revoke, quarantine, release, retire)

@@ -20,7 +20,7 @@ from qfleet_controlplane.api.server import HttpServer
 from qfleet_controlplane.authority import files, keyring, tokens
 from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker import ports
-from qfleet_controlplane.daemon import clocks
+from qfleet_controlplane.daemon import clocks, retention
 from qfleet_controlplane.daemon.governance import Governance
 from qfleet_controlplane.daemon.keeper import Keeper
 from qfleet_controlplane.daemon.overview import Overview, Parts
@@ -77,6 +77,9 @@ class Daemon:
         if len(settings.places) == 1:
             only = next(iter(settings.places))
             await database.writer.run(lambda connection: registry.adopt_region(connection, only))
+
+        forgetting = asyncio.create_task(retention.run(database), name="retention")
+        stack.push_async_callback(_cancel, forgetting)
 
         def make(place: Settings, tenure: Tenure) -> RegionRuntime:
             return RegionRuntime(place, database, tenure, self._counts)

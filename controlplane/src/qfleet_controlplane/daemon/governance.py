@@ -20,13 +20,13 @@ from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.machine.tables import SHUT_OUT
-from qfleet_controlplane.service import ordering, portraits
+from qfleet_controlplane.service import measurements, ordering, portraits
 from qfleet_controlplane.service.ordering import Decision
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store import orders, registry, roster
 from qfleet_controlplane.store.database import Database
 from qfleet_wire import api
-from qfleet_wire.names import DeviceName, RegionName
+from qfleet_wire.names import DeviceName, Millis, RegionName
 
 _PATIENCE_S = 10.0
 _POLL_S = 0.1
@@ -58,6 +58,13 @@ class Governance:
     async def device(self, device: DeviceName) -> api.DeviceView:
         """One device. Raises ``NotFound``."""
         return (await self._find(device)).view
+
+    async def telemetry(self, device: DeviceName, since: Millis, limit: int) -> api.TelemetryView:
+        """What a device measured last, not before ``since``. Raises ``NotFound``."""
+        await self._find(device)
+        return await self.database.read(
+            lambda connection: measurements.telemetry(connection, device, since, limit)
+        )
 
     async def invite(self, request: api.InviteRequest, who: str) -> api.Invitation:
         """Make a one-time join token.

@@ -161,7 +161,8 @@ class Batch:
         for sample in effect.samples:
             body = codec.encode(payloads.Telemetry((sample,), effect.lost))
             key = (effect.device, sample.sequence)
-            self._telemetry.setdefault(key, (*key, sample.at, body))
+            # A clock that runs ahead must not keep a sample longer than others.
+            self._telemetry.setdefault(key, (*key, min(sample.at, self.now), body))
 
     def _drop_chunks(self, effect: effects.DropChunks) -> None:
         gone = effect.device, effect.digest

@@ -148,10 +148,12 @@ def drop_stray_chunks(connection: sa.Connection, region: str = "") -> None:
     connection.execute(work.chunks.delete().where(*stray))
 
 
-def telemetry(connection: sa.Connection, device: DeviceName, limit: int) -> list[tuple[int, Millis, bytes]]:
-    """Number, time and body of what a device measured last, the newest first."""
+def telemetry(
+    connection: sa.Connection, device: DeviceName, limit: int, *, since: int = 0
+) -> list[tuple[int, Millis, bytes]]:
+    """Number, time and body of what a device measured last and not before ``since``, the newest first."""
     told = fleet.telemetry.c
-    query = sa.select(told.sequence, told.at, told.body).where(told.device == device)
+    query = sa.select(told.sequence, told.at, told.body).where(told.device == device, told.at >= since)
     rows = connection.execute(query.order_by(told.sequence.desc()).limit(limit))
     return [(row.sequence, Millis(row.at), row.body) for row in rows]
 
