@@ -23,14 +23,20 @@ def counts(found: placement.Placement) -> dict[str, int]:
 
 def test_a_job_is_spread_by_speed_and_every_region_is_explained() -> None:
     facts = [
-        region("eu-north", devices(3, workers=4), latency_ms=18.0),
-        region("eu-south", devices(2, workers=4), latency_ms=40.0, backlog_ms=4_000.0, pending=9),
+        region("eu-north", devices(3, workers=4), latency_ms=18.0, residency=("EU",)),
+        region(
+            "eu-south",
+            devices(2, workers=4),
+            latency_ms=40.0,
+            backlog_ms=4_000.0,
+            pending=9,
+            residency=("EU",),
+        ),
         region("us-east", devices(9), residency=("US",)),
         region("tiny", devices(4, qubits=8), residency=("EU",)),
         region("gone", devices(4), residency=("EU",), stale=True),
         region("asleep", devices(0), residency=("EU",)),
     ]
-    facts[:2] = [regions.RegionFacts(**{**_fields(entry), "residency": ("EU",)}) for entry in facts[:2]]
     found = placement.place(grid(), facts, Wishes(("EU",)))
     assert positions(found) == list(range(80)), "four tasks for each of twenty workers"
     shares = counts(found)
@@ -45,10 +51,6 @@ def test_a_job_is_spread_by_speed_and_every_region_is_explained() -> None:
     assert "gone is not used: no controller has spoken for it lately." in found.sentences
     assert "asleep is not used: none of its 1 device that can run it is online." in found.sentences
     assert len(found.sentences) == len(facts)
-
-
-def _fields(facts: regions.RegionFacts) -> dict[str, object]:
-    return {name: getattr(facts, name) for name in facts.__struct_fields__}
 
 
 def test_a_short_job_stays_in_the_nearest_region() -> None:

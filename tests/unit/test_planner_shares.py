@@ -1,5 +1,6 @@
 """Tasks that come to a region's machine and leave it, and orders that are carried out once."""
 
+from collections import deque
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ from tests.unit.core_bench import JOB, POLICY, A, B, Bench, result
 from tests.unit.core_cases import announcement
 from tests.unit.planner_cases import devices, region
 
-from qfleet_controlplane.machine import census, effects, events, state
+from qfleet_controlplane.machine import census, effects, events
 from qfleet_controlplane.machine.state import Job, Task
 from qfleet_controlplane.planning import plan, regions
 from qfleet_controlplane.planning.specification import Specification
@@ -59,7 +60,7 @@ def test_what_was_read_is_left_as_it_was_read() -> None:
     told = share(0)
     bench.handle(events.ShareArrived(told))
     assert told.tasks[0].status == "pending"
-    assert (told.pending, told.status, len(told.tasks)) == (state.deque(), "planned", 1)
+    assert (told.pending, told.status, len(told.tasks)) == (deque(), "planned", 1)
     assert bench.machine.state.tasks[TaskId("0a-0")].status == "leased"
 
 

@@ -61,7 +61,13 @@ def session_opened(turn: Turn, event: events.SessionOpened) -> None:
 
 
 def heard(turn: Turn, device: state.Device) -> None:
-    """Note that something verified came; a silent device is back, and is asked what it holds."""
+    """Note that something verified came; a silent device is back, and is asked what it holds.
+
+    So is one that was released or enrolled anew while its session lives on.
+    """
+    if device.status in {"invited", "enrolled"}:
+        session_opened(turn, events.SessionOpened(device.name))
+        turn.send(device.name, payloads.Ask("inventory"))
     if tables.allowed(tables.DEVICE, device.status, "hear"):
         _step(turn, device, "hear")
         device.inventory_due = True

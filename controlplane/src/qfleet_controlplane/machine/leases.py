@@ -41,8 +41,10 @@ def settle(turn: Turn) -> None:
     if not known.changed:
         return
     known.changed = False
-    waiting = sorted((job for job in turn.state.jobs.values() if job.pending), key=_rank)
     able = _Able(known)
+    if able.nobody:
+        return
+    waiting = sorted((job for job in turn.state.jobs.values() if job.pending), key=_rank)
     left = _MOST_LEASES
     while waiting and left > 0:
         chosen: list[state.Job] = []
@@ -69,6 +71,11 @@ class _Able:
         self._known: dict[schedule.Requirement, list[pool.Bucket]] = {}
         self.cut = False
         """Whether tasks are left although not every device was looked at."""
+
+    @property
+    def nobody(self) -> bool:
+        """Whether no device may have room."""
+        return not self._buckets
 
     def buckets(self, job: state.Job) -> list[pool.Bucket]:
         """Classes for a job that have a device left."""

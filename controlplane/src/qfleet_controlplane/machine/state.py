@@ -229,10 +229,18 @@ class State:
             self.tasks[task.id] = task
             for name in task.excluded:
                 self.excluding.setdefault(name, set()).add(task.id)
+            if task.status in tables.TASK_HELD:
+                self._give_back(task)
             if task.status == "pending":
                 self.enqueue(task)
-            elif task.status in tables.TASK_HELD and task.device is not None:
-                hold(self.devices[task.device], task)
+
+    def _give_back(self, task: Task) -> None:
+        """Enter a loaded task in the books of its device, if that is still one of this region."""
+        device = None if task.device is None else self.devices.get(task.device)
+        if device is None:
+            move(task, "lose")
+        else:
+            hold(device, task)
 
     def part(self, job: Job, tasks: Collection[Task]) -> None:
         """Forget pending tasks of a job that are another region's."""
