@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from qfleet_wire.errors import RemoteError
 
 _log = logging.getLogger(__name__)
 
+_AGAIN_S = 1.0
+
 
 class Afterwards:
     """Runs the reads that committed batches ask for, and posts what they find."""
@@ -35,9 +38,9 @@ class Afterwards:
     def follow(self, batch: Batch) -> None:
         """Start what a batch asks for."""
         for effect in batch.assemble:
-            self._start(self._assemble(effect))
+            self._start(partial(self._assemble, effect))
         if batch.compare:
-            self._start(self._compare(batch.compare))
+            self._start(partial(self._compare, batch.compare))
 
     async def close(self) -> None:
         """Stop what runs."""
@@ -45,16 +48,21 @@ class Afterwards:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._guard(work))
+    def _start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        task = asyncio.create_task(self._insist(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
-        try:
-            await work
-        except StoreFailed as error:
-            _log.error("A read after a commit failed: %s.", error, extra={"action": "read-failed"})
+    async def _insist(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Read until it works: the machine asks only once, and waits for the event."""
+        while True:
+            try:
+                await work()
+            except StoreFailed as error:
+                _log.error("A read after a commit failed: %s.", error, extra={"action": "read-failed"})
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                return
 
     async def _assemble(self, effect: effects.Assemble) -> None:
         def query(connection: sa.Connection) -> bytes | None:
