@@ -312,12 +312,30 @@ def test_a_database_that_holds_something_is_replaced_only_by_force(site: Site, b
     assert [row[3] for row in site.dump()["audit"]][-1] == "store.restore"
 
 
-@pytest.mark.parametrize("table", ["regions", "controllers"])
-def test_a_database_in_use_is_never_replaced(site: Site, backup: Path, table: str) -> None:
+def test_a_database_in_use_is_never_replaced(site: Site, backup: Path) -> None:
     before = site.dump()["devices"]
-    site.transact(METADATA.tables[table].update().values(expires=clock.now() + sa.literal(60_000)))
-    assert "'first' run on this database" in site.run("restore", backup, "--force", code=78)
+    database = Database(site.url)
+    for table, hold in itertools.product(("regions", "controllers"), (True, False)):
+        expires = clock.now() + sa.literal(60_000 if hold else -1)
+        statement = METADATA.tables[table].update().values(expires=expires)
+        database.writer.transact(lambda connection: connection.execute(statement))  # noqa: B023 - runs now
+        if hold:
+            assert "stop" in site.run("restore", backup, "--force", code=78)
     assert site.dump()["devices"] == before
+    database.close()
+    site.run("restore", backup, "--force")
+
+
+def test_what_a_crash_left_of_a_lease_does_not_lock_a_sqlite_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = Site(tmp_path / "one", sqlite(tmp_path), capsys.readouterr)
+    site.fill()
+    site.run("backup", tmp_path / "qfleet.backup")
+    far = clock.now() + sa.literal(10**12)
+    for table in (control.regions, control.controllers):
+        site.transact(table.update().values(expires=far))
+    site.run("restore", tmp_path / "qfleet.backup", "--force")
 
 
 def test_a_backup_of_an_older_schema_is_brought_up_to_date(site: Site, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from qfleet_controlplane.command.initialise import read_passphrase
 from qfleet_controlplane.daemon.daemon import clock
 from qfleet_controlplane.errors import ConfigurationError
 from qfleet_controlplane.settings import Settings
-from qfleet_controlplane.store import archive, audit, migrate, snapshot
+from qfleet_controlplane.store import archive, audit, engines, migrate, snapshot
 from qfleet_controlplane.store.archive import Manifest
 from qfleet_controlplane.store.writer import Writer
 
@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> int:
         settings = _settings(options.config, parts, manifest)
         kept = _kept(settings, parts, manifest, options.passphrase_file)
         snapshot.upgrade(parts / archive.STORE)
+        if engines.in_use(settings.database_url):
+            raise snapshot.Occupied("a controller has the database open: stop it first")
         migrate.upgrade(settings.database_url)
         _transact(settings, lambda connection: snapshot.refuse_if_occupied(connection, force=options.force))
         chest.put_back(kept, settings.directory)

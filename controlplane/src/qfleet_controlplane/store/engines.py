@@ -6,6 +6,8 @@ process that stops in the middle of a transaction must not keep its locks, or no
 regions over.
 """
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +30,26 @@ _POSTGRESQL = {
 def is_sqlite(url: str) -> bool:
     """Whether a database is a file of ours, with one writer at most."""
     return sa.make_url(url).get_backend_name() == "sqlite"
+
+
+def in_use(url: str) -> bool:
+    """Whether another process has a SQLite file open; leases tell that of PostgreSQL."""
+    path = sa.make_url(url).database
+    if not is_sqlite(url) or path is None or not Path(path).exists():
+        return False
+    connection = sqlite3.connect(path, timeout=0, isolation_level=None)
+    try:
+        # In WAL mode every connection keeps a lock that this one excludes.
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if "locked" not in str(error):
+            raise
+        return True
+    finally:
+        connection.close()
+    return False
 
 
 def open_writer(url: str) -> sa.Engine:

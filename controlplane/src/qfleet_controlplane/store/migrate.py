@@ -46,7 +46,7 @@ def upgrade_connection(connection: sa.Connection) -> str | None:
     if connection.dialect.name == "postgresql":  # of controllers that start at once, one migrates
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     before = MigrationContext.configure(connection).get_current_revision()
-    if before != newest() and before in known():
+    if connection.dialect.name == "postgresql" and before != newest() and before in known():
         _refuse_under_way(connection, before)
     config = _config()
     config.attributes["connection"] = connection

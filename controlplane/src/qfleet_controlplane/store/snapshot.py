@@ -77,23 +77,24 @@ def load(connection: sa.Connection, path: Path) -> dict[str, int]:
 def refuse_if_occupied(connection: sa.Connection, *, force: bool) -> None:
     """Lock everything, and make sure that nothing is lost that nobody means to lose.
 
+    Who uses a SQLite file, ``engines.in_use`` tells before.
+
     Raises:
         Occupied: a controller runs on the database, or it holds rows and ``force`` is not given.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE regions, controllers IN ACCESS EXCLUSIVE MODE")
-    alive = sorted(live(connection))
-    if alive:
-        raise Occupied(
-            f"controllers {', '.join(map(repr, alive))} run on this database: stop them first "
-            "(one that crashed counts for some seconds more)"
-        )
+        if alive := sorted(_live(connection)):
+            raise Occupied(
+                f"controllers {', '.join(map(repr, alive))} run on this database: stop them first "
+                "(one that crashed counts for some seconds more)"
+            )
     held = [table.name for table in _PRECIOUS if connection.execute(sa.select(table).limit(1)).first()]
     if held and not force:
         raise Occupied(f"the database is not empty ({', '.join(held)}): with --force all of it is replaced")
 
 
-def live(connection: sa.Connection) -> set[str]:
+def _live(connection: sa.Connection) -> set[str]:
     """Names of the controllers that run on the database."""
     attending = sa.select(control.controllers.c.name).where(control.controllers.c.expires > clock.now())
     leading = sa.select(control.regions.c.controller).where(control.regions.c.expires > clock.now())
