@@ -152,8 +152,8 @@ class RegionRuntime:
         await self._forget(event)
         return view
 
-    def _post(self, event: events.Event) -> None:
-        self.service.post_nowait(event)
+    def _post(self, event: events.Event) -> bool:
+        return self.service.post_nowait(event)
 
     async def _enter(self, event: events.Enrolled) -> None:
         await self.service.decide(event)

@@ -164,7 +164,7 @@ class Handshakes:
         answered = responder.answer(
             ring.credentials, hello, policy, preshared=key, random=self._around.random
         )
-        shown = Shown(found.certificate_hash, found.key)
+        shown = Shown(found.certificate_hash, found.key.public_bytes_raw())
         return _Ready(request, answered, shown, key.id if key else None)
 
     def _judge_resume(
@@ -179,7 +179,8 @@ class Handshakes:
             connection, ring.authority.root, resume.device, resume.state.device_certificate
         )
         answered = responder.answer_resume(resume, policy, self._around.random)
-        return _Ready(request, answered, Shown(found.certificate_hash, found.key), None)
+        shown = Shown(found.certificate_hash, found.key.public_bytes_raw())
+        return _Ready(request, answered, shown, None)
 
     def _store(self, connection: sa.Connection, ready: list[_Ready], now: Millis) -> None:
         ring = self._stores.ring

@@ -20,14 +20,16 @@ from qfleet_wire.channel.frames import Kind
 from qfleet_wire.channel.rates import Buckets
 from qfleet_wire.channel.session import Dropped, Opened, Session
 from qfleet_wire.errors import Refused, RemoteError, Untrusted
-from qfleet_wire.names import DeviceName
+from qfleet_wire.names import DeviceName, Millis
 from qfleet_wire.topics import Channel
 
 _log = logging.getLogger(__name__)
 
 _HINT_MS = 2000
+_CROWDED_MS = 500
 
-Post: TypeAlias = Callable[[events.Event], None]
+Post: TypeAlias = Callable[[events.Event], bool | None]
+"""Hands an event on; False says that some of it was dropped, because too much of its device waits."""
 Take: TypeAlias = Callable[[door.Frame], None]
 
 
@@ -82,7 +84,12 @@ class Inbound:
 
     def _sealed(self, frame: door.Frame) -> None:
         peer = self._peers.get(frame.device)
-        outcome = peer.sessions.open(frame.payload, self._around.clock()) if peer else Dropped.STALE
+        now = self._around.clock()
+        if peer is not None and now < peer.crowded_until <= now + _CROWDED_MS:
+            # Opening it would take time from all others, for something that finds no room.
+            self._counts.received.add("crowded")
+            return
+        outcome = peer.sessions.open(frame.payload, now) if peer else Dropped.STALE
         if peer is None or isinstance(outcome, Dropped):
             self._dropped(frame, Dropped.STALE if isinstance(outcome, Opened) else outcome)
             return
@@ -143,13 +150,22 @@ class Inbound:
             elif not isinstance(item, payloads.Results) or self._signed(peer, item, shown):
                 passed.append(item)
         if passed:
-            self._takers.post(events.HeardBatch(peer.name, passed))
+            self._admitted(peer, fitted=self._takers.post(events.HeardBatch(peer.name, passed)) is not False)
+
+    def _admitted(self, peer: Peer, *, fitted: bool) -> None:
+        """Slow a device down whose messages find no room; ask it what it holds when they do again."""
+        if not fitted:
+            peer.lossy = True
+            peer.crowded_until = Millis(self._around.clock() + _CROWDED_MS)
+        elif peer.lossy:
+            peer.lossy = False
+            self._outbound.send(peer.name, [payloads.Ask("announcement"), payloads.Ask("inventory")])
 
     def _signed(self, peer: Peer, item: payloads.Results, shown: Shown | None) -> bool:
         if shown is None:
             return False
         try:
-            keys.verify_result_signature(shown.key, [bytes(raw) for raw in item.results], item.signature)
+            keys.verify_result_signature(shown.key(), [bytes(raw) for raw in item.results], item.signature)
         except Untrusted as error:
             self._alarms.ring("result-signature", peer.name, str(error))
             return False

@@ -12,6 +12,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
 from qfleet_wire import codec, payloads
+from qfleet_wire.channel import keys
 from qfleet_wire.channel.session import Session
 from qfleet_wire.channel.sessions import Sessions
 from qfleet_wire.limits import LIMITS
@@ -58,7 +59,12 @@ class Shown:
     """The certificate that stands behind a session."""
 
     certificate_hash: bytes
-    key: MLDSA65PublicKey = field(repr=False)
+    public_key: bytes = field(repr=False)
+    """As bytes: a loaded key takes five times the memory, and loading it an eighth of a verification."""
+
+    def key(self) -> MLDSA65PublicKey:
+        """Load the key."""
+        return keys.load_public(self.public_key)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,12 +75,18 @@ class Peer:
     sessions: Sessions = field(default_factory=Sessions, repr=False)
     queue: Queue = field(default_factory=Queue, repr=False)
     pump: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    crowded_until: Millis = Millis(0)
+    """Until when messages are dropped unopened, because more wait than one device may have waiting."""
+    lossy: bool = False
+    """Whether something was dropped since the device was last asked what it holds."""
     _shown: dict[bytes, Shown] = field(default_factory=dict, repr=False)
 
     def propose(self, session: Session, shown: Shown, now: Millis) -> None:
         """Hold a session until its first message opens, and what it was opened with."""
         self.sessions.propose(session, now)
-        self._shown[session.id] = shown
+        # Sessions under one certificate share what is kept of it.
+        same = (held for held in self._shown.values() if held == shown)
+        self._shown[session.id] = next(same, shown)
         while len(self._shown) > _MOST_SHOWN:
             del self._shown[next(iter(self._shown))]
 

@@ -30,7 +30,7 @@ _AGAIN_S = 1.0
 class Afterwards:
     """Runs the reads that committed batches ask for, and posts what they find."""
 
-    def __init__(self, database: Database, post: Callable[[events.Event], None]) -> None:
+    def __init__(self, database: Database, post: Callable[[events.Event], object]) -> None:
         self._database = database
         self._post = post
         self._tasks: set[asyncio.Task[None]] = set()

@@ -123,9 +123,9 @@ class Service:
         await self._loop.inbox.room()
         self.post_nowait(event)
 
-    def post_nowait(self, event: events.Event) -> None:
-        """Hand in an event without waiting."""
-        self._loop.inbox.put(Entry(event))
+    def post_nowait(self, event: events.Event) -> bool:
+        """Hand in an event without waiting; False when too much of its device waits and some was dropped."""
+        return self._loop.inbox.put(Entry(event))
 
     # ── what reads ──────────────────────────────────────────────────────────────────────────
 
