@@ -21,6 +21,7 @@ from qfleet_wire.names import DeviceName, Millis
 MESSAGE_BYTES = 512 * 1024
 """Plaintext size at which a sealed message is closed."""
 _MOST_QUEUED = 4 * LIMITS.batch_items
+_NEVER = Millis(0)
 _MOST_SHOWN = 8
 """A peer holds at most four pending sessions, the current and the previous one."""
 
@@ -75,7 +76,7 @@ class Peer:
     sessions: Sessions = field(default_factory=Sessions, repr=False)
     queue: Queue = field(default_factory=Queue, repr=False)
     pump: "asyncio.Task[None] | None" = field(default=None, repr=False)
-    crowded_until: Millis = Millis(0)
+    crowded_until: Millis = _NEVER
     """Until when messages are dropped unopened, because more wait than one device may have waiting."""
     lossy: bool = False
     """Whether something was dropped since the device was last asked what it holds."""
