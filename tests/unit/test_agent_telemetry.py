@@ -32,20 +32,24 @@ def sample(one: Machine, count: int, now: Millis = NOW) -> list[Effect]:
 def test_samples_are_written_together_and_only_then_sent() -> None:
     one = machine()
     one.handle(events.SessionOpened(1), NOW)
+    first, _ = sample(one, 1)  # sets numbers aside for those that gather from now on
+    assert isinstance(first, effects.SaveTelemetry)
+    assert (first.next, first.reserved) == (1001, 1001 + BATCH)
     assert sample(one, BATCH - 1) == []
     saved, sent = sample(one, 1)
     assert isinstance(saved, effects.SaveTelemetry)
-    assert [number for number, _ in saved.samples] == list(range(1000, 1000 + BATCH))
+    assert [number for number, _ in saved.samples] == list(range(1001, 1001 + BATCH))
     assert [codec.decode(body, payloads.Sample).sequence for _, body in saved.samples] == [
         number for number, _ in saved.samples
     ]
-    assert (saved.next, saved.reserved) == (1000 + BATCH, 1000 + 2 * BATCH)
+    assert (saved.next, saved.reserved) == (1001 + BATCH, 1001 + 2 * BATCH)
     assert sent == effects.SendTelemetry(2, after=999, lost=0)
 
 
 def test_a_sample_that_nobody_follows_is_written_after_some_minutes() -> None:
     one = machine()
     sample(one, 1)
+    assert sample(one, 1) == []
     (saved,) = sample(one, 1, Millis(NOW + PATIENCE_MS))
     assert isinstance(saved, effects.SaveTelemetry)
     assert len(saved.samples) == 2
@@ -62,7 +66,7 @@ def test_what_is_acknowledged_is_dropped_and_the_rest_follows() -> None:
     assert one.handle(heard(payloads.TelemetryAcknowledge(400)), NOW) == []
     assert one.telemetry_held == 251
     assert one.handle(heard(payloads.TelemetryAcknowledge(800)), NOW) == []
-    (saved, *_) = sample(one, BATCH)
+    (saved, *_) = sample(one, 1)
     assert isinstance(saved, effects.SaveTelemetry)
     assert saved.drop_to == 800
 
@@ -71,7 +75,7 @@ def test_an_older_controller_gets_none_until_the_next_session() -> None:
     one = machine(events.StoredTelemetry([(1, 5)], 6, 6, 0))
     one.handle(events.SessionOpened(1), NOW)
     assert one.handle(heard(payloads.Unsupported("telemetry")), NOW) == []
-    assert [type(effect) for effect in sample(one, BATCH)] == [effects.SaveTelemetry]
+    assert [type(effect) for effect in sample(one, 1)] == [effects.SaveTelemetry]
     one.handle(events.SessionLost(3), NOW)
     assert any(
         isinstance(effect, effects.SendTelemetry) for effect in one.handle(events.SessionOpened(4), NOW)
@@ -106,7 +110,7 @@ def test_a_clean_stop_leaves_no_gap_and_a_cut_counts_what_it_may_have_taken() ->
     sample(one, 3)
     (stopped,) = one.handle(events.Stopping(3), NOW)
     assert isinstance(stopped, effects.SaveTelemetry)
-    assert (stopped.next, stopped.reserved, len(stopped.samples)) == (1003, 1003, 3)
+    assert (stopped.next, stopped.reserved, len(stopped.samples)) == (1003, 1003, 2)
     cut = Ring()
     cut.restore(events.StoredTelemetry([(1000, 1009)], 1010, 1020, 0))
     assert cut.lost == 10

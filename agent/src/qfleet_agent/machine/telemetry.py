@@ -80,11 +80,13 @@ class Ring:
         return True
 
     def due(self, now: Millis) -> bool:
-        """Whether what gathers in memory should be written."""
+        """Whether what gathers in memory should be written.
+
+        The first after a start is, at once: with it numbers are set aside, so that a cut counts.
+        """
         since = self._pending_since
-        return bool(self._pending) and (
-            len(self._pending) >= BATCH or (since is not None and now - since >= PATIENCE_MS)
-        )
+        late = since is not None and now - since >= PATIENCE_MS
+        return bool(self._pending) and (late or len(self._pending) >= BATCH or self._next > self._reserved)
 
     def save(self, cause: int, *, ahead: int = BATCH) -> effects.SaveTelemetry:
         """Write what gathered, and set so many numbers aside for what gathers next."""
