@@ -100,6 +100,8 @@ class SecuredMosquitto:
         self.accounts = folder / "dynamic-security.json"
         configure(self.directory, self.url, accounts="dynsec", ca_file=self.certificates.authority)
         self.rebuild()
+        self.fresh_accounts = folder / "fresh.json"
+        shutil.copy(self.accounts, self.fresh_accounts)
         source = PACKAGING / "mosquitto"
         settings = variables(
             source / "site.env",
@@ -115,6 +117,10 @@ class SecuredMosquitto:
         give_to_mosquitto(folder, self.certificates.key, self.certificates.certificate)
         log = folder / "mosquitto.log"
         self.broker = Process([program, "-c", str(rendered)], {}, log, lambda: listens(self.port))
+
+    @property
+    def processes(self) -> list[Process]:
+        return [self.broker]
 
     def rebuild(self) -> None:
         """Write the plugin's file from the device table, as an operator does."""
@@ -174,5 +180,105 @@ def started(*processes: Process) -> Iterator[None]:
             process.stop()
 
 
-def nats_server() -> str:
-    return str(find_server())
+class NatsNode(Process):
+    """A NATS server from a packaged configuration, with a folder and a users file of its own."""
+
+    def __init__(self, folder: Path, source: str, settings: Mapping[str, object], port: int) -> None:
+        folder.mkdir()
+        (file,) = (PACKAGING / source).glob("*.conf")
+        shutil.copy(file, folder)
+        environment = variables(PACKAGING / source / "site.env", STORE_DIR=folder / "store", **settings)
+        command = [str(find_server()), "-c", str(folder / file.name)]
+        super().__init__(command, environment, folder / "log", lambda: listens(port))
+        self.folder, self.port = folder, port
+        self.pid_file = folder / "pid"
+
+    def start(self) -> None:
+        super().start()
+        self.pid_file.write_text(str(self.pid))
+
+
+class NatsSite:
+    """NATS servers with the control plane's accounts, and a control plane that is configured for them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.certificates: Certificates = broker_certificates.make(folder, HOST, title="nats")
+        self.directory = folder / "controlplane"
+        self.users = folder / "users.conf"
+        self.nodes: list[NatsNode] = []
+
+    @property
+    def processes(self) -> list[Process]:
+        return [*self.nodes]
+
+    @property
+    def tls(self) -> dict[str, object]:
+        return {"BROKER_CERTIFICATE": self.certificates.certificate, "BROKER_KEY": self.certificates.key}
+
+    def single(self) -> "NatsSite":
+        """One server."""
+        port = free_port()
+        settings = {"MQTT_LISTEN": f"{HOST}:{port}", **self.tls}
+        self.nodes = [NatsNode(self.folder / "nats", "nats", settings, port)]
+        return self._finish(self.nodes)
+
+    def cluster(self) -> "NatsSite":
+        """Three servers and a leaf; the control plane knows the three."""
+        routes = [free_port() for _ in range(3)]
+        leaves = [free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(4)]
+        shared = {f"ROUTE_{number + 1}": f"nats-route://{HOST}:{port}" for number, port in enumerate(routes)}
+        for number in range(3):
+            settings = {
+                "NODE_NAME": f"node-{number + 1}",
+                "MQTT_LISTEN": f"{HOST}:{ports[number]}",
+                "CLUSTER_LISTEN": f"{HOST}:{routes[number]}",
+                "LEAF_LISTEN": f"{HOST}:{leaves[number]}",
+                "LEAF_PASSWORD": "p4ssword",
+                "BROKER_CA": self.certificates.authority,
+                **shared,
+                **self.tls,
+            }
+            folder = self.folder / f"node-{number + 1}"
+            self.nodes.append(NatsNode(folder, "nats-cluster", settings, ports[number]))
+        hubs = {
+            f"HUB_{number + 1}": f"tls://site:p4ssword@{HOST}:{port}" for number, port in enumerate(leaves)
+        }
+        settings = {
+            "MQTT_LISTEN": f"{HOST}:{ports[3]}",
+            "HUB_CA": self.certificates.authority,
+            **hubs,
+            **self.tls,
+        }
+        self.nodes.append(NatsNode(self.folder / "leaf", "leaf", settings, ports[3]))
+        return self._finish(self.nodes[:3])
+
+    @property
+    def leaf(self) -> NatsNode:
+        return self.nodes[3]
+
+    def url(self, *nodes: NatsNode) -> str:
+        return ",".join(f"mqtts://{HOST}:{node.port}" for node in nodes)
+
+    def _finish(self, reached: list[NatsNode]) -> "NatsSite":
+        """Configure the control plane; its command brings the users to every server and signals it."""
+        script = self.folder / "distribute"
+        lines = ["#!/bin/sh", "set -e"]
+        for node in self.nodes:
+            lines.append(f"cp {self.users} {node.folder}/users.conf")
+            lines.append(f"kill -HUP $(cat {node.pid_file}) 2>/dev/null || true")
+        script.write_text("\n".join(lines) + "\n")
+        script.chmod(0o700)
+        configure(
+            self.directory,
+            self.url(*reached),
+            accounts="nats",
+            accounts_file=self.users,
+            reload_command=[str(script)],
+            ca_file=self.certificates.authority,
+        )
+        control_plane("broker", "rebuild", "--output", self.users, directory=self.directory)
+        for node in self.nodes:
+            shutil.copy(self.users, node.folder)
+        return self
