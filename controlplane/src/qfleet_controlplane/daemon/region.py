@@ -149,7 +149,7 @@ class RegionRuntime:
         """Take in what was decided about a device; it is durable when this returns."""
         self._shut_out(event)
         view = await self.service.decide(event)
-        await self._forget(event)
+        await self._conclude(event)
         return view
 
     def _post(self, event: events.Event) -> bool:
@@ -160,11 +160,13 @@ class RegionRuntime:
 
     def _shut_out(self, event: object) -> None:
         """End the sessions of a device at once, before the store knows of it."""
-        if isinstance(event, events.Revoked):
+        if isinstance(event, events.Revoked | events.Retired):
             self.link.shut_out(event.device)
 
-    async def _forget(self, event: object) -> None:
-        """Revoke what a device that is shut out for good could come back with."""
+    async def _conclude(self, event: object) -> None:
+        """Revoke what a device that is shut out for good could come back with; call one that is released."""
+        if isinstance(event, events.Released):
+            self.link.recall(event.device)
         if isinstance(event, events.Revoked):
             device: DeviceName = event.device
             await self._database.writer.run(lambda connection: registry.revoke(connection, device))
@@ -194,7 +196,7 @@ class RegionRuntime:
         for order in inbox.wanted:
             self._shut_out(order.event)
             await self.service.carry_out(order)
-            await self._forget(order.event)
+            await self._conclude(order.event)
 
     async def _renew_certificate(self) -> None:
         """Keep the controller's certificate fresh while running."""

@@ -26,6 +26,7 @@ from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.settings import Settings
 from qfleet_wire import payloads
+from qfleet_wire.channel import frames
 from qfleet_wire.names import DeviceName, RegionName
 from qfleet_wire.topics import AuthorityTopic, Channel, subscription, topic_for
 
@@ -37,6 +38,7 @@ _HEARD_QOS = 0
 nothing over a lost connection. It would cost a fifth of a round trip, and on a NATS cluster that has just
 lost a node a replicated consumer each, for which a majority may be wanting for a minute."""
 _DRAIN_S = 2.0
+_RECALL_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,11 @@ class Link:
         removing = asyncio.get_running_loop().create_task(self._remove_account(device))
         self._removing.add(removing)
         removing.add_done_callback(self._removing.discard)
+
+    def recall(self, device: DeviceName) -> None:
+        """Let a device begin anew: its session ends, and it is asked to open another."""
+        self._peers.end(device)
+        self._outbound.send_frame(device, Channel.DOWN, frames.call(_RECALL_MS))
 
     def wake(self) -> None:
         """Send what waited while the lease was in doubt."""
