@@ -26,7 +26,7 @@ from qfleet_controlplane.store.tables.work import results, tasks
 from qfleet_wire import api, codec, payloads, workload
 from qfleet_wire.names import DeviceName, JobId, Millis, RegionName
 
-POLICY = Policy(stranded_ms=2_000, stay_ms=5_000, return_ms=1_000)
+POLICY = Policy(stranded_ms=2_000, stay_ms=5_000, return_ms=1_000, most_losses=1_000)
 _ECHO = msgspec.Raw(codec.encode(workload.EchoResult(work.ECHO)))
 
 
@@ -191,6 +191,9 @@ def shuffled(seed: int, steps: int, items: int) -> tuple[World, JobId]:
     first = next(region for region in world.regions.values() if not residency or region.residency)
     job = JobId("0a")
     submitted = _submitted(job, items, residency)
+    for region in world.regions.values():
+        if draw.random() < 0.5:
+            region.cut()
     first.handle(submitted)
     stale: list[tuple[Region, events.Ordered]] = []
     for _ in range(steps):
@@ -213,31 +216,40 @@ def shuffled(seed: int, steps: int, items: int) -> tuple[World, JobId]:
 
 def _step(world: World, draw: random.Random, stale: list[tuple[Region, events.Ordered]]) -> None:
     region = draw.choice(list(world.regions.values()))
-    actions: dict[str, Callable[[], object]] = {
-        "cut": region.cut,
-        "return": region.return_,
-        "answer": lambda: region.answer(draw.randint(1, 30)),
-        "fail": lambda: region.answer(1, "failed"),
-        "crash": region.crash,
-        "time": lambda: world.pass_time(draw.choice([100, 3_000, 6_000, 400_000])),
-        "look": world.rebalance,
-        "deliver": world.deliver,
-        "read": lambda: stale.extend((region, order) for order in region.orders()),
-        "late": lambda: _late(stale),
-    }
-    actions[draw.choice(list(actions))]()
+    actions: list[tuple[int, Callable[[], object]]] = [
+        (3, region.cut),
+        (2, region.return_),
+        (1, lambda: region.answer(draw.randint(1, 10))),
+        (1, lambda: region.answer(1, "failed")),
+        (1, region.crash),
+        (2, lambda: world.pass_time(draw.choice([100, 3_000, 6_000, 30_000]))),
+        (4, lambda: _look(world)),
+        (2, world.deliver),
+        (2, lambda: stale.extend((region, order) for order in region.orders())),
+        (2, lambda: _late(draw, stale)),
+    ]
+    draw.choices([act for _, act in actions], [weight for weight, _ in actions])[0]()
 
 
-def _late(stale: list[tuple[Region, events.Ordered]]) -> None:
+def _look(world: World) -> None:
+    """Compare regions twice, so far apart that what is stranded moves."""
+    world.rebalance()
+    world.pass_time(POLICY.stranded_ms)
+    world.rebalance()
+
+
+def _late(draw: random.Random, stale: list[tuple[Region, events.Ordered]]) -> None:
     """Handle an order that was read before: it is still there, or this machine has done it."""
     if stale:
-        region, order = stale.pop()
+        region, order = draw.choice(stale)
         there = {waiting.order for waiting in region.orders()}
         if order.order in region.machine.state.orders or order.order in there:
             region.handle(order)
 
 
 def _submitted(job: JobId, items: int, residency: tuple[str, ...]) -> events.JobSubmitted:
-    request = api.JobRequest(kind="probe.echo", items=items, residency=residency, max_attempts=100)
+    request = api.JobRequest(
+        kind="probe.echo", items=items, residency=residency, max_attempts=100, lost_after_s=5
+    )
     wanted = Specification(kind="probe.echo", seed=0, items=items)
     return events.JobSubmitted(job, request, wanted, "someone")
