@@ -8,6 +8,7 @@ core with each other, so it makes keys only while it needs them.
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -88,7 +89,7 @@ class Device:
         self._identity = identity
         self._region = region
         self._tally = region.tally
-        self._name = DeviceName(identity.name)
+        self.name = DeviceName(identity.name)
         self._circumstances = Circumstances(region.name, "boot", Security())
         self._standing = Standing(Millis(0))
         self._state: resumption.State | None = None
@@ -100,7 +101,7 @@ class Device:
         self._beat_now = False
         self._opened_at = float("-inf")
         self._topics = {
-            channel: topic_for(DeviceTopic(region.name, self._name, channel)) for channel in Channel
+            channel: topic_for(DeviceTopic(region.name, self.name, channel)) for channel in Channel
         }
         self._online = False
 
@@ -325,7 +326,7 @@ class Device:
     def _work(self, assign: payloads.Assign) -> None:
         work = codec.decode(assign.work, workload.ProbeEcho)
         body = msgspec.Raw(codec.encode(workload.EchoResult(work.data)))
-        provenance = payloads.Provenance(self._name, "probe", "1", 0, 0.1)
+        provenance = payloads.Provenance(self.name, "probe", "1", 0, 0.1)
         result = payloads.TaskResult(assign.task, assign.attempt, "succeeded", provenance, body)
         raws = [codec.encode(result)]
         signature = keys.result_signature(keys.load(self._identity.seed), raws)
@@ -336,34 +337,48 @@ class Device:
 
     def _beat(self) -> None:
         self._tally.heartbeats += 1
-        self._send(
-            payloads.Heartbeat(
-                sent=_now(),
-                uptime_s=int(time.monotonic()),
-                load=secrets.randbelow(1000) / 1000,
-                memory_free_bytes=400_000_000 + secrets.randbelow(1 << 20),
-                disk_free_bytes=8_000_000_000,
-                running=0,
-                queued=0,
-                outbox=0,
-                temperature_c=51.5,
-            )
-        )
+        self._send(_heartbeat())
 
     def _send(self, *items: payloads.Up) -> None:
         if self._client is None:
             return
         try:
-            plaintext = codec.pack(items, epoch=0, sent=_now())
-            envelope = self._sessions.seal(plaintext, now=_now(), random=secrets.token_bytes)
+            envelope = self._seal(items)
         except NoSession:
             return
         self._client.publish(self._topics[Channel.UP], envelope)
+
+    def seal_heartbeat(self) -> bytes:
+        """Return a sealed heartbeat, to be published by the caller; raises ``NoSession``."""
+        return self._seal((_heartbeat(),))
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 0 on this device's connection."""
+        assert self._client is not None, f"{self.name} is not connected"
+        self._client.publish(topic, payload, qos=0)
+
+    def _seal(self, items: Sequence[payloads.Up]) -> bytes:
+        plaintext = codec.pack(items, epoch=0, sent=_now())
+        return self._sessions.seal(plaintext, now=_now(), random=secrets.token_bytes)
 
     def keep_alive(self, now: float) -> None:
         """Ping before the broker takes the device for dead."""
         if self._client is not None and now - self._client.sent_at >= KEEP_ALIVE_S * 0.75:
             self._client.ping()
+
+
+def _heartbeat() -> payloads.Heartbeat:
+    return payloads.Heartbeat(
+        sent=_now(),
+        uptime_s=int(time.monotonic()),
+        load=secrets.randbelow(1000) / 1000,
+        memory_free_bytes=400_000_000 + secrets.randbelow(1 << 20),
+        disk_free_bytes=8_000_000_000,
+        running=0,
+        queued=0,
+        outbox=0,
+        temperature_c=51.5,
+    )
 
 
 def _announcement() -> payloads.Announcement:

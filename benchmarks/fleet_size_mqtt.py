@@ -86,10 +86,13 @@ class Client(asyncio.Protocol):
         if any(code >= _FAILURE for code in answer[2:]):
             raise Refused("the broker refuses a subscription")
 
-    def publish(self, topic: str, payload: bytes) -> None:
-        """Publish at QoS 1 without waiting; what the broker does not take is lost."""
-        number = struct.pack(">H", self._next())
-        self._write(_packet(_PUBLISH | _QOS1, _text(topic) + number + payload))
+    def publish(self, topic: str, payload: bytes, *, qos: int = 1) -> None:
+        """Publish without waiting; what the broker does not take is lost."""
+        if qos:
+            number = struct.pack(">H", self._next())
+            self._write(_packet(_PUBLISH | _QOS1, _text(topic) + number + payload))
+        else:
+            self._write(_packet(_PUBLISH, _text(topic) + payload))
 
     def ping(self) -> None:
         """Keep the connection alive."""

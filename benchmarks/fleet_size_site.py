@@ -66,6 +66,7 @@ class Site:
         self.state = directory / "controlplane"
         self._config = self.state / "controlplane.toml"
         self._port = _free_port()
+        self.identities: list[Identity] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._generators: list[Generator] = []
 
@@ -137,6 +138,14 @@ class Site:
         return psutil.Process(self._processes["controlplane"].pid)
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the broker."""
+        if self.broker == "mosquitto":
+            return "127.0.0.1", self._port
+        addresses = msgspec.json.decode((self.state / "address.json").read_bytes(), type=dict[str, str])
+        return "127.0.0.1", int(addresses["broker"].rpartition(":")[2])
+
+    @property
     def broker_process(self) -> psutil.Process:
         """The broker's process."""
         if self.broker == "mosquitto":
@@ -202,14 +211,12 @@ class Site:
     @contextlib.contextmanager
     def generator(self, *, heartbeat_s: float = 30.0, arrive: float = 200.0) -> Iterator["Generator"]:
         """Run all devices in a process of their own."""
-        host, port = "127.0.0.1", self._port
-        if self.broker == "embedded":
-            port = int((self.state / "address.json").read_text().rpartition(":")[2].strip('"}'))
+        host, port = self.address
         layout = files.Layout(self.state / "authority")
         path = self.directory / "fleet.bin"
         path.write_bytes(
             msgspec.msgpack.encode(
-                Fleet(REGION, files.read(layout.record), host, port, "", tuple(self._identities))
+                Fleet(REGION, files.read(layout.record), host, port, "", tuple(self.identities))
             )
         )
         generator = Generator(path, self.directory / "generator.log", heartbeat_s, arrive)
@@ -237,7 +244,7 @@ class Site:
         sealer = Sealer(files.read_secret(layout.rest_key), secrets.token_bytes)
         database = Database(chosen.database_url)
         try:
-            self._identities = database.writer.transact(
+            self.identities = database.writer.transact(
                 lambda connection: _store(connection, sealer, made, own_logins=self.broker == "embedded")
             )
         finally:
