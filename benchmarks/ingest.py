@@ -48,7 +48,8 @@ def run(broker: Broker = "embedded") -> list[Figure]:
     return [
         Figure(
             what=f"{MESSAGES:,} sealed messages of {DEVICES} devices: opened, handled, committed",
-            ours=f"{spread(ours).text('messages/s')}, {100 * spread(events).median:.0f} % of them handled one by one, the others superseded while they waited",
+            ours=f"{spread(ours).text('messages/s')}, "
+            f"{100 * spread(events).median:.0f} % handled, the others superseded while they waited",
             peer=f"bare aiomqtt subscriber that counts ({broker}): {spread(theirs).text('messages/s')}",
             ratio=ratio.text("×"),
             goal=f"≥ {number(GOAL)} ×",
