@@ -4,10 +4,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -362,5 +364,93 @@ def test_check_finds_nothing_wrong_with_a_device_that_works(mosquitto: str, conf
             code, out, _ = await call("check", "--config", config, "--json")
             assert code == 0, out
             assert [one["what"] for one in json.loads(out)] == ["device", "state", "identity", "broker"]
+
+    asyncio.run(scenario())
+
+
+def test_the_journal_can_be_queried_and_exported_without_its_secrets(mosquitto: str, config: Path) -> None:
+    async def scenario() -> None:
+        async with FakeController(mosquitto).running() as controller:
+            await enrol(controller, config)
+            async with agent(config) as process:
+                await controller.item(payloads.Inventory)
+                await controller.send(echo("t"))
+                await controller.result("t")
+                _, out, _ = await call("journal", "--config", config)
+                assert {"table": "outbox", "rows": 1} in map(json.loads, out.splitlines())
+                _, out, _ = await call("journal", "--config", config, "SELECT task, result FROM outbox")
+                (row,) = map(json.loads, out.splitlines())
+                assert (row["task"], row["result"]["outcome"]) == ("t", "succeeded")
+                for secret in ("SELECT value FROM meta", "DELETE FROM outbox", "ATTACH 'x' AS y"):
+                    code, _, err = await call("journal", "--config", config, secret)
+                    assert code == 1, secret
+                    assert "Traceback" not in err
+                export = config.parent / "export.sqlite"
+                code, _, err = await call("journal", "--config", config, "--export", export)
+                assert code == 0, err
+                written = sqlite3.connect(export)
+                assert written.execute("SELECT task FROM outbox").fetchall() == [("t",)]
+                assert not written.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchall()
+                written.close()
+                assert await stop(process) == 0
+
+    asyncio.run(scenario())
+
+
+def test_what_no_waiting_mends_ends_the_agent_with_78(mosquitto: str, config: Path) -> None:
+    async def scenario() -> None:
+        async with FakeController(mosquitto).running() as controller:
+            await enrol(controller, config)
+
+    async def start() -> tuple[int, str, str]:
+        return await call("run", "--config", config)
+
+    asyncio.run(scenario())
+    text, ca_file, keys = config.read_text(), config.parent / "ca.pem", config.parent / "keys"
+    ca_file.write_text("no certificate")
+    config.write_text(f'{text}broker = "mqtts://localhost:1"\nca_file = "{ca_file}"\n')
+    code, _, err = asyncio.run(start())
+    assert (code, "link.ca_file" in err) == (78, True)
+    keys.write_text(f"k1 {'00' * 32}\n")
+    keys.chmod(0o644)
+    config.write_text(f'preshared_key_file = "{keys}"\n{text}')
+    code, _, err = asyncio.run(start())
+    assert (code, "chmod 0400" in err) == (78, True)
+
+
+def test_a_revoked_agent_and_a_killed_one_do_not_claim_a_link(mosquitto: str, config: Path) -> None:
+    async def said() -> dict[str, Any]:
+        _, out, _ = await call("status", "--config", config, "--json")
+        told: dict[str, Any] = json.loads(out)
+        return told
+
+    async def until_offline() -> str:
+        async with asyncio.timeout(PATIENCE_S):
+            while (told := await said())["last"]["online"]:  # noqa: ASYNC110  # another process writes it
+                await asyncio.sleep(0.1)
+        return str(told["last"]["trouble"])
+
+    async def scenario() -> None:
+        async with FakeController(mosquitto).running() as controller:
+            await enrol(controller, config)
+            async with agent(config) as process:
+                await controller.item(payloads.Heartbeat)
+                controller.end.revoke()
+                reopened = asyncio.create_task(hint(controller))
+                assert "revoked" in await until_offline()
+                reopened.cancel()
+                await asyncio.gather(reopened, return_exceptions=True)
+                process.kill()
+                await process.wait()
+                told = await said()
+                assert (told["running"], told["last"]["online"]) == (False, False)
+                assert "does not run" in told["last"]["trouble"]
+
+    async def hint(controller: FakeController) -> None:
+        # A hint counts only some seconds after a session has opened.
+        while True:
+            record = controller.fleet.authority.raw
+            await controller.publish(f"qfleet/1/{controller.token.region}/authority", record)
+            await asyncio.sleep(0.5)
 
     asyncio.run(scenario())

@@ -1,4 +1,4 @@
-"""The command ``qfleet-agent``: enrol, run, status, check.
+"""The command ``qfleet-agent``: enrol, run, status, check, journal.
 
 Exit codes: 0 fine; 1 something failed; 2 the command was used wrongly; 3 the control plane refused;
 4 nobody could be reached; 78 (EX_CONFIG) the agent cannot run like this, and starting it again
@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print JSON")
     check = _command(commands, "check", "look for what keeps the agent from working", _check)
     check.add_argument("--json", action="store_true", help="print JSON")
+    journal = _command(commands, "journal", "look into the journal, a JSON object a line", _journal)
+    journal.add_argument("query", nargs="?", help="SQL; without it the rows of each table are counted")
+    journal.add_argument("--export", type=Path, metavar="FILE", help="write all but secrets to a SQLite file")
     return parser
 
 
@@ -90,6 +93,12 @@ def _status(options: argparse.Namespace) -> int:
     from qfleet_agent.command import status  # noqa: PLC0415  # see above
 
     return status.run(_settings(options), as_json=options.json)
+
+
+def _journal(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import journal  # noqa: PLC0415  # see above
+
+    return journal.run(_settings(options), options.query, options.export)
 
 
 def _check(options: argparse.Namespace) -> int:
