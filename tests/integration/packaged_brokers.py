@@ -98,7 +98,7 @@ class SecuredMosquitto:
         self.url = f"mqtts://{HOST}:{self.port}"
         self.directory = folder / "controlplane"
         self.accounts = folder / "dynamic-security.json"
-        configure(self.directory, self.url, accounts="dynsec", ca_file=self.certificates.authority)
+        self._configure()
         self.rebuild()
         self.fresh_accounts = folder / "fresh.json"
         shutil.copy(self.accounts, self.fresh_accounts)
@@ -113,10 +113,17 @@ class SecuredMosquitto:
             DYNSEC_FILE=self.accounts,
         )
         rendered = folder / "mosquitto.conf"
-        rendered.write_text(string.Template((source / "mosquitto.conf.in").read_text()).substitute(settings))
+        template = (source / "mosquitto.conf.in").read_text()
+        rendered.write_text(self._adapt(string.Template(template).substitute(settings)))
         give_to_mosquitto(folder, self.certificates.key, self.certificates.certificate)
         log = folder / "mosquitto.log"
         self.broker = Process([program, "-c", str(rendered)], {}, log, lambda: listens(self.port))
+
+    def _configure(self) -> None:
+        configure(self.directory, self.url, accounts="dynsec", ca_file=self.certificates.authority)
+
+    def _adapt(self, rendered: str) -> str:
+        return rendered
 
     @property
     def processes(self) -> list[Process]:
@@ -126,6 +133,30 @@ class SecuredMosquitto:
         """Write the plugin's file from the device table, as an operator does."""
         control_plane("broker", "rebuild", "--output", self.accounts, directory=self.directory)
         give_to_mosquitto(self.folder, self.accounts)
+
+
+class FiledMosquitto(SecuredMosquitto):
+    """The same with a password file and an access file in place of the plugin, as the README says."""
+
+    def _configure(self) -> None:
+        self.accounts = self.folder / "qfleet.passwords"
+        self._access = self.folder / "qfleet.acl"
+        self._pid = self.folder / "pid"
+        configure(
+            self.directory,
+            self.url,
+            accounts="mosquitto",
+            accounts_file=self.accounts,
+            reload_command=["/bin/sh", "-c", f"kill -HUP $(cat {self._pid})"],
+            ca_file=self.certificates.authority,
+        )
+        control_plane("broker", "access", self._access, directory=self.directory)
+        give_to_mosquitto(self.folder, self._access)
+
+    def _adapt(self, rendered: str) -> str:
+        kept = [line for line in rendered.splitlines() if not line.startswith("plugin")]
+        kept += [f"password_file {self.accounts}", f"acl_file {self._access}", f"pid_file {self._pid}"]
+        return "\n".join(kept) + "\n"
 
 
 def find_plugin() -> Path:

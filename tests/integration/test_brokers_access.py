@@ -12,7 +12,13 @@ from typing import TypeAlias
 import aiomqtt
 import pytest
 from tests.integration import broker_certificates
-from tests.integration.packaged_brokers import NatsSite, SecuredMosquitto, control_plane, started
+from tests.integration.packaged_brokers import (
+    FiledMosquitto,
+    NatsSite,
+    SecuredMosquitto,
+    control_plane,
+    started,
+)
 
 from qfleet_controlplane import settings
 from qfleet_controlplane.broker import clients, credentials
@@ -61,10 +67,16 @@ class Guarded:
         return self.connect(self.broker.logins.controller)
 
 
-@pytest.fixture(params=["nats", "mosquitto"])
+KINDS: dict[str, Callable[[Path], Packaged]] = {
+    "nats": lambda folder: NatsSite(folder).single(),
+    "mosquitto": SecuredMosquitto,
+    "mosquitto-files": FiledMosquitto,
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
 def packaged(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Packaged]:
-    site: Packaged
-    site = NatsSite(tmp_path).single() if request.param == "nats" else SecuredMosquitto(tmp_path)
+    site = KINDS[request.param](tmp_path)
     with started(*site.processes):
         yield site
 

@@ -88,10 +88,10 @@ def check(settings: Settings, options: argparse.Namespace) -> int:
         for finding in asyncio.run(inspection.inspect(place, devices)):
             failed |= not finding.fine
             _say(f"{'ok' if finding.fine else 'failed':8} {place.region}: {finding.text}")
-        if without and place.broker.accounts not in ("auto", "shared"):
+        if without and _makes_accounts(place):
             _say(
-                f"warning  {len(without)} devices have no login of their own yet, among them "
-                f"{', '.join(without[:5])}: invite them again"
+                f"warning  {len(without)} devices share the login 'device' still{_among(without)}: "
+                "invite them again, then delete [device] from the login file"
             )
     return 1 if failed else 0
 
@@ -122,8 +122,8 @@ def _renew_secret(place: Settings, region: RegionName) -> None:
 
     outdated = _read(place, work)
     _say(
-        f"Region {region} has a new broker secret. {len(outdated)} devices keep the login they have until "
-        "they renew their certificate or are invited again"
+        f"Region {region} has a new broker secret for logins from now on. {len(outdated)} devices keep the "
+        f"login that they have until they are invited and enrol again{_among(outdated)}"
     )
 
 
@@ -132,7 +132,7 @@ async def _rebuild_at_broker(place: Settings, devices: Devices) -> None:
         raise ConfigurationError(
             "the embedded broker gets its accounts from the control plane whenever that starts: restart it"
         )
-    if place.broker.accounts in ("auto", "shared"):
+    if not _makes_accounts(place):
         raise ConfigurationError(
             f"region {place.region!r} leaves accounts to the broker's operator: set its broker.accounts"
         )
@@ -171,6 +171,15 @@ def _read(place: Settings, work: Callable[[sa.Connection], T]) -> T:
         return writer.transact(work)
     finally:
         writer.close()
+
+
+def _makes_accounts(place: Settings) -> bool:
+    """Whether devices get logins of their own here."""
+    return place.broker.url == "embedded" or place.broker.accounts not in ("auto", "shared")
+
+
+def _among(devices: list[DeviceName]) -> str:
+    return f", among them {', '.join(devices[:5])}" if devices else ""
 
 
 def _where(output: Path | None) -> str:
