@@ -19,6 +19,7 @@ QUIET = {
     # One death of a worker is forgiven, the second is the task's.
     "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
+    "DASK_CONFIG": "/dev/null",
 }
 
 

@@ -47,8 +47,8 @@ class Bridge(asyncio.Protocol):
             self._process = process.start(
                 "qfleet_agent.workers.dask_bridge",
                 link=theirs,
-                # Not the home directory's settings, and none are written there.
-                environment={**limits.environment(1), "DASK_CONFIG": "/etc/dask", "HOME": "/nonexistent"},
+                # The settings of /etc/dask and no others, and none are written to a home directory.
+                environment={**limits.environment(1), "DASK_CONFIG": os.devnull, "HOME": "/nonexistent"},
                 stderr=subprocess.PIPE,
             )
         assert self._process.stderr is not None, "it is a pipe"
