@@ -16,7 +16,7 @@ from tests.system.processes import START_S, Processes
 from qfleet import Fleet
 
 PASSPHRASE = "a passphrase of tests"
-LEASES = "\n[leases]\nttl_s = 3.0\nrenew_s = 0.5\nlook_s = 0.25\n"
+LEASES = "\n[leases]\nttl_s = 5.0\nrenew_s = 1.0\nlook_s = 0.5\n"
 """Shorter than an operator's, for tests that wait for a takeover."""
 
 
@@ -25,7 +25,8 @@ class Site:
 
     ``regions`` maps each region to its number of agents; ``brokers`` gives each region's broker by
     name, one of its own where it says nothing. ``extra`` is TOML that is appended to every controller's
-    configuration, ``agent_settings`` to every agent's.
+    configuration, ``agent_settings`` to every agent's. ``leases`` is TOML too; empty means the times
+    that an operator has.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Site:
         *,
         brokers: Mapping[str, str] | None = None,
         extra: str = "",
+        leases: str = LEASES,
         agent_settings: str = "",
     ) -> None:
         self.directory = directory
@@ -47,7 +49,7 @@ class Site:
         self._database = database_url
         self._regions = tuple(regions)
         self.brokers = {region: (brokers or {}).get(region, f"broker-{region}") for region in regions}
-        self._extra = extra
+        self._extra = leases + extra
         self._agent_settings = f'profile = "generic"\nworkers = 1\n{agent_settings}{fleet.QUICK_LINK}'
 
     def __enter__(self) -> Self:
@@ -112,13 +114,19 @@ class Site:
             options += ["--authority", str(self._bundle())]
         processes.run((
             processes.tool("qfleet-controlplane"), "init", "--directory", str(state), "--fleet", "test",
-            "--controller", name, "--listen", "127.0.0.1:0", "--database", self._database, *options,
+            "--controller", name, "--listen", "127.0.0.1:0", "--database", self._url_of(name), *options,
         ))  # fmt: skip
         configuration = state / "controlplane.toml"
         text = configuration.read_text(encoding="utf-8")
-        configuration.write_text(f"{text}{LEASES}{self._extra}", encoding="utf-8")
+        configuration.write_text(f"{text}{self._extra}", encoding="utf-8")
         self.controllers.append(name)
         self.start_controller(name)
+
+    def _url_of(self, controller: str) -> str:
+        """The database's URL with which its log and its triggers know the controller by name."""
+        mark = "&" if "?" in self._database else "?"
+        named = self._database.startswith("postgresql")
+        return f"{self._database}{mark}application_name={controller}" if named else self._database
 
     def start_controller(self, name: str) -> None:
         """Start a controller, and wait until it answers."""
