@@ -38,6 +38,16 @@ _UNDERSTOOD: Final = frozenset(
 """Extensions that are checked here, and so may be critical."""
 
 
+_INVALID: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+)
+"""What the library raises for bytes that are no certificate."""
+
+
 class Root(NamedTuple):
     """A fleet's trust anchor, as read from its authority record."""
 
@@ -128,7 +138,14 @@ def _parse(der: bytes) -> x509.Certificate:
     try:
         certificate = x509.load_der_x509_certificate(der)
         extensions = list(certificate.extensions)
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+        _read_lazy(certificate)
+    except (
+        ValueError,
+        TypeError,
+        UnsupportedAlgorithm,
+        x509.DuplicateExtension,
+        x509.InvalidVersion,
+    ) as error:
         raise Untrusted("not a valid X.509 certificate") from error
     except x509.UnsupportedGeneralNameType as error:
         raise Untrusted("certificate has a name of an unknown type") from error
@@ -138,6 +155,18 @@ def _parse(der: bytes) -> x509.Certificate:
     if unknown:
         raise Untrusted(f"certificate has an unknown critical extension {unknown[0]}")
     return certificate
+
+
+def _read_lazy(certificate: x509.Certificate) -> None:
+    """Read what the library parses only when it is asked for, so that nothing raises later."""
+    for part in (
+        certificate.issuer,
+        certificate.subject,
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        certificate.signature_algorithm_oid,
+    ):
+        assert part is not None
 
 
 def _key(certificate: x509.Certificate) -> MLDSA65PublicKey:
