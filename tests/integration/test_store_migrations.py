@@ -1,5 +1,7 @@
 """Databases of the first release come up to date with every row, on both dialects."""
 
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,10 @@ from alembic.migration import MigrationContext
 from tests.integration.store_rows import first_release_rows
 
 from qfleet_controlplane.errors import ConfigurationError
-from qfleet_controlplane.store import engines, migrate, queries, records, registry
+from qfleet_controlplane.store import engines, leases, migrate, queries, records, registry
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables import METADATA
-from qfleet_wire.names import DeviceName, JobId
+from qfleet_wire.names import ControllerName, DeviceName, JobId
 
 ADDED = {"regions", "controllers", "orders", "shares", "placements", "telemetry"}
 
@@ -113,3 +115,33 @@ def test_a_newer_database_is_refused_and_left_alone(empty_database_url: str) -> 
 def test_a_database_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"absent/controlplane\.db cannot be brought up to date"):
         migrate.upgrade(f"sqlite:///{tmp_path / 'absent' / 'controlplane.db'}")
+
+
+def test_controllers_that_start_at_once_migrate_once(empty_database_url: str) -> None:
+    fill_first_release(empty_database_url)
+    with ThreadPoolExecutor(4) as pool:
+        changed = list(pool.map(lambda _: migrate.upgrade(empty_database_url), range(4)))
+    newest = migrate.newest()
+    assert sorted(changed) == [("0001", newest), *[(newest, newest)] * 3]
+
+
+def test_a_schema_does_not_change_under_a_running_controller(postgresql: str) -> None:
+    database = Database(postgresql)
+
+    def former(connection: sa.Connection) -> None:
+        leases.attend(connection, ControllerName("busy"), 60_000)
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+
+    database.writer.transact(former)
+    with pytest.raises(ConfigurationError, match=r"controllers 'busy' run on it: stop them first"):
+        migrate.upgrade(postgresql)
+    database.close()
+
+
+def test_postgresql_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *rest: None if name == "psycopg" else find(name, *rest)
+    )
+    with pytest.raises(ConfigurationError, match=r"qfleet-controlplane\[postgresql\]"):
+        migrate.upgrade("postgresql://qfleet@db.example/fleet")

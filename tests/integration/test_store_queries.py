@@ -144,7 +144,11 @@ def test_tasks_that_move_belong_to_the_other_region(database: Database) -> None:
     assert positions(south)["a1"] == [1, 2]
     rows = database.read_now(lambda connection: queries.task_rows(connection, JobId("a1")))
     assert [(row[1], row[-1]) for row in rows] == [(0, NORTH), (1, SOUTH), (2, SOUTH)]
-    told = database.read_now(lambda connection: queries.placements(connection, JobId("a1")))
+    told = database.read_now(
+        lambda connection: connection.scalars(
+            sa.select(work.placements.c.text).where(work.placements.c.job == "a1")
+        ).all()
+    )
     assert told == ["2 tasks went to south: it is idle"]
 
 

@@ -6,6 +6,7 @@ process that stops in the middle of a transaction must not keep its locks, or no
 regions over.
 """
 
+import importlib.util
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event, pool
 
+from qfleet_controlplane.errors import ConfigurationError
+
 _BUSY_MS = 10_000
 _IDLE_MS = 5_000
 """A transaction that does nothing for so long is undone by the server. Shorter than a lease."""
+_IDLE_READING_MS = 600_000
+"""Who reads holds up nobody, and may think about what it has read."""
 _POSTGRESQL = {
     "connect_timeout": 5,
     "application_name": "qfleet-controlplane",
-    "options": f"-c idle_in_transaction_session_timeout={_IDLE_MS} -c timezone=UTC -c client_encoding=UTF8",
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -58,7 +62,7 @@ def open_writer(url: str) -> sa.Engine:
     A transaction on SQLite takes the write lock when it begins.
     """
     if not is_sqlite(url):
-        return _open_postgresql(url, pool_size=1)
+        return _open_postgresql(url, _IDLE_MS, pool_size=1)
     engine = _open_sqlite(url, pool.StaticPool)
     _configure(engine, "BEGIN IMMEDIATE")
     return engine
@@ -67,7 +71,7 @@ def open_writer(url: str) -> sa.Engine:
 def open_reader(url: str) -> sa.Engine:
     """Open the engine of the readers: committed state only, as of one moment, and no writes."""
     if not is_sqlite(url):
-        engine = _open_postgresql(url, isolation_level="REPEATABLE READ")
+        engine = _open_postgresql(url, _IDLE_READING_MS, isolation_level="REPEATABLE READ")
         return engine.execution_options(postgresql_readonly=True)
     engine = _open_sqlite(url, pool.QueuePool)
     _configure(engine, "BEGIN", "PRAGMA query_only=1")
@@ -79,11 +83,15 @@ def _open_sqlite(url: str, kind: type[pool.Pool]) -> sa.Engine:
     return sa.create_engine(url, poolclass=kind, connect_args={"check_same_thread": False})
 
 
-def _open_postgresql(url: str, **options: Any) -> sa.Engine:
+def _open_postgresql(url: str, idle_ms: int, **options: Any) -> sa.Engine:
+    if importlib.util.find_spec("psycopg") is None:
+        raise ConfigurationError("PostgreSQL needs psycopg: install 'qfleet-controlplane[postgresql]'")
     parsed = sa.make_url(url)
     if parsed.get_driver_name() != "psycopg":
         parsed = parsed.set(drivername="postgresql+psycopg")
-    arguments = {name: value for name, value in _POSTGRESQL.items() if name not in parsed.query}
+    session = f"-c idle_in_transaction_session_timeout={idle_ms} -c timezone=UTC -c client_encoding=UTF8"
+    usual = {**_POSTGRESQL, "options": session}
+    arguments = {name: value for name, value in usual.items() if name not in parsed.query}
     engine = sa.create_engine(parsed, connect_args=arguments, pool_pre_ping=True, max_overflow=0, **options)
 
     @event.listens_for(engine, "connect")

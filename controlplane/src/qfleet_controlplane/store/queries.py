@@ -75,19 +75,6 @@ def job_views(connection: sa.Connection, job: JobId) -> list[api.JobView]:
     return share_views(connection, [job]).get(job, [])
 
 
-def unfinished(connection: sa.Connection) -> int:
-    """Number of jobs of which some share is not over."""
-    query = sa.select(sa.func.count(work.shares.c.job.distinct()))
-    return connection.scalar(query.where(work.shares.c.status.not_in(api.FINISHED))) or 0
-
-
-def placements(connection: sa.Connection, job: JobId) -> list[str]:
-    """Say in sentences where a job's tasks went and why, in the order in which it happened."""
-    told = work.placements.c
-    query = sa.select(told.text).where(told.job == job).order_by(told.at, told.region, told.number)
-    return [row.text for row in connection.execute(query)]
-
-
 def task_rows(connection: sa.Connection, job: JobId) -> list[Row]:
     """A job's rows of ``tasks``, in order."""
     query = sa.select(work.tasks).where(work.tasks.c.job == job).order_by(work.tasks.c.position)
