@@ -67,9 +67,8 @@ async def find(who: int, nodes: Iterable[NatsNode]) -> NatsNode:
     return by_port[port]
 
 
-async def bring_back(brokers: NatsSite, node: NatsNode) -> None:
-    """Start a node again and wait until the cluster has taken it in."""
-    await asyncio.to_thread(node.start)
+async def wait_for(brokers: NatsSite, node: NatsNode) -> None:
+    """Wait until the cluster has taken a node in."""
     login = logins.read(brokers.directory / "logins.toml").controller
     (address,) = parse_addresses(brokers.url(node))
     access = clients.Access(address, login, str(brokers.certificates.authority))
@@ -81,7 +80,7 @@ async def bring_back(brokers: NatsSite, node: NatsNode) -> None:
             return False
         return True
 
-    await until(serves, "the node is back in the cluster")
+    await until(serves, "the node is in the cluster")
 
 
 @pytest.fixture
@@ -93,7 +92,9 @@ def test_nodes_die_under_load_and_nothing_is_lost_or_double(brokers: NatsSite, t
     cluster, authority = brokers.nodes[:3], brokers.certificates.authority
 
     async def main() -> None:
-        async with asyncio.timeout(200), running(brokers.directory) as site:
+        for node in brokers.nodes:
+            await wait_for(brokers, node)
+        async with running(brokers.directory) as site:
             near = Agent(tmp_path, "pi-near", authority=authority)
             far = Agent(tmp_path, "pi-far", authority=authority, broker=brokers.url(brokers.leaf))
             async with near.running(site), far.running(site):
@@ -103,7 +104,8 @@ def test_nodes_die_under_load_and_nothing_is_lost_or_double(brokers: NatsSite, t
                 struck = await find(os.getpid(), cluster)  # where the control plane is connected
                 await asyncio.to_thread(struck.kill)
                 await load.add()
-                await bring_back(brokers, struck)
+                await asyncio.to_thread(struck.start)
+                await wait_for(brokers, struck)
                 struck = await find(near.process.pid, cluster)
                 await asyncio.to_thread(struck.kill)
                 await load.add()
@@ -118,4 +120,4 @@ def test_nodes_die_under_load_and_nothing_is_lost_or_double(brokers: NatsSite, t
                 assert devices == {"pi-near", "pi-far"}
 
     with started(*brokers.nodes):
-        asyncio.run(main())
+        asyncio.run(asyncio.wait_for(main(), 200))

@@ -25,7 +25,7 @@ from qfleet_wire.names import DeviceName, RegionName
 
 _log = logging.getLogger(__name__)
 
-_PACKET = 10
+_PACKET = 2
 """Devices in one message to the plugin."""
 _ANSWER_S = 15.0
 _EXISTS = "already exists"
