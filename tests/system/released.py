@@ -9,7 +9,6 @@ import sys
 import venv
 import zipfile
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -103,11 +102,10 @@ class MixedFleet:
     ) -> None:
         self.stop()
 
-    @cached_property
-    def database(self) -> Path:
-        """The control plane's SQLite database."""
-        (found,) = self._state.glob("*.db")
-        return found
+    @property
+    def controlplane_config(self) -> Path:
+        """The control plane's configuration."""
+        return self._state / "controlplane.toml"
 
     def connect(self) -> Fleet:
         """A connection to the control plane as it listens now."""
@@ -130,18 +128,18 @@ class MixedFleet:
         """Enrol a device with an agent of this version, and start it."""
         home = self.directory / name
         home.mkdir(mode=0o700)
-        settings = f'state = "{self.state(name)}"\nprofile = "generic"\nworkers = 1\n{fleets.QUICK_LINK}'
-        self._config(name).write_text(settings, encoding="utf-8")
+        settings = f'state = "{self.state(name)}"\nprofile = "generic"\nworkers = 2\n{fleets.QUICK_LINK}'
+        self.config(name).write_text(settings, encoding="utf-8")
         with self.connect() as fleet:
             token = fleet.invite(name).token
-        command = (*version.agent, "enrol", "-", "--config", str(self._config(name)))
+        command = (*version.agent, "enrol", "-", "--config", str(self.config(name)))
         processes.run(command, text=f"{token}\n")
         self.start_agent(name, version)
 
     def start_agent(self, name: str, version: Version | None = None) -> None:
         """Start an agent, in the version that it had if none is given."""
         self._agents[name] = version or self._agents[name]
-        self._processes.start(name, *self._agents[name].agent, "run", "--config", str(self._config(name)))
+        self._processes.start(name, *self._agents[name].agent, "run", "--config", str(self.config(name)))
 
     def kill(self, name: str) -> None:
         """``kill -9`` one process; what it had started ends by itself."""
@@ -175,5 +173,6 @@ class MixedFleet:
         """Ask until it holds, and fail at once when a process has ended by itself."""
         self._processes.wait_for(what, holds)
 
-    def _config(self, name: str) -> Path:
+    def config(self, name: str) -> Path:
+        """An agent's configuration."""
         return self.directory / name / "agent.toml"

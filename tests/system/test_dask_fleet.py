@@ -12,7 +12,7 @@ from qfleet import Fleet, JobRequest, SampleResultView
 
 PATIENCE_S = 120.0
 SMALL, SITE = "device-0", "device-1"
-SMALL_QUBITS = 12
+SMALL_QUBITS, WIDE_QUBITS = 12, 14
 WORK = """
 OPENQASM 3.0;
 include "stdgates.inc";
@@ -85,38 +85,37 @@ def workers_of(fleet: Fleet, name: str) -> int:
     return device.workers or 0
 
 
-def test_a_cluster_gets_what_no_small_device_admits(fleet: Mixed, cluster: dask_site.Cluster) -> None:
+def test_a_cluster_gets_what_no_small_device_admits_and_keeps_it_when_it_goes(
+    fleet: Mixed, cluster: dask_site.Cluster
+) -> None:
     with fleet.connect() as client:
         fleet.wait_for("the cluster is announced", lambda: workers_of(client, SITE) == 2)
         assert f"{cluster.executor}: 2 workers with 2 threads" in fleet.said("check", SITE)
         assert cluster.executor in fleet.said("status", SITE)
-        wide = client.submit(request(SMALL_QUBITS + 2, 20 * 1024)).id
+        wide = client.submit(request(WIDE_QUBITS, 20 * 1024)).id
         fleet.wait_for("the cluster runs it", lambda: _is_held(client, wide))
         # The cluster has enough to do: what a small device can run now ends there first.
-        small = client.submit(request(4, 64)).id
-        assert done_by(client, small) == {SMALL}
+        assert done_by(client, client.submit(request(4, 64)).id) == {SMALL}
         assert done_by(client, wide) == {SITE}
+        goes_and_comes_back(fleet, cluster, client)
 
 
-def test_without_its_cluster_a_site_keeps_its_tasks(fleet: Mixed, cluster: dask_site.Cluster) -> None:
-    with fleet.connect() as client:
-        fleet.wait_for("the cluster is announced", lambda: workers_of(client, SITE) == 2)
-        wide = client.submit(request(SMALL_QUBITS + 2, 4 * 1024)).id
-        fleet.wait_for("the cluster runs it", lambda: _is_held(client, wide))
-        for name in ("worker-0", "worker-1", "scheduler"):
-            cluster.kill_one(name)
-        fleet.wait_for("no capacity is announced", lambda: workers_of(client, SITE) == 0)
-        later = client.submit(request(SMALL_QUBITS + 2, 64, seed=9)).id
-        small = client.submit(request(4, 64)).id
-        assert done_by(client, small) == {SMALL}
-        fleet.kill(SITE)
-        fleet.start_agent(SITE)
-        fleet.wait_online()
-        assert client.job(later).job.status not in {"succeeded", "failed"}
-        cluster.start_scheduler()
-        cluster.start_worker("worker-2")
-        assert done_by(client, wide) == {SITE}
-        assert done_by(client, later) == {SITE}
+def goes_and_comes_back(fleet: Mixed, cluster: dask_site.Cluster, client: Fleet) -> None:
+    held = client.submit(request(WIDE_QUBITS, 4 * 1024)).id
+    fleet.wait_for("the cluster runs it", lambda: _is_held(client, held))
+    for name in ("worker-0", "worker-1", "scheduler"):
+        cluster.kill_one(name)
+    fleet.wait_for("no capacity is announced", lambda: workers_of(client, SITE) == 0)
+    later = client.submit(request(WIDE_QUBITS, 64, seed=9)).id
+    assert done_by(client, client.submit(request(4, 64)).id) == {SMALL}
+    fleet.kill(SITE)
+    fleet.start_agent(SITE)
+    fleet.wait_online()
+    assert client.job(later).job.status not in {"succeeded", "failed"}
+    cluster.start_scheduler()
+    cluster.start_worker("worker-2")
+    assert done_by(client, held) == {SITE}
+    assert done_by(client, later) == {SITE}
 
 
 def _is_held(client: Fleet, job: str) -> bool:

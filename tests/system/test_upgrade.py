@@ -5,12 +5,14 @@ was upgraded in its middle must equal those of the same job left alone: a block 
 shows.
 """
 
+import re
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.system import released
+from tests.system import processes, released
 from tests.system.fleet import CONTROL_PLANE
 from tests.system.released import NEW, MixedFleet, Version
 
@@ -104,6 +106,13 @@ def held(site: MixedFleet, name: str) -> tuple[int, int, int]:
     return version, tasks, results
 
 
+def refuses(*command: str) -> str:
+    """Run a command that must end with an error; returns what it says."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in {1, 78}, done
+    return done.stderr
+
+
 def works_through_restarts(site: MixedFleet, agent: str) -> None:
     """Jobs, a cancellation, and sessions that resume after each side was killed."""
     with site.connect() as fleet:
@@ -148,6 +157,8 @@ def test_a_released_agent_serves_the_new_control_plane_and_is_upgraded_with_work
             site.wait_for("all is acknowledged", lambda: held(site, "a")[1:] == (0, 0))
         site.stop_one("a")
         assert held(site, "a") == (layout.VERSION, 0, 0)
+        said = refuses(*old.agent, "run", "--config", str(site.config("a")))
+        assert f"has version {layout.VERSION}, this agent needs 1" in said
 
 
 def test_a_new_agent_serves_the_released_control_plane_which_is_upgraded_in_mid_job(
@@ -176,3 +187,14 @@ def test_a_new_agent_serves_the_released_control_plane_which_is_upgraded_in_mid_
             cancels(site, fleet, "o")
         site.join("later", NEW)
         site.wait_online()
+        site.kill(CONTROL_PLANE)
+        said = refuses(*old.controlplane, "run", "--config", str(site.controlplane_config))
+        assert "cannot be brought up to date" in said
+
+
+def test_the_commands_of_the_page_exist() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "upgrades.md").read_text()
+    named = set(re.findall(r"^# /opt/qfleet/bin/(qfleet-\S+) (\w+)", page, re.MULTILINE))
+    assert len(named) == 3
+    for program, command in named:
+        assert "usage:" in processes.run((processes.tool(program), command, "--help"))
