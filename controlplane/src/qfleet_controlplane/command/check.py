@@ -54,7 +54,7 @@ Look = Callable[[Settings], Iterator[Finding]]
 def run(settings: Settings) -> int:
     """Print every finding; return the exit code."""
     failed = False
-    for look in (_authority, _store, _broker, _api):
+    for look in (_authority, _store, _brokers, _api):
         try:
             for finding in look(settings):
                 failed |= finding.grade == "failed"
@@ -71,7 +71,8 @@ def _print(finding: Finding) -> None:
 
 def _authority(settings: Settings) -> Iterator[Finding]:
     layout = files.Layout(settings.directory / "authority")
-    ring = Keyring(layout, ControllerIdentity(*settings.names), random=secrets.token_bytes)
+    first = next(iter(settings.places.values()))
+    ring = Keyring(layout, ControllerIdentity(*first.names), random=secrets.token_bytes)
     now = clock()
     left = (ring.credentials.peer.validity.not_after - now) // _DAY_MS
     yield Finding("ok" if left > 0 else "failed", f"the controller's certificate lasts {left} more days")
@@ -104,6 +105,15 @@ def _store(settings: Settings) -> Iterator[Finding]:
         )
     finally:
         engine.dispose()
+
+
+def _brokers(settings: Settings) -> Iterator[Finding]:
+    for region, place in settings.places.items():
+        for finding in _broker(place):
+            if len(settings.places) == 1:
+                yield finding
+            else:
+                yield Finding(finding.grade, f"region {region}: {finding.text}")
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
@@ -164,7 +174,7 @@ def _running_address(settings: Settings) -> str | None:
     port = settings.broker.port
     if port == 0:
         try:
-            port = int((settings.directory / "broker" / "port").read_text(encoding="ascii"))
+            port = int((settings.broker_directory / "port").read_text(encoding="ascii"))
         except (OSError, ValueError):
             return None
     return f"mqtt://{settings.broker.host}:{port}"

@@ -70,7 +70,6 @@ class Keeper:
         self._unwanted: set[RegionName] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._renewed_at = 0.0
-        self._stopping = False
         self.runtimes: dict[RegionName, RegionRuntime] = {}
         """Regions that are led now and serve."""
         self.seen = Seen((), {})
@@ -95,12 +94,13 @@ class Keeper:
 
     async def stop(self) -> None:
         """Give every region up in good order, so that others need not wait."""
-        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*self._changing.values(), return_exceptions=True)
         await asyncio.gather(*(self._hand_over(region) for region in list(self._tenures)))
+        # A lease may have been lost meanwhile: what was begun by that is ended too.
+        await asyncio.gather(*self._changing.values(), return_exceptions=True)
         with contextlib.suppress(StoreFailed):
             await self._database.writer.run(lambda connection: leases.leave(connection, self._me))
 
@@ -215,7 +215,9 @@ class Keeper:
 
     async def _hand_over(self, region: RegionName) -> None:
         """End a region's runtime in good order, and give the lease up."""
-        tenure = self._tenures[region]
+        tenure = self._tenures.get(region)
+        if tenure is None:
+            return
         runtime = self.runtimes.get(region)
         if runtime is not None:
             await runtime.stop()
@@ -242,7 +244,7 @@ class Keeper:
             extra={"action": "lease_lost"},
         )
         runtime = self.runtimes.pop(region, None)
-        if runtime is not None and not self._stopping:
+        if runtime is not None:
             self._begin(region, runtime.abandon())
 
     def _begin(self, region: RegionName, work: Coroutine[None, None, None]) -> None:
@@ -261,7 +263,8 @@ class Keeper:
     def _changed(self, region: RegionName, task: "asyncio.Task[None]") -> None:
         if self._changing.get(region) is task:
             del self._changing[region]
-        if not task.cancelled() and (error := task.exception()) is not None:
+        # While starting, whoever starts is told.
+        if self._tasks and not task.cancelled() and (error := task.exception()) is not None:
             _log.error(
                 "Region %s could not be changed.", region, exc_info=error, extra={"action": "region_failed"}
             )
@@ -279,6 +282,8 @@ class Keeper:
         for lease in leases.every(connection):
             if lease.controller != self._me:
                 leases.release(connection, lease.fence)
+        for controller in leases.attending(connection):
+            leases.leave(connection, controller)
 
 
 def _see(connection: sa.Connection) -> Seen:

@@ -78,6 +78,8 @@ class Front:
     ) -> None:
         self._regions = regions
         self._database = database
+        # Large jobs take a while to store, and renewing leases must not wait for them.
+        self._writer = database.writer_for("")
         self._clock = clock
         self._random = random
 
@@ -98,7 +100,7 @@ class Front:
         if len(placed.shares) == 1 and first in led:
             return await led[first].service.take(event)
         commit = _divided(event, placed, self._clock())
-        await self._database.writer.run(commit.write)
+        await self._writer.run(commit.write)
         self._poke(share.region for share in placed.shares)
         return await self.view(event.job)
 
@@ -185,7 +187,7 @@ class Front:
             return
         now = self._clock()
         wanted = [ordering.cancel(region, event, now) for region in regions]
-        await self._database.writer.run(Commit(ordered=wanted).write)
+        await self._writer.run(Commit(ordered=wanted).write)
         self._poke(regions)
 
     def _poke(self, regions: Iterable[str]) -> None:
