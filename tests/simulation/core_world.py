@@ -204,7 +204,7 @@ class Control:
         self.restarts += 1
         with self.connection.begin():
             queries.drop_stray_chunks(self.connection)
-            self.machine = Machine(records.load(self.connection), POLICY)
+            self.machine = Machine(records.load(self.connection, ""), POLICY)
         self.take([events.Reloaded(())])
 
     def take(self, happened: list[events.Event], *, die: str = "") -> None:

@@ -4,12 +4,12 @@ Loading gives what the last commit left, minus hints: nothing is connected, no a
 answered, and the inventories of the devices settle the rest.
 """
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import sqlalchemy as sa
 
-from qfleet_controlplane.machine import effects, state, tables
+from qfleet_controlplane.machine import effects, state
 from qfleet_controlplane.planning.plan import Plan
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.store.bulk import Row
@@ -17,6 +17,9 @@ from qfleet_controlplane.store.tables import fleet, work
 from qfleet_wire import api, codec, payloads, workload
 from qfleet_wire.limits import LIMITS
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
+
+UNFINISHED = tuple(sorted(set(get_args(api.JobStatus)) - set(api.FINISHED)))
+"""Named one by one: a database finds few among many by what they are, not by what they are not."""
 
 _json = msgspec.json.Encoder()
 _view = msgspec.json.Decoder(api.JobView)
@@ -133,14 +136,13 @@ def work_result_of(body: bytes) -> workload.WorkResult:
     return result
 
 
-def load(connection: sa.Connection, region: str = "") -> state.State:
+def load(connection: sa.Connection, region: str) -> state.State:
     """Rebuild a region's machine: its devices, and its unfinished shares with the tasks that are its own."""
     known = state.State()
     for row in connection.execute(sa.select(fleet.devices).where(fleet.devices.c.region == region)):
         device = device_of(row)
         known.devices[device.name] = device
-    unfinished = work.shares.c.status.not_in(tables.JOB_OVER)
-    query = _SHARES.where(work.shares.c.region == region, unfinished)
+    query = _SHARES.where(work.shares.c.region == region, work.shares.c.status.in_(UNFINISHED))
     for row in connection.execute(query.order_by(work.jobs.c.created, work.jobs.c.id)).all():
         known.add(_job(connection, row, region))
     return known
