@@ -38,8 +38,9 @@ async def fleet(broker: str, folder: Path, seed: int) -> AsyncIterator[tuple[Boo
         try:
             yield books, device
         finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
+            while not serving.done():  # a cancellation may be swallowed, as in ``broker.publish``
+                serving.cancel()
+                await asyncio.wait([serving], timeout=0.1)
             await device.close()
 
 

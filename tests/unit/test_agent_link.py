@@ -1,8 +1,12 @@
 """The pure parts of the link: waits, what is in line, broker addresses, when certificates renew."""
 
+import asyncio
+import contextlib
 import struct
 from collections.abc import Callable
+from typing import cast
 
+import aiomqtt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -179,3 +183,23 @@ def test_broker_addresses_that_are_wrong(url: str) -> None:
 @given(st.binary(min_size=32, max_size=32))
 def test_the_jitter_of_renewal_stays_in_its_range(certificate_hash: bytes) -> None:
     assert -1 <= renewals.jitter(certificate_hash) <= 1
+
+
+class Answering:
+    """A client whose broker answers at the moment at which the task is cancelled."""
+
+    async def publish(self, *_: object, qos: int) -> None:
+        assert qos == 1
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.get_running_loop().create_future()
+
+
+def test_a_cancellation_that_comes_with_the_brokers_answer_is_not_swallowed() -> None:
+    async def scenario() -> None:
+        task = asyncio.create_task(broker.publish(cast("aiomqtt.Client", Answering()), "topic", b"", qos=1))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())

@@ -130,6 +130,18 @@ def client(
     )
 
 
+async def publish(client: aiomqtt.Client, topic: str, payload: bytes, *, qos: int) -> None:
+    """Publish, and end when this task is cancelled meanwhile; raises ``aiomqtt.MqttError``.
+
+    ``asyncio.wait_for`` of Python 3.11, on which aiomqtt waits for the broker's answer, swallows a
+    cancellation that comes together with it (python/cpython#86296): the task would wait for ever.
+    """
+    await client.publish(topic, payload, qos=qos)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def lost(client: aiomqtt.Client) -> None:
     """Wait until the connection is lost, then raise ``aiomqtt.MqttError``."""
     async for message in client.messages:  # messages are delivered past the queue

@@ -192,7 +192,7 @@ class Link:
             async with asyncio.timeout(timeout_s):
                 if self.online:
                     await self._drained.wait()
-                await self._connected.publish(self._topic(Channel.PRESENCE), b"", qos=QOS)
+                await broker.publish(self._connected, self._topic(Channel.PRESENCE), b"", qos=QOS)
         except (TimeoutError, aiomqtt.MqttError) as error:
             log.info("Not all messages left in time: %s", error, extra={"action": "left-early"})
 
@@ -216,7 +216,7 @@ class Link:
         # Controllers publish it whenever they connect: a hint that they may have lost the session.
         # Not at QoS 1, for which NATS keeps state per device, and refuses the thousandth.
         await client.subscribe(topic_for(authority), SEALED_QOS)
-        await client.publish(self._topic(Channel.PRESENCE), b"online", qos=QOS)
+        await broker.publish(client, self._topic(Channel.PRESENCE), b"online", qos=QOS)
         async with asyncio.TaskGroup() as group:
             group.create_task(broker.lost(client))
             group.create_task(self._keep_session(client))
@@ -241,7 +241,7 @@ class Link:
 
     async def _keep_session(self, client: aiomqtt.Client) -> None:
         async def say(frame: bytes) -> None:
-            await client.publish(self._topic(Channel.HELLO), frame, qos=QOS)
+            await broker.publish(client, self._topic(Channel.HELLO), frame, qos=QOS)
 
         while True:
             self._reopen.clear()
@@ -304,7 +304,7 @@ class Link:
                 if plaintext is None:
                     break
                 envelope = self._sessions.seal(plaintext, now=clock.now(), random=secrets.token_bytes)
-                await client.publish(topic, envelope, qos=QOS)
+                await broker.publish(client, topic, envelope, qos=QOS)
             self._drained.set()
 
     # ── the certificate ─────────────────────────────────────────────────────────────────────
