@@ -64,7 +64,7 @@ def survive(world: World, faults: Faults, seed: int) -> None:
 
 def check_job(world: World, job: JobId, request: api.JobRequest, *, dynamic: bool) -> None:
     connection = world.control.connection
-    view = queries.job_view(connection, job)
+    (view,) = queries.job_views(connection, job)
     assert view is not None
     assert view.status == "succeeded"
     total = connection.scalar(sa.select(sa.func.count()).select_from(tasks).where(tasks.c.job == job))
