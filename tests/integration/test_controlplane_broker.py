@@ -1,10 +1,12 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiomqtt
@@ -136,6 +138,32 @@ def test_live_connections_survive_new_and_removed_accounts(tmp_path: Path) -> No
             await clients.probe(clients.Access(again.access.address, login_of("pi-1")[1]))
 
     run(main)
+
+
+def test_a_shared_login_of_before_goes_on_until_it_is_deleted(tmp_path: Path) -> None:
+    (tmp_path / "broker").mkdir()
+    before = logins.generate(secrets.token_bytes, shared=True)
+    path = tmp_path / "broker" / "logins.toml"
+    logins.write(path, before)
+
+    async def with_it() -> None:
+        async with embedded(tmp_path) as broker, connect(broker, before.device) as device:
+            await broker.accounts.start(dict([login_of("pi-1")]))
+            await broker.accounts.ensure(dict([login_of("pi-2")]))
+            for channel in Channel:
+                for name in ("pi-1", "pi-9"):
+                    assert await granted(device, topic(channel, name)) == (channel in ROLES["device"][1])
+
+    async def without_it() -> None:
+        async with embedded(tmp_path) as broker:
+            with pytest.raises(BrokerUnavailable):
+                await clients.probe(clients.Access(broker.access.address, before.device))
+            await clients.probe(clients.Access(broker.access.address, login_of("pi-1")[1]))
+
+    run(with_it)
+    path.unlink()
+    logins.write(path, replace(before, device=logins.NO_LOGIN))
+    run(without_it)
 
 
 def test_many_accounts_at_once_are_few_reloads(tmp_path: Path) -> None:

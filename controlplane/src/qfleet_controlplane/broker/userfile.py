@@ -56,9 +56,9 @@ class UserFile:
         Raises:
             BrokerUnavailable: one of these did not work.
         """
-        changed = await asyncio.to_thread(self._write, accounts)
-        if changed or not change.whole:
-            await self._reload()
+        await asyncio.to_thread(self._write, accounts)
+        # Also where the file is the same: the broker may have another controller's, which died.
+        await self._reload()
         newest = next(reversed(change.added.values()), None)
         if newest is not None:
             await self._until_proved(newest)
@@ -71,15 +71,12 @@ class UserFile:
         newest = dict(list(accounts.items())[-1:])
         await self.apply(accounts, Change(added=newest))
 
-    def _write(self, accounts: Mapping[DeviceName, Login]) -> bool:
+    def _write(self, accounts: Mapping[DeviceName, Login]) -> None:
         text = self._render(accounts).encode()
         try:
-            if self._path.exists() and self._path.read_bytes() == text:
-                return False
             replace(self._path, text)
         except OSError as error:
             raise BrokerUnavailable(f"cannot write the accounts {self._path}: {error.strerror}") from error
-        return True
 
     async def _until_proved(self, login: Login) -> None:
         loop = asyncio.get_running_loop()
