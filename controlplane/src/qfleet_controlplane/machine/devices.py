@@ -86,8 +86,9 @@ def heartbeat(turn: Turn, device: state.Device, beat: payloads.Heartbeat) -> Non
     if beat.journal_set_aside not in {None, known}:
         detail = f"the device has set a damaged journal aside: {beat.journal_damage[:500]}"
         turn.effects.append(Alarm(turn.cause, "journal", device.name, detail))
+        turn.save_device(device)
     device.heartbeat = beat
-    turn.save_device(device)
+    turn.show_device(device)
 
 
 def announcement(turn: Turn, device: state.Device, told: payloads.Announcement) -> None:

@@ -39,6 +39,12 @@ class SaveDevice(_Effect, frozen=True):
     device: Device
 
 
+class ShowDevice(_Effect, frozen=True):
+    """A device has said how it is: news for people, which need no transaction of their own."""
+
+    device: Device
+
+
 class MoveTasks(_Effect, frozen=True):
     """Pending tasks of a job are another region's from now on; the machine has forgotten them.
 
@@ -154,6 +160,7 @@ Effect: TypeAlias = (
     SaveJob
     | SaveTask
     | SaveDevice
+    | ShowDevice
     | MoveTasks
     | OrderDone
     | SaveResult

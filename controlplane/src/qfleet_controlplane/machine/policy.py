@@ -9,6 +9,8 @@ class Policy:
 
     silence_ms: int = 90_000
     """A device unheard for so long is silent: three heartbeats of the default profile."""
+    device_store_ms: int = 300_000
+    """A device's heartbeats, and when it was last seen, are stored at most so often."""
     hint_ms: int = 5_000
     """A device whose last will came, and that stays unheard for so long, is silent."""
     device_lost_ms: int = 24 * 3_600_000

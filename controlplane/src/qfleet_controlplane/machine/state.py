@@ -125,6 +125,8 @@ class Device:
     """The present wait of that timer; 0 while none runs."""
     resend_at: Millis = _NEVER
     """When that timer is due; an earlier one is left over from before and does nothing."""
+    saved_at: Millis = _NEVER
+    """When its row was last stored; heartbeats alone do so now and then only."""
     silence_at: Millis = _NEVER
     """When to look next whether it is silent; an earlier timer does nothing."""
     rests_until: Millis = _NEVER

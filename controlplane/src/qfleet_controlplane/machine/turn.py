@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from qfleet_controlplane.machine.effects import Audit, Effect, Notify, SaveDevice, SaveJob, SaveTask, Send
+from qfleet_controlplane.machine.effects import (
+    Audit,
+    Effect,
+    Notify,
+    SaveDevice,
+    SaveJob,
+    SaveTask,
+    Send,
+    ShowDevice,
+)
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.machine.state import Device, Job, State, Task
 from qfleet_wire import payloads
@@ -32,7 +41,15 @@ class Turn:
 
     def save_device(self, device: Device) -> None:
         """Store a device."""
+        device.saved_at = self.now
         self.effects.append(SaveDevice(self.cause, device))
+
+    def show_device(self, device: Device) -> None:
+        """Show how a device is; store it only when that was not done for long."""
+        if abs(self.now - device.saved_at) >= self.policy.device_store_ms:
+            self.save_device(device)
+        else:
+            self.effects.append(ShowDevice(self.cause, device))
 
     def send(self, device: DeviceName, payload: payloads.Down) -> None:
         """Send after the commit."""

@@ -36,6 +36,7 @@ class Batch:
     alarms: list[effects.Alarm] = field(default_factory=list)
     _tasks: dict[TaskId, state.Task] = field(default_factory=dict)
     _devices: dict[DeviceName, state.Device] = field(default_factory=dict)
+    _shown: dict[DeviceName, state.Device] = field(default_factory=dict)
     _jobs: dict[JobId, state.Job] = field(default_factory=dict)
     _created: list[state.Job] = field(default_factory=list)
     _moved: dict[tuple[JobId, str], tuple[state.Job, list[state.Task]]] = field(default_factory=dict)
@@ -109,7 +110,7 @@ class Batch:
         for job in self._jobs.values():
             published.put_job(job, self._views[job.id])
         published.put_tasks(commit.tasks)
-        for device in self._devices.values():
+        for device in (self._shown | self._devices).values():
             published.put_device(device)
         published.wake(self._jobs)
 
@@ -130,6 +131,9 @@ class Batch:
 
     def _save_device(self, effect: effects.SaveDevice) -> None:
         self._devices[effect.device.name] = effect.device
+
+    def _show_device(self, effect: effects.ShowDevice) -> None:
+        self._shown[effect.device.name] = effect.device
 
     def _move_tasks(self, effect: effects.MoveTasks) -> None:
         job = effect.job
@@ -202,6 +206,7 @@ _TAKE: Mapping[type, Callable[[Batch, Any], None]] = {
     effects.SaveJob: Batch._save_job,  # noqa: SLF001 - a table of the class's own methods
     effects.SaveTask: Batch._save_task,  # noqa: SLF001
     effects.SaveDevice: Batch._save_device,  # noqa: SLF001
+    effects.ShowDevice: Batch._show_device,  # noqa: SLF001
     effects.MoveTasks: Batch._move_tasks,  # noqa: SLF001
     effects.OrderDone: Batch._order_done,  # noqa: SLF001
     effects.SaveResult: Batch._save_result,  # noqa: SLF001
