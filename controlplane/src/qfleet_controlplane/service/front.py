@@ -111,7 +111,9 @@ class Front:
         """
         place = self._whole(job)
         if place is not None:
-            return await place.service.cancel(job, reason, who)
+            view = await place.service.cancel(job, reason, who)
+            if place.service.has_whole(job):  # else some of it was moved to another region just before
+                return view
         event = events.JobCancelled(job, reason, who)
         ordered: set[RegionName] = set()
         end = asyncio.get_running_loop().time() + _CANCEL_S
