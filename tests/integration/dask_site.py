@@ -86,9 +86,9 @@ class Cluster:
         """``kill -9`` a nanny, or the scheduler; what it had started ends by itself."""
         self._processes.kill(name)
 
-    def kill_worker(self, runs: Callable[[psutil.Process], bool]) -> None:
-        """``kill -9`` the worker process, below its nanny, that ``runs`` is true of."""
-        (victim,) = [one for one in self._worker_processes() if runs(one)]
+    def kill_worker(self) -> None:
+        """``kill -9`` the one worker process, below its nanny, which starts another."""
+        (victim,) = self._worker_processes()
         os.kill(victim.pid, signal.SIGKILL)
 
     def seats(self) -> list[psutil.Process]:

@@ -3,17 +3,15 @@
 import asyncio
 import contextlib
 import importlib.metadata
-import logging
 import secrets
 from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
-from dask import config
-from distributed import Client, KilledWorker, Security
+from distributed import KilledWorker
 from distributed.client import FutureCancelledError
 
-from qfleet_agent.workers import frames, remote
+from qfleet_agent.workers import dask_client, frames, remote
 from qfleet_agent.workers import site as sites
 from qfleet_agent.workers.bridge_frames import Connect, Down, Drop, Dropped, Give
 from qfleet_agent.workers.errors import ClusterLost
@@ -23,8 +21,6 @@ from qfleet_wire import codec
 LOOK_EVERY_S = 1.0
 """How often the scheduler is asked who is there."""
 STATUS_EVERY_S = 0.25
-ANSWER_S = 15.0
-"""How long it may take to answer before it counts as lost."""
 GRACE_S = 30.0
 """Beyond its time limit, from its start on, a task is waited for."""
 RELOCATIONS = 3
@@ -45,8 +41,7 @@ async def carry(
     Raises:
         ClusterLost: the scheduler cannot be used (any more), and why.
     """
-    _hush()
-    client = await _client(wanted)
+    client = await dask_client.connect(wanted)
     carrier = Carrier(client, wanted.name, writer)
 
     async def obey() -> None:
@@ -64,37 +59,6 @@ async def carry(
         await asyncio.wait_for(client.close(), 1.0)
     for task in done:
         task.result()
-
-
-def _hush() -> None:
-    """Keep Dask's own log out of the agent's: what matters of it is said in words."""
-    for name, logger in tuple(logging.root.manager.loggerDict.items()):
-        if name.partition(".")[0] == "distributed" and isinstance(logger, logging.Logger):
-            logger.setLevel(logging.CRITICAL + 1)
-
-
-async def _client(wanted: Connect) -> Any:
-    security = None
-    if wanted.ca_file:
-        security = Security(
-            require_encryption=True,
-            tls_ca_file=wanted.ca_file,
-            tls_client_cert=wanted.cert_file or None,
-            tls_client_key=wanted.key_file or None,
-        )
-    # A client that has lost its scheduler has lost its tasks too: begin anew instead.
-    config.set({"distributed.comm.timeouts.connect": f"{ANSWER_S}s"})
-    try:
-        return await Client(
-            wanted.address or None,
-            scheduler_file=wanted.scheduler_file or None,
-            security=security,
-            asynchronous=True,
-            set_as_default=False,
-            timeout=ANSWER_S,
-        )
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterLost(f"the scheduler at {wanted.name} does not take clients: {error}") from error
 
 
 class Carried:
@@ -170,7 +134,7 @@ class Carrier:
         """Wait for an answer, but not when the connection is known to have gone: Dask would go on trying."""
         answer = asyncio.ensure_future(asked)
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(dask_client.ANSWER_S):
                 while not answer.done() and self._client.status == "running":
                     await asyncio.wait({answer}, timeout=STATUS_EVERY_S)
         finally:
@@ -187,12 +151,12 @@ class Carrier:
         if not new:
             return
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(dask_client.ANSWER_S):
                 said = await self._client.run(remote.report, workers=new, on_error="return")
         except (OSError, TimeoutError, KeyError):
             return  # one of them has gone meanwhile, or is slow: asked again
         for address, one in said.items():
-            self._reports[address] = _report(one)
+            self._reports[address] = dask_client.report(one)
 
     def _relocate(self, view: View) -> None:
         """Hand in again what waits for workers that have gone: Dask would wait for them for ever."""
@@ -274,7 +238,7 @@ class Carrier:
 
     async def _stop(self, carried: Carried) -> None:
         with contextlib.suppress(OSError, TimeoutError, KeyError):
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(dask_client.ANSWER_S):
                 await _cancel(carried.future)
                 # Taking a task back from Dask does not end what a thread of a worker runs.
                 workers = None if carried.where is None else [carried.where]
@@ -318,17 +282,6 @@ class Carrier:
 async def _cancel(future: Any) -> None:
     with contextlib.suppress(OSError, TimeoutError):
         await future.cancel()
-
-
-def _report(said: object) -> Report | str:
-    if isinstance(said, ModuleNotFoundError | AttributeError | ImportError):
-        return f"it has no qfleet-agent that can serve a cluster ({said})"
-    if isinstance(said, BaseException):
-        return f"it cannot say what it has ({type(said).__name__}: {said})"
-    try:
-        return msgspec.convert(said, Report)
-    except msgspec.ValidationError as error:
-        return f"what it says of itself cannot be read ({error})"
 
 
 def _read(said: Any, number: int) -> frames.Done | frames.Broken:
