@@ -125,7 +125,7 @@ def test_no_task_is_lost_doubled_or_where_it_may_not_be(
         assert not any(_could(entry, job.qubits, residency) for entry in facts)
         return
     assert positions(found) == list(range(len(found.plan.slices)))
-    known = regions.by_name(facts)
+    known = {entry.name: entry for entry in facts}
     needed = schedule.Requirement(job.kind, job.qubits, cost.memory_bytes(job))
     for share in found.shares:
         entry = known[share.region]

@@ -101,7 +101,7 @@ def test_moves_keep_residency_and_capability_and_ask_for_nothing_back(
     wanted = waiting(tasks, stranded="x" if stranded else "", residency=tuple(sorted(residency)))
     moves = rebalance.decide(here, others, [wanted])
     assert sum(move.tasks for move in moves) <= tasks
-    known = regions.by_name(others)
+    known = {entry.name: entry for entry in others}
     for move in moves:
         assert move.tasks > 0
         there = known[move.to]
@@ -123,5 +123,6 @@ def _asks_for_nothing_back(here: regions.RegionFacts, there: regions.RegionFacts
 
 
 def _loaded(facts: regions.RegionFacts, tasks: int) -> regions.RegionFacts:
-    each_ms = regions.task_ms(regions.able(facts, NEEDED)[0], JOB, 1, 0) if facts.classes else 0.0
+    able = regions.able(facts, NEEDED)
+    each_ms = regions.task_ms(able[0], JOB, 1, 0) if able else 0.0
     return msgspec.structs.replace(facts, backlog_ms=max(0.0, facts.backlog_ms + tasks * each_ms))

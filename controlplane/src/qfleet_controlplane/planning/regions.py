@@ -205,8 +205,3 @@ def _step(value: float, ratio: float) -> float:
     if not value > 0.0 or math.isinf(value):
         return 0.0
     return float(f"{ratio ** round(math.log(value, ratio)):.3g}")
-
-
-def by_name(facts: Iterable[RegionFacts]) -> Mapping[str, RegionFacts]:
-    """Index facts by region."""
-    return {entry.name: entry for entry in facts}
