@@ -20,6 +20,9 @@ from qfleet_controlplane.store.tables.fleet import (
 from qfleet_controlplane.store.tables.work import placements, shares, tasks
 from qfleet_wire.names import DeviceName, Millis
 
+INVITATION_KEPT_MS = 30 * 86_400_000
+"""How long an invitation is kept after it has ended, used or not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -122,7 +125,12 @@ def reachable(connection: sa.Connection, region: str) -> list[DeviceName]:
 
 
 def add_invitation(connection: sa.Connection, invitation: Invitation) -> None:
-    """Store a fresh invitation."""
+    """Store a fresh invitation, and forget those that ended long before it was made.
+
+    Until then a used token that comes with another key is told from one that never was.
+    """
+    forgotten = invitations.c.expires < invitation.created - INVITATION_KEPT_MS
+    connection.execute(invitations.delete().where(forgotten))
     connection.execute(
         invitations.insert().values(
             token_id=invitation.token_id,
