@@ -17,7 +17,7 @@ MANIFESTS := uv.lock $(wildcard pyproject.toml */pyproject.toml)
 SOURCES := wire/src agent/src controlplane/src client/src applications/src
 SYNC := UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --inexact --python .tools/bin/python
 
-.PHONY: help setup demo test lint format types contracts check install-test wheels bench clean
+.PHONY: help setup demo test lint format types contracts check ring install-test wheels bench clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ contracts: setup ## Check the floors: which package may import which
 	@.venv/bin/lint-imports --no-cache
 
 check: lint types contracts test ## All of lint, types, contracts and test
+
+ring: setup ## Run SCHEDULES=100000 simulated schedules of faults, with progress (FIRST= the first seed)
+	@.venv/bin/python -m tests.simulation --schedules=$(or $(SCHEDULES),100000) --first=$(or $(FIRST),0)
 
 install-test: setup ## Install the wheels alone, and boot the units under systemd in a container (as root)
 	@.venv/bin/pytest -q --install tests/install $(ARGS)

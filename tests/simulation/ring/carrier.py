@@ -29,8 +29,8 @@ class Carrier:
         self._old: deque[Message] = deque(maxlen=_OLD)
         self.dark_until: dict[DeviceName, int] = {}
 
-    def send(self, device: DeviceName, load: Load, *, up: bool) -> None:
-        """Take a message; it may arrive, once or more, or not."""
+    def send(self, device: DeviceName, load: Load, *, up: bool, held_ms: int = 0) -> None:
+        """Take a message, or only after its sender was held up; it may arrive, once or more, or not."""
         world, weather = self._world, self._world.weather
         message = Message(device, up, load)
         if self._old and world.chance(weather.replay):
@@ -41,15 +41,15 @@ class Carrier:
         elif world.chance(weather.lose):
             world.trace.fault("lost", device)
         else:
-            self._later("", message)
+            self._later("", message, held_ms)
             if world.chance(weather.duplicate):
                 self._later("duplicated", message)
 
-    def _later(self, fault: str, message: Message) -> None:
+    def _later(self, fault: str, message: Message, held_ms: int = 0) -> None:
         world = self._world
         if fault:
             world.trace.fault(fault, message.device)
-        delay = world.choose(world.weather.delays_ms)
+        delay = held_ms + world.choose(world.weather.delays_ms)
         if delay >= 1_000:
             world.trace.fault("delayed", message.device)
         if isinstance(message.load, bytes) and world.chance(world.weather.corrupt):

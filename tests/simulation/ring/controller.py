@@ -16,11 +16,13 @@ from tests.simulation.ring.site import Refused
 from tests.simulation.ring.trace import names_of
 
 from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.machine import leases as assigning
 from qfleet_controlplane.machine.machine import Machine
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_controlplane.service import afterwards, batch
 from qfleet_controlplane.store import leases, queries, records
+from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Controller:
         self.point = "idle"
         self.honest = True
         """Whether it stops sending when its lease has run out by its own clock."""
+        self.held_ms = 0
+        """How long it is paused between looking at its lease and publishing."""
         self.machine: Machine | None = None
         self.post = Post(self)
         self._inbox: list[tuple[events.Event, Done | None]] = []
@@ -65,6 +69,13 @@ class Controller:
     def stop(self) -> None:
         """End the process."""
         self.alive = False
+
+    def command_all(self) -> None:
+        """Go on commanding without asking the store, as a process does that was paused meanwhile."""
+        if self.machine is not None:
+            for name, device in self.machine.state.devices.items():
+                work = [assigning.assignment(device, task) for task in device.held.values()]
+                self.post.send(name, [payloads.Ask("inventory"), *work])
 
     @property
     def leads(self) -> bool:

@@ -120,13 +120,12 @@ def stale_epoch_does_nothing(
 def shut_out_gets_nothing(
     world: "World", controller: "Controller", device: DeviceName, items: Sequence[payloads.Down]
 ) -> None:
-    """Nothing is sealed for a device after it was revoked; no work where it is out of service otherwise.
+    """Nothing is sealed for a device after it was revoked.
 
-    A quarantined or retired device may still hear of what it had said before, in the commit that ends it.
+    A quarantined or retired one may still get what had queued for it; it has no lease any more.
     """
     status = world.ledger.status_of(device)
-    works = any(isinstance(item, payloads.Assign) for item in items)
-    if status == "revoked" or (status in tables.SHUT_OUT and works):
+    if status == "revoked":
         world.trace.fail(
             "a shut-out device gets nothing", f"{controller.name} tells {device} ({status}) {items}"
         )

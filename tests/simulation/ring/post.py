@@ -218,7 +218,8 @@ class Post:
             self._soon(device, peer)
 
     def _carry(self, device: DeviceName, load: Load) -> None:
-        self._controller.region.carrier.send(device, load, up=False)
+        controller = self._controller
+        controller.region.carrier.send(device, load, up=False, held_ms=controller.held_ms)
 
 
 def _of(asked: Load, device: DeviceName) -> bool:

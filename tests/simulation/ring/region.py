@@ -52,9 +52,12 @@ class Region:
         old = self.controller
         if old is None:
             return
-        old.honest = self.world.chance(0.5)
+        old.honest = self.world.chance(0.4)
         self.world.trace.fault("takeover", old.name, "notices" if old.honest else "goes on")
         self.lead()
+        if not old.honest:
+            old.held_ms = self.world.choose((50, 3_000, 8_000, 30_000))
+            old.command_all()
 
     def order(self, event: events.Event, done: Done | None = None) -> None:
         """Tell the controller that leads; without one nothing is taken in."""

@@ -27,7 +27,7 @@ def command(seed: int, weather: str) -> str:
 def run(seed: int, weather: str) -> Outcome:
     """Run one schedule; raise ``Violation`` if anything does not hold."""
     world = begin(seed, weather)
-    rough = world.random.choice((60, 150, 250, 400)) * len(world.regions)
+    rough = world.random.choice((40, 100, 160, 240)) * len(world.regions)
     while world.trace.step < rough:
         world.step()
     world.heal()

@@ -203,7 +203,8 @@ class Uplink:
     def _beat(self, number: int) -> None:
         if self.online and number == self._beats:
             self.send(payloads.Heartbeat(self._agent.device.wall(), 1, 0.0, 1, 1, 0, 0, 0))
-            self._world.clock.after(BEAT_MS, self._agent, lambda: self._beat(number))
+            wait = BEAT_MS if self._world.rough else 2 * BEAT_MS
+            self._world.clock.after(wait, self._agent, lambda: self._beat(number))
 
     def _soon(self) -> None:
         if not self._pumping:

@@ -27,7 +27,7 @@ class Weather:
     refuse_read: float = 0.0
     fail: float = 0.0
     """A worker dies over a task."""
-    calm_ms: int = 15_000
+    calm_ms: int = 5_000
     troubles: dict[str, int] = field(default_factory=dict)
     control_jumps_ms: tuple[int, ...] = ()
     agent_jumps_ms: tuple[int, ...] = ()
@@ -35,6 +35,8 @@ class Weather:
     """Sessions come about by the real handshakes."""
     most_losses: int = 10_000
     regions: int = 1
+    share: int = 4
+    """Of the schedules of a campaign, against the other weathers: some take longer."""
 
 
 CALM = Weather()
@@ -94,7 +96,7 @@ WEATHERS: Mapping[str, Weather] = {
         refuse_write=0.0,
         refuse_commit=0.0,
         refuse_read=0.0,
-        calm_ms=8_000,
+        calm_ms=3_000,
         troubles=_WORK | {"control-jump": 6, "agent-jump": 4, "cut": 2, "silence": 2},
     ),
     "disks": Weather(
@@ -109,13 +111,15 @@ WEATHERS: Mapping[str, Weather] = {
     ),
     "membership": replace(
         _LINK,
+        calm_ms=3_000,
         lose=0.05,
         agent_crash=0.005,
         control_crash=0.005,
-        troubles=_WORK | {"revoke": 2, "quarantine": 4, "replace": 3, "cut": 2, "silence": 2},
+        troubles=_WORK | {"revoke": 4, "quarantine": 4, "replace": 3, "cut": 2, "silence": 2},
     ),
     "takeover": replace(
         _LINK,
+        calm_ms=3_000,
         lose=0.03,
         control_crash=0.005,
         troubles=_WORK | {"takeover": 5, "cut": 2, "silence": 1, "quarantine": 1},
@@ -127,10 +131,13 @@ WEATHERS: Mapping[str, Weather] = {
         most_losses=3,
         troubles=_WORK | {"cut": 3, "silence": 4, "quarantine": 1},
     ),
-    "sealed": replace(_LINK, corrupt=0.1, replay=0.1, agent_crash=0.005, control_crash=0.005, sealed=True),
+    "sealed": replace(
+        _LINK, corrupt=0.1, replay=0.1, agent_crash=0.005, control_crash=0.005, sealed=True, share=2
+    ),
     "regions": replace(
         _EVERYTHING,
         regions=2,
+        share=3,
         lose=0.05,
         control_crash=0.005,
         troubles=_EVERYTHING.troubles | {"region-dark": 6, "takeover": 3},

@@ -1,0 +1,95 @@
+"""What the ring has found, as small as it can be said: each of these once failed."""
+
+import pytest
+import sqlalchemy as sa
+from tests.simulation.ring import letters
+from tests.unit.core_bench import POLICY, A, Bench, result
+
+from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.service.batch import Batch
+from qfleet_controlplane.store import queries
+from qfleet_controlplane.store.tables import METADATA, fleet, work
+from qfleet_wire import payloads
+from qfleet_wire.channel import chains
+from qfleet_wire.errors import RemoteError
+from qfleet_wire.names import DeviceName, Millis
+
+DIGEST = b"d" * 32
+OFFSETS = range(0, 2_400, 7)
+
+
+@pytest.fixture
+def connection() -> sa.Connection:
+    opened = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool).connect()
+    METADATA.create_all(opened)
+    return opened
+
+
+def pieces(connection: sa.Connection) -> list[tuple[str, int]]:
+    found = connection.execute(sa.select(work.chunks.c.device, work.chunks.c.position))
+    return sorted((row.device, row.position) for row in found)
+
+
+def chunk(position: int) -> effects.SaveChunk:
+    return effects.SaveChunk(1, A, payloads.Chunk(DIGEST, position, 3, b"piece"))
+
+
+def test_pieces_that_come_after_a_drop_stay(connection: sa.Connection) -> None:
+    batch = Batch(Millis(0))
+    batch.add([chunk(0), effects.DropChunks(1, A, DIGEST), chunk(1)])
+    batch.close().write(connection)
+    assert pieces(connection) == [(A, 1)]
+
+
+def test_a_region_that_comes_up_leaves_the_chunks_of_others(connection: sa.Connection) -> None:
+    for name, region in ((A, "north"), (DeviceName("b"), "south")):
+        row = {"name": name, "status": "online", "trust": 0.5, "region": region}
+        connection.execute(fleet.devices.insert().values(row))
+        piece = {"device": name, "digest": DIGEST, "position": 0, "count": 2, "data": b"piece"}
+        connection.execute(work.chunks.insert().values(piece))
+    queries.drop_stray_chunks(connection, "south")
+    assert pieces(connection) == [(A, 0)]
+
+
+def test_a_lost_announcement_is_asked_for_again() -> None:
+    bench = Bench()
+    bench.handle(events.Enrolled(A))
+    bench.handle(events.SessionOpened(A))
+    bench.hear(A, payloads.Inventory((), ()))
+    bench.tick(POLICY.resend_first_ms)
+    assert [ask.what for ask in bench.sent(payloads.Ask, A)] == ["announcement"]
+
+
+def test_a_session_counts_whose_opening_was_not_stored() -> None:
+    bench = Bench()
+    bench.handle(events.Enrolled(A))
+    bench.handle(events.Reloaded((A,)))
+    assert bench.machine.state.devices[A].status == "online"
+    assert {ask.what for ask in bench.sent(payloads.Ask, A)} == {"announcement", "inventory"}
+
+
+def test_a_released_device_works_on_in_its_session() -> None:
+    bench = Bench(A)
+    bench.handle(events.Quarantined(A, "odd", "someone"))
+    bench.handle(events.Released(A, "someone"))
+    bench.hear(A, payloads.Heartbeat(Millis(0), 1, 0.0, 1, 1, 0, 0, 0))
+    assert bench.machine.state.devices[A].status == "online"
+    job = bench.submit()
+    bench.hear(A, result(job.tasks[0]))
+    assert job.status == "succeeded"
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
+@pytest.mark.parametrize("flipped", [0x01, 0x80, 0xFF])
+def test_altered_certificates_are_refused(flipped: int) -> None:
+    """Whatever part does not parse: the library reads some only when asked, and has errors of its own."""
+    own = letters.device_credentials(DeviceName("pi-1"))
+    leaf = own.chain[0]
+    for offset in (*OFFSETS, *range(300)):
+        altered = leaf[:offset] + bytes([leaf[offset] ^ flipped]) + leaf[offset + 1 :]
+        try:
+            found = chains.verify((altered, *own.chain[1:]), own.authority.root)
+        except RemoteError:
+            continue
+        # One byte of the signature's wrapping says nothing.
+        assert found.identity == chains.verify(own.chain, own.authority.root).identity
