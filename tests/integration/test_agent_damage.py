@@ -176,6 +176,22 @@ def test_a_log_of_garbage_is_not_silently_ignored(path: Path) -> None:
     recovered.close()
 
 
+def test_a_journal_of_an_older_agent_gets_what_it_lacks_and_can_go_back(path: Path) -> None:
+    database = sqlite3.connect(path)
+    database.execute("DROP TABLE telemetry")
+    database.close()
+    recovery.prepare(path.parent, NOW)
+    store = Store(path)
+    contents = store.load()
+    assert (len(contents.tasks), len(contents.results)) == (ROWS, ROWS)
+    assert store.telemetry(0, 1) == []
+    store.close()
+    assert aside.count(path.parent) == 0
+    database = sqlite3.connect(path)
+    assert database.execute("PRAGMA user_version").fetchone() == (1,)
+    database.close()
+
+
 def test_a_full_disk_or_a_lock_is_no_damage(path: Path) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -143,8 +143,7 @@ def test_a_released_agent_serves_the_new_control_plane_and_is_upgraded_with_work
         site.kill(CONTROL_PLANE)
         site.wait_for("results wait", lambda: held(site, "a")[2] > 0)
         site.stop_one("a")
-        version, tasks, results = held(site, "a")
-        assert version < layout.VERSION
+        _, tasks, results = held(site, "a")
         assert tasks > 0
         assert results > 0
         site.start_agent("a", NEW)
@@ -156,9 +155,12 @@ def test_a_released_agent_serves_the_new_control_plane_and_is_upgraded_with_work
             assert {task.device for job in jobs for task in fleet.job(job).tasks} == {"a"}
             site.wait_for("all is acknowledged", lambda: held(site, "a")[1:] == (0, 0))
         site.stop_one("a")
+        # An update can be taken back: the older agent leaves alone what it does not know.
         assert held(site, "a") == (layout.VERSION, 0, 0)
-        said = refuses(*old.agent, "run", "--config", str(site.config("a")))
-        assert f"has version {layout.VERSION}, this agent needs 1" in said
+        site.start_agent("a", old)
+        site.wait_online()
+        with site.connect() as fleet:
+            counts(fleet, fleet.submit(request()).id)
 
 
 def test_a_new_agent_serves_the_released_control_plane_which_is_upgraded_in_mid_job(

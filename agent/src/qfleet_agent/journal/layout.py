@@ -2,8 +2,14 @@
 
 from enum import StrEnum
 
-VERSION = 2
-"""``PRAGMA user_version`` of a journal that this agent can use."""
+VERSION = 1
+"""``PRAGMA user_version`` of a journal that this agent can use.
+
+It rises only when an older agent could not use the journal any more; a table that it does not know
+is no such reason, so that an update can be taken back.
+"""
+ADDED = frozenset({"telemetry"})
+"""Tables that journals of this version may lack: a newer agent adds them."""
 
 
 class Name(StrEnum):

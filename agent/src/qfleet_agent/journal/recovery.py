@@ -11,7 +11,7 @@ from pathlib import Path
 from qfleet_agent.errors import JournalUnusable
 from qfleet_agent.journal import aside, damage, journal, keepsake, salvage
 from qfleet_agent.journal.aside import SetAside
-from qfleet_agent.journal.layout import VERSION, Name
+from qfleet_agent.journal.layout import ADDED, VERSION, Name
 from qfleet_agent.journal.store import Store
 from qfleet_wire import codec
 from qfleet_wire.names import Millis
@@ -51,7 +51,8 @@ def _is_current(path: Path) -> bool:
         return False
     database = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=10)
     try:
-        return bool(database.execute("PRAGMA user_version").fetchone()[0] == VERSION)
+        tables = {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return tables >= ADDED and bool(database.execute("PRAGMA user_version").fetchone()[0] == VERSION)
     finally:
         database.close()
 

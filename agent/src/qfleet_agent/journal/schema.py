@@ -6,12 +6,12 @@ and pandas where they are installed; the daemon never imports this module.
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import sqlite_utils
 
-from qfleet_agent.journal.layout import VERSION
+from qfleet_agent.journal.layout import ADDED, VERSION
 
 
 def _first(database: sqlite_utils.Database) -> None:
@@ -34,8 +34,12 @@ def _telemetry(database: sqlite_utils.Database) -> None:
     database.table("telemetry").create({"sequence": int, "sample": bytes}, pk="sequence", not_null={"sample"})
 
 
-UPGRADES: tuple[Callable[[sqlite_utils.Database], None], ...] = (_first, _telemetry)
+UPGRADES: tuple[Callable[[sqlite_utils.Database], None], ...] = (_first,)
 """Entry ``n`` takes a journal from version ``n`` to ``n + 1``."""
+
+
+ADDITIONS: Mapping[str, Callable[[sqlite_utils.Database], None]] = {"telemetry": _telemetry}
+"""What makes each table of ``layout.ADDED``."""
 
 
 def upgrade(path: Path) -> int:
@@ -50,6 +54,8 @@ def upgrade(path: Path) -> int:
             UPGRADES[number](database)
             database.execute(f"PRAGMA user_version = {number + 1}")
             database.execute("COMMIT")
+        for name in ADDED - set(database.table_names()):
+            ADDITIONS[name](database)
     finally:
         database.close()
     return had
