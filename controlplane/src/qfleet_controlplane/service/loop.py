@@ -22,12 +22,12 @@ from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.service.inbox import Entry, Inbox
 from qfleet_controlplane.service.published import Published
 from qfleet_controlplane.service.surroundings import Surroundings
-from qfleet_controlplane.store import records
+from qfleet_controlplane.store import records, roster
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.leases import LeaseLost
 from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire import payloads
-from qfleet_wire.names import DeviceName, Millis
+from qfleet_wire.names import DeviceName, Millis, RegionName
 
 _log = logging.getLogger(__name__)
 
@@ -95,6 +95,9 @@ class Loop:
         """Rebuild the machine from the store and show it; raise ``StoreFailed`` if that fails."""
         known = await self._database.read(self._read)
         self._machine = Machine(known, self._policy)
+        self._published.mark_divided(
+            await self._database.read(lambda connection: roster.divided(connection, RegionName(self._region)))
+        )
         batch = Batch(self._clock(), self._region)
         for device in known.devices.values():
             self._published.put_device(device)

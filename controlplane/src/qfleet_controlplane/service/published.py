@@ -26,6 +26,8 @@ class _Entry:
     items: Sequence[int]
     rows: list[Row]
     whole: bool
+    missing: int
+    """Tasks whose rows were not shown yet: those that came from another region and have not changed since."""
     version: int = 1
     waiters: set["asyncio.Future[None]"] = field(default_factory=set)
 
@@ -37,18 +39,24 @@ class Published:
         self._region = region
         self._jobs: dict[JobId, _Entry] = {}
         self._finished: list[JobId] = []
+        self._divided: frozenset[JobId] = frozenset()
         self.devices: dict[DeviceName, api.DeviceView] = {}
+
+    def mark_divided(self, jobs: Iterable[JobId]) -> None:
+        """Note which of the jobs that are loaded have shares in other regions too."""
+        self._divided = frozenset(jobs)
 
     def put_job(self, job: state.Job, view: api.JobView) -> None:
         """Show a job's new state."""
         entry = self._jobs.get(job.id)
-        whole = len(job.tasks) == len(job.plan.slices)
+        # Another region that had a share has something to say of the job for good.
+        whole = len(job.tasks) == len(job.plan.slices) and job.id not in self._divided
         if entry is None:
             items = [part.items for part in job.plan.slices]
-            self._jobs[job.id] = _Entry(view, items, [()] * len(items), whole)
+            self._jobs[job.id] = _Entry(view, items, [()] * len(items), whole, len(items))
         else:
             entry.view = view
-            entry.whole = whole
+            entry.whole = entry.whole and whole
             entry.version += 1
         if job.finished is not None:
             self._finish(job.id)
@@ -58,6 +66,7 @@ class Published:
         for row in rows:
             entry = self._jobs.get(row[0])
             if entry is not None:
+                entry.missing -= not entry.rows[row[1]]
                 entry.rows[row[1]] = row
 
     def put_device(self, device: state.Device) -> None:
@@ -81,16 +90,16 @@ class Published:
         return None if entry is None else entry.view
 
     def is_whole(self, job: JobId) -> bool:
-        """Whether a job is in memory and all of its tasks are this region's."""
+        """Whether a job is in memory with all of its tasks, and no other region ever had some."""
         entry = self._jobs.get(job)
-        return entry is not None and entry.whole
+        return entry is not None and entry.whole and not entry.missing
 
     def detail(self, job: JobId) -> api.JobDetail | None:
         """A job with its tasks; None when not all of it is in memory."""
         entry = self._jobs.get(job)
         return (
             None
-            if entry is None or not entry.whole
+            if entry is None or not entry.whole or entry.missing
             else api.JobDetail(entry.view, portraits.task_views(entry.rows, entry.items))
         )
 

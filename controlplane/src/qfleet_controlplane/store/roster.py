@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from qfleet_controlplane.machine import state
+from qfleet_controlplane.machine import state, tables
 from qfleet_controlplane.store import records
 from qfleet_controlplane.store.tables import fleet, work
 from qfleet_wire.names import DeviceName, JobId, RegionName
@@ -22,6 +22,14 @@ def shares(connection: sa.Connection, job: JobId) -> list[tuple[RegionName, str]
     """The regions that have a share of a job, and each share's status."""
     query = sa.select(work.shares.c.region, work.shares.c.status).where(work.shares.c.job == job)
     return [(RegionName(row.region), row.status) for row in connection.execute(query)]
+
+
+def divided(connection: sa.Connection, region: RegionName) -> list[JobId]:
+    """The unfinished jobs of a region that other regions have shares of too."""
+    own, other = work.shares.alias("own"), work.shares.alias("other")
+    shared = sa.exists().where(other.c.job == own.c.job, other.c.region != own.c.region)
+    query = sa.select(own.c.job).where(own.c.region == region, own.c.status.not_in(tables.JOB_OVER), shared)
+    return [JobId(job) for job in connection.scalars(query)]
 
 
 def devices(connection: sa.Connection, besides: Collection[RegionName] = ()) -> list[Member]:
