@@ -367,6 +367,19 @@ def test_a_backup_that_exists_is_not_replaced(site: Site, backup: Path) -> None:
     assert backup.read_bytes() != before
 
 
+def test_a_place_that_cannot_be_written_is_named(site: Site, tmp_path: Path) -> None:
+    assert "no directory" in site.run("backup", tmp_path / "absent" / "b", code=78)
+    assert "cannot write" in site.run("backup", "/proc/qfleet.backup", code=78)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = Site(tmp_path / "one", sqlite(tmp_path), capsys.readouterr)
+    site.fill()
+    site.run("backup", tmp_path / "qfleet.backup")
+    (tmp_path / "restored.db").write_bytes(b"no database " * 1000)
+    assert "restored.db cannot be" in site.run("restore", tmp_path / "qfleet.backup", "--force", code=78)
+
+
 def test_migrate_says_what_it_did(site: Site) -> None:
     assert f"has schema {migrate.newest()} already" in site.run("migrate")
     drop_everything(site.url)

@@ -38,15 +38,11 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         raise ConfigurationError(f"{target} exists already: give another name, or --force to replace it")
     if not target.parent.is_dir():
         raise ConfigurationError(f"there is no directory {target.parent}: create it first")
-    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
-        manifest = _copy(settings, Path(made))
-        parts = {archive.STORE: Path(made) / archive.STORE}
-        parts[archive.CONFIGURATION] = Path(made) / archive.CONFIGURATION
-        parts[archive.CONFIGURATION].write_bytes(files.read(options.config))
-        if options.with_authority:
-            parts[archive.AUTHORITY] = Path(made) / archive.AUTHORITY
-            parts[archive.AUTHORITY].write_bytes(_seal(settings, options.passphrase_file))
-        digest = archive.write(target, manifest, parts)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as made:
+            manifest, digest = _write(settings, options, target, Path(made))
+    except OSError as error:
+        raise ConfigurationError(f"cannot write {target}: {error.strerror or error}") from error
     _note(settings, str(target), f"sha256 {digest}, audit up to {manifest.audit_sequence}")
     print(f"Wrote {target}: {snapshot.describe(manifest.rows)}.\nSHA-256 {digest}")  # noqa: T201
     return 0
@@ -66,6 +62,19 @@ def record_hash(settings: Settings) -> str:
     """SHA-256 of the authority's record on this machine; empty where there is no authority."""
     path = files.Layout(settings.directory / "authority").record
     return authority.record_hash(files.read(path)).hex() if path.exists() else ""
+
+
+def _write(
+    settings: Settings, options: argparse.Namespace, target: Path, directory: Path
+) -> tuple[archive.Manifest, str]:
+    """Make the parts in a private directory and put them together; return the SHA-256 of the whole."""
+    manifest = _copy(settings, directory)
+    parts = {name: directory / name for name in (archive.STORE, archive.CONFIGURATION)}
+    parts[archive.CONFIGURATION].write_bytes(files.read(options.config))
+    if options.with_authority:
+        parts[archive.AUTHORITY] = directory / archive.AUTHORITY
+        parts[archive.AUTHORITY].write_bytes(_seal(settings, options.passphrase_file))
+    return manifest, archive.write(target, manifest, parts)
 
 
 def _copy(settings: Settings, directory: Path) -> archive.Manifest:

@@ -37,7 +37,11 @@ def is_sqlite(url: str) -> bool:
 
 
 def in_use(url: str) -> bool:
-    """Whether another process has a SQLite file open; leases tell that of PostgreSQL."""
+    """Whether another process has a SQLite file open; leases tell that of PostgreSQL.
+
+    Raises:
+        ConfigurationError: the file cannot be opened.
+    """
     path = sa.make_url(url).database
     if not is_sqlite(url) or path is None or not Path(path).exists():
         return False
@@ -47,9 +51,9 @@ def in_use(url: str) -> bool:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("ROLLBACK")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         if "locked" not in str(error):
-            raise
+            raise ConfigurationError(f"the database {path} cannot be opened: {error}") from error
         return True
     finally:
         connection.close()
