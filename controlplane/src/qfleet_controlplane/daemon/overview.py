@@ -141,6 +141,15 @@ class Overview:
             lambda: total(lambda each: each.service.queued()),
         )
         gauge(
+            "qfleet_core_spared",
+            "Payloads that were not handled by reason: dropped for want of room, superseded by a later one",
+            lambda: {
+                "dropped": total(lambda each: each.service.spared()["dropped"]),
+                "superseded": total(lambda each: each.service.spared()["superseded"]),
+            },
+            label="reason",
+        )
+        gauge(
             "qfleet_broker_restarts",
             "Times an embedded broker was started again",
             lambda: total(lambda each: each.broker.restarts),

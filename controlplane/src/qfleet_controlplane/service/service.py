@@ -211,6 +211,11 @@ class Service:
         """Payloads that wait to be handled."""
         return len(self._loop.inbox)
 
+    def spared(self) -> dict[str, float]:
+        """Payloads that were not handled: dropped for want of room, or superseded while they waited."""
+        inbox = self._loop.inbox
+        return {"dropped": inbox.dropped, "superseded": inbox.superseded}
+
     async def _commit(self, event: events.Event) -> None:
         """Hand an event in and wait until its effects are durable."""
         if self._running is None or self._running.done():
