@@ -74,11 +74,6 @@ def versions(fleet: Fleet) -> dict[str, str | None]:
     return {device.name: device.agent_version for device in fleet.devices()}
 
 
-def is_in_the_middle(fleet: Fleet, job: str) -> bool:
-    tasks = fleet.job(job).tasks
-    return any(task.status == "succeeded" for task in tasks) and has(fleet, job)
-
-
 def has(fleet: Fleet, job: str) -> bool:
     """Whether a device has tasks of the job in hand."""
     return any(task.status in {"leased", "running"} for task in fleet.job(job).tasks)
@@ -116,14 +111,14 @@ def refuses(*command: str) -> str:
 def works_through_restarts(site: MixedFleet, agent: str) -> None:
     """Jobs, a cancellation, and sessions that resume after each side was killed."""
     with site.connect() as fleet:
-        first = counts(fleet, fleet.submit(request()).id)
+        first = counts(fleet, fleet.submit(request(shots=2 * SHOTS)).id)
         cancels(site, fleet, agent)
     site.kill(CONTROL_PLANE)
     site.start_control_plane()
     site.wait_online()
     with site.connect() as fleet:
-        job = fleet.submit(request()).id
-        site.wait_for("the job is in its middle", lambda: is_in_the_middle(fleet, job))
+        job = fleet.submit(request(shots=2 * SHOTS)).id
+        site.wait_for("the job is under way", lambda: has(fleet, job))
         site.kill(agent)
         site.start_agent(agent)
         assert counts(fleet, job) == first
@@ -174,7 +169,7 @@ def test_a_new_agent_serves_the_released_control_plane_which_is_upgraded_in_mid_
             early = fleet.submit(request(seed=3, shots=2048)).id
             kept = counts(fleet, early)
             job = fleet.submit(request(seed=9, shots=4 * SHOTS)).id
-            site.wait_for("the job is in its middle", lambda: is_in_the_middle(fleet, job))
+            site.wait_for("the job is under way", lambda: has(fleet, job))
             before = {one.id for one in fleet.jobs()}
         site.kill(CONTROL_PLANE)
         site.start_control_plane(NEW)
