@@ -18,7 +18,9 @@ from tests.system.site import Site
 PAUSE_S = (0.3, 1.5)
 """Least and most time between two blows."""
 AWAY_S = (0.5, 6.0)
-"""How long what was hit stays away."""
+"""How long what was hit stays away …"""
+LONG_AWAY_S = (15.0, 25.0)
+"""… and one agent in four: longer than a job waits for it."""
 
 
 class Blow(NamedTuple):
@@ -66,15 +68,17 @@ class Storm:
         while not self._over.wait(self.chance.uniform(*PAUSE_S)):
             now = time.monotonic()
             self._restore(now)
-            self._strike(now + self.chance.uniform(*AWAY_S))
+            self._strike(now)
 
-    def _strike(self, until: float) -> None:
+    def _strike(self, now: float) -> None:
         site, away = self.site, {blow.name for blow in self._away}
         brokers = sorted(set(site.brokers.values()))
         victims = [name for name in (*site.controllers, *brokers, *site.devices) if name not in away]
         name = self.chance.choice(victims)
         how: Literal["kill", "pause"] = "kill" if self.chance.random() < 0.5 else "pause"
         kind = "controller" if name in site.controllers else "broker" if name in brokers else "agent"
+        long = kind == "agent" and self.chance.random() < 0.25
+        until = now + self.chance.uniform(*(LONG_AWAY_S if long else AWAY_S))
         self.blows[f"{kind} {'killed' if how == 'kill' else 'stopped for a while'}"] += 1
         (site.processes.kill if how == "kill" else site.processes.pause)(name)
         self._away.append(Blow(name, how, until))

@@ -21,7 +21,7 @@ PIECES = 24
 """Tasks that the planner makes of so many shots at most, for the six workers of the site."""
 SUBMITTERS = 4
 PATIENCE_S = 1500.0
-LOST_AFTER_S = 10.0
+LOST_AFTER_S = 3.0
 PROGRAM = """\
 OPENQASM 3;
 include "stdgates.inc";

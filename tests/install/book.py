@@ -61,7 +61,7 @@ def prepare(machine: Machine) -> None:
     """Put the stand-ins in front of what they stand for."""
     for name, text in _STAND_INS.items():
         machine.write(f"/usr/local/bin/{name}", text, mode=0o755)
-    machine.write("/etc/pip.conf", "[global]\nno-index = true\nfind-links = /wheels /members\n")
+    machine.write("/etc/pip.conf", "[global]\nno-index = true\nfind-links = /root/qfleet/dist\n")
 
 
 def follow(machine: Machine, step: Step, page: Path) -> str:

@@ -36,7 +36,15 @@ def locked(package: str, *extras: str) -> str:
 
 def locked_together() -> str:
     """The same for all members with all their extras."""
-    return _exported("--all-packages", "--extra", "circuits", "--extra", "broker")
+    return _exported("--all-packages", "--extra", "circuits", "--extra", "broker", "--extra", "postgresql")
+
+
+def constraints() -> str:
+    """The versions that the tests ran with, as ``make wheels`` writes them beside the wheels."""
+    return run(
+        str(UV), "export", "--quiet", "--frozen", "--all-packages", "--all-extras", "--no-dev",
+        "--no-emit-workspace", "--no-hashes", "--no-annotate", "--no-header",
+    )  # fmt: skip
 
 
 def _exported(*chosen: str) -> str:

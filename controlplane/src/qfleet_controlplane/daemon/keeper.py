@@ -20,7 +20,7 @@ from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.errors import ControlPlaneError
 from qfleet_controlplane.planning import regions
 from qfleet_controlplane.settings import Settings
-from qfleet_controlplane.store import leases
+from qfleet_controlplane.store import audit, leases
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire.names import ControllerName, RegionName
@@ -185,14 +185,20 @@ class Keeper:
     async def _take(self, region: RegionName) -> None:
         started = clocks.elapsed()
         ttl_ms = int(self._ttl_s * 1000)
-        lease = await self._database.writer.run(
-            lambda connection: leases.acquire(connection, region, self._me, ttl_ms)
-        )
+        lease = await self._database.writer.run(lambda connection: self._acquire(connection, region, ttl_ms))
         if lease is None:
             return
         tenure = Tenure(lease.fence, started + self._ttl_s, self._lost)
         self._tenures[region] = tenure
         self._begin(region, self._lead(region, tenure))
+
+    def _acquire(self, connection: sa.Connection, region: RegionName, ttl_ms: int) -> leases.Lease | None:
+        """Take a lease, and let the audit log say who led when."""
+        lease = leases.acquire(connection, region, self._me, ttl_ms)
+        if lease is not None:
+            detail = f"epoch {lease.fence.epoch}"
+            audit.append(connection, [audit.Entry(clocks.wall(), self._me, "region.lead", region, detail)])
+        return lease
 
     async def _lead(self, region: RegionName, tenure: Tenure) -> None:
         """Start a region's runtime; give the lease back when that fails."""

@@ -22,6 +22,9 @@ class Counts:
         self.items: Counter = registry.counter(
             "qfleet_link_items_total", "Payloads by direction", label="direction"
         )
+        self.results: Counter = registry.counter(
+            "qfleet_link_results_total", "Results that came signed, also those that had come before"
+        )
         self.sent: Counter = registry.counter("qfleet_link_sent_total", "Sealed messages published")
         self.dropped: Counter = registry.counter(
             "qfleet_link_dropped_total",

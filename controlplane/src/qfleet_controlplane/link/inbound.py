@@ -169,6 +169,7 @@ class Inbound:
         except Untrusted as error:
             self._alarms.ring("result-signature", peer.name, str(error))
             return False
+        self._counts.results.add(amount=len(item.results))
         return True
 
 
