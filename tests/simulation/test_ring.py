@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from multiprocessing import resource_tracker
 
 import pytest
 from tests.simulation.ring import campaign, schedule
@@ -16,59 +17,65 @@ from tests.simulation.ring.weather import WEATHERS
 SCHEDULES = int(os.environ.get("QFLEET_RING_SCHEDULES", "5000"))
 PROCESSES = 2
 OFTEN = {
-    "lost": 5_000,
-    "lost in the dark": 5_000,
-    "delayed": 20_000,
-    "duplicated": 5_000,
-    "replayed": 4_000,
-    "corrupted": 3_000,
+    "lost": 4_000,
+    "lost in the dark": 4_000,
+    "delayed": 15_000,
+    "duplicated": 4_000,
+    "replayed": 3_000,
+    "corrupted": 2_000,
     "heard again": 1_000,
     "door: rejected": 100,
-    "session: forged": 2_000,
+    "session: forged": 1_000,
     "session: replayed": 2_000,
-    "session: stale": 3_000,
+    "session: stale": 2_000,
     "cut": 1_000,
-    "blackout": 500,
-    "silent period": 500,
-    "region dark": 200,
-    "agent crash: before the journal": 100,
-    "agent crash: after the journal": 100,
-    "agent crash: between acts": 500,
-    "agent crash: journal full": 20,
-    "control crash: before the commit": 200,
-    "control crash: after the commit": 100,
-    "control crash: between sends": 100,
-    "control crash: at a read": 1,
+    "blackout": 400,
+    "silent period": 400,
+    "region dark": 100,
+    "agent crash: before the journal": 50,
+    "agent crash: after the journal": 50,
+    "agent crash: between acts": 400,
+    "agent crash: journal full": 10,
+    "control crash: before the commit": 150,
+    "control crash: after the commit": 80,
+    "control crash: between sends": 80,
+    "control crash: after a read": 5,
     "control crash: loading": 20,
     "agent clock back": 100,
     "agent clock forward": 50,
     "control clock back": 100,
     "control clock forward": 100,
-    "journal refused": 500,
-    "commit refused": 500,
-    "read refused": 1_000,
-    "database down": 50,
-    "worker died": 500,
-    "poison": 2_000,
-    "cancelled": 300,
+    "journal refused": 400,
+    "commit refused": 400,
+    "read refused": 400,
+    "database down": 40,
+    "worker died": 300,
+    "poison": 1_000,
+    "cancelled": 200,
     "revoked": 30,
-    "retired": 10,
+    "retired": 5,
     "quarantined": 100,
-    "enrolled anew": 50,
-    "disk replaced": 50,
+    "enrolled anew": 40,
+    "disk replaced": 40,
     "handshake refused": 100,
     "takeover": 100,
     "commit fenced": 100,
-    "stale epoch refused": 20,
-    "leased anew": 5_000,
-    "lease taken back": 20,
-    "second result compared": 200,
-    "assembled": 500,
-    "job divided": 200,
-    "task moved": 50,
-    "order carried out": 300,
+    "stale epoch refused": 5,
+    "leased anew": 3_000,
+    "lease taken back": 5,
+    "second result compared": 100,
+    "assembled": 300,
+    "job divided": 100,
+    "task moved": 20,
+    "order carried out": 150,
 }
-"""What must have happened in 5,000 schedules, at the least; about half of what usually does."""
+"""What must have happened in 5,000 schedules, at the least: less than half of what does."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tracker() -> None:
+    """Start what the standard library keeps for the rest of the interpreter's life."""
+    resource_tracker.ensure_running()
 
 
 def test_schedules_hold() -> None:

@@ -166,7 +166,7 @@ class Controller:
         yield "before the commit"
         if not commit.empty:
             try:
-                self.site.transact(self.fence, commit.write)
+                self.site.transact(None, commit.write)
             except Refused:
                 self._undo(machine, taken)
                 return
@@ -217,12 +217,13 @@ class Controller:
 
     def _later(self, read: Callable[[], None]) -> None:
         def guarded() -> None:
-            self.point = "at a read"
             try:
                 read()
             except Refused:
                 self.world.clock.after(_RETRY_MS, self, guarded)
-            self.point = "idle" if self._round is None else self.point
+                return
+            if self.point == "idle":
+                self.point = "after a read"
 
         self.world.clock.after(self.world.choose((0, 5, 100)), self, guarded)
 

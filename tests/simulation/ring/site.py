@@ -50,17 +50,21 @@ class Site:
         assert lease is not None, f"{controller} cannot take {region}"
         return lease.fence
 
-    def transact(self, fence: leases.Fence, work: Callable[[sa.Connection], None]) -> None:
-        """Commit all of ``work`` or nothing of it; raise ``LeaseLost`` behind a fence that has moved."""
+    def transact(self, fence: leases.Fence | None, work: Callable[[sa.Connection], None]) -> None:
+        """Commit all of ``work`` or nothing of it; raise ``LeaseLost`` behind a fence that has moved.
+
+        Without a fence, ``work`` holds its lease itself.
+        """
         refused = self._refuses(self._world.weather.refuse_commit)
         try:
             with self.connection.begin() as transaction:
-                leases.hold(self.connection, fence)
+                if fence is not None:
+                    leases.hold(self.connection, fence)
                 work(self.connection)
                 if refused:
                     transaction.rollback()
         except leases.LeaseLost:
-            self._world.trace.fault("commit fenced", fence.controller, fence.region)
+            self._world.trace.fault("commit fenced", "database")
             raise
         if refused:
             self._world.trace.fault("commit refused", "database")
