@@ -178,12 +178,13 @@ def test_on_a_disk_without_a_byte_the_agent_stays_and_loses_nothing(mosquitto: s
             await enrol(controller, config)
             async with agent(config) as process:
                 await controller.item(payloads.Inventory)
-                names = [f"t{number}" for number in range(20)]
+                # Twice their results go into the reserve, which is all that others cannot take.
+                names = [f"t{number}" for number in range(4)]
                 for name in names:
                     await controller.send(echo(name, os.urandom(200_000)))
                 await controller.item(payloads.Accepted)
                 fill(config, 0)
-                # Their room was reserved: they are kept whatever others do with the disk.
+                # They are kept whatever others do with the rest of the disk.
                 ends = await settled(controller, *names)
                 assert {one.outcome for one in ends.values() if isinstance(one, payloads.TaskResult)} == {
                     "succeeded"
