@@ -39,7 +39,7 @@ OFTEN = {
     "control crash: before the commit": 150,
     "control crash: after the commit": 80,
     "control crash: between sends": 80,
-    "control crash: after a read": 5,
+    "control crash: after a read": 1,
     "control crash: loading": 20,
     "agent clock back": 100,
     "agent clock forward": 50,

@@ -1,14 +1,18 @@
 """What the ring has found, as small as it can be said: each of these once failed."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 from tests.simulation.ring import letters
 from tests.unit.core_bench import POLICY, A, Bench, result
 
 from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.service import afterwards
 from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.store import queries
 from qfleet_controlplane.store.tables import METADATA, fleet, work
+from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire import payloads
 from qfleet_wire.channel import chains
 from qfleet_wire.errors import RemoteError
@@ -77,6 +81,42 @@ def test_a_released_device_works_on_in_its_session() -> None:
     job = bench.submit()
     bench.hear(A, result(job.tasks[0]))
     assert job.status == "succeeded"
+
+
+class Flaky:
+    """A database whose first read fails."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    async def read(self, _: object) -> bytes:
+        self.reads += 1
+        if self.reads == 1:
+            raise StoreFailed("disk I/O error")
+        return b"whole"
+
+
+def test_a_read_that_failed_is_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(afterwards, "_AGAIN_S", 0.0)
+    posted: list[events.Event] = []
+
+    async def scenario() -> None:
+        came = asyncio.Event()
+
+        def post(event: events.Event) -> None:
+            posted.append(event)
+            came.set()
+
+        following = afterwards.Afterwards(Flaky(), post)  # type: ignore[arg-type]  # only its reads are needed
+        batch = Batch(Millis(0))
+        batch.add([effects.Assemble(1, A, DIGEST, 1)])
+        following.follow(batch)
+        async with asyncio.timeout(10):
+            await came.wait()
+        await following.close()
+
+    asyncio.run(scenario())
+    assert posted == [events.Assembled(A, DIGEST, b"whole")]
 
 
 @pytest.mark.filterwarnings("ignore:Parsed a serial number")
