@@ -20,7 +20,8 @@ from pathlib import Path
 
 import psutil
 from benchmarks.figures import Figure, number, spread, table
-from benchmarks.fleet_size_site import BROKERS, Broker, Generator, Site
+from benchmarks.fleet_size_running import Generator
+from benchmarks.fleet_size_site import BROKERS, Broker, Site
 
 SIZES = (500, 2000, 10_000)
 STORM = 5000

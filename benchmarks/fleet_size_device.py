@@ -7,24 +7,23 @@ core with each other, so it makes keys only while it needs them.
 
 import asyncio
 import secrets
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 from benchmarks import fleet_size_mqtt as mqtt
+from benchmarks import fleet_size_sayings as sayings
+from benchmarks.fleet_size_region import Identity, Region
 
 from qfleet_agent.link.backoff import Backoff
 from qfleet_wire import codec, door, payloads, workload
 from qfleet_wire.channel import authority, frames, initiator, keys, resumption
-from qfleet_wire.channel.authority import Authority
 from qfleet_wire.channel.frames import Kind
 from qfleet_wire.channel.initiator import Circumstances, Standing
 from qfleet_wire.channel.session import Dropped
 from qfleet_wire.channel.sessions import Sessions
 from qfleet_wire.errors import AnotherAnswer, NoSession, RemoteError
-from qfleet_wire.names import DeviceName, Millis, RegionName
+from qfleet_wire.names import DeviceName, Millis
 from qfleet_wire.profile import Security
 from qfleet_wire.topics import AuthorityTopic, Channel, DeviceTopic, topic_for
 
@@ -35,51 +34,6 @@ SOONEST_S = 5.0
 LATEST_TURN_S = 60.0
 """Times of a real agent's link, at their defaults."""
 KEEP_ALIVE_S = 60
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """One enrolled device: its key's seed, its chain, and its login at the broker."""
-
-    name: str
-    seed: bytes
-    chain: tuple[bytes, ...]
-    user: str
-    password: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """What all devices of one generator have done; written out as it stands."""
-
-    online: int = 0
-    connects: int = 0
-    lost: int = 0
-    refused_connections: int = 0
-    hellos: int = 0
-    resumptions: int = 0
-    repeated: int = 0
-    """Handshake frames that were sent again, because no answer came in time."""
-    unanswered: int = 0
-    """Handshakes that were given up after all their sends."""
-    refusals: int = 0
-    put_off: int = 0
-    """Handshakes that were given a later turn."""
-    sessions: int = 0
-    heartbeats: int = 0
-    results: int = 0
-    stale: int = 0
-    calls: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """What all devices share; ``heartbeat_s`` is their rhythm."""
-
-    door: mqtt.Door
-    name: RegionName
-    authority: Authority
-    heartbeat_s: float
-    tally: Tally = field(default_factory=Tally)
 
 
 class Device:
@@ -196,12 +150,12 @@ class Device:
             if not resuming:
                 await asyncio.sleep(backoff.next_s(loop.time(), secrets.token_bytes))
         self._state, self._standing = established.state, established.standing
-        self._sessions.adopt(established.session, _now())
+        self._sessions.adopt(established.session, sayings.now())
         self._opened_at = loop.time()
         self._online = True
         self._tally.online += 1
         self._tally.sessions += 1
-        self._send(payloads.Inventory((), ()), _announcement())
+        self._send(payloads.Inventory((), ()), sayings.announcement())
 
     async def _ask(
         self, client: mqtt.Client, attempt: initiator.Attempt | initiator.ResumeAttempt
@@ -246,8 +200,8 @@ class Device:
                 self._tally.refusals += meant
                 return "refused" if meant else None
             if isinstance(attempt, initiator.Attempt):
-                return initiator.finish(attempt, frame.payload, self._standing, now=_now())
-            return initiator.finish_resume(attempt, frame.payload, self._standing, now=_now())
+                return initiator.finish(attempt, frame.payload, self._standing, now=sayings.now())
+            return initiator.finish_resume(attempt, frame.payload, self._standing, now=sayings.now())
         except (AnotherAnswer, RemoteError):
             return None
 
@@ -294,13 +248,13 @@ class Device:
                 self._hint()
 
     def _sealed(self, envelope: bytes) -> None:
-        outcome = self._sessions.open(envelope, _now())
+        outcome = self._sessions.open(envelope, sayings.now())
         if isinstance(outcome, Dropped):
             self._tally.stale += 1
             return
         for item in codec.unpack_down(outcome.plaintext)[1]:
             if isinstance(item, payloads.Ask):
-                self._send(payloads.Inventory((), ()) if item.what == "inventory" else _announcement())
+                self._send(payloads.Inventory((), ()) if item.what == "inventory" else sayings.announcement())
             elif isinstance(item, payloads.Assign):
                 self._work(item)
 
@@ -337,7 +291,7 @@ class Device:
 
     def _beat(self) -> None:
         self._tally.heartbeats += 1
-        self._send(_heartbeat())
+        self._send(sayings.heartbeat())
 
     def _send(self, *items: payloads.Up) -> None:
         if self._client is None:
@@ -350,7 +304,7 @@ class Device:
 
     def seal_heartbeat(self) -> bytes:
         """Return a sealed heartbeat, to be published by the caller; raises ``NoSession``."""
-        return self._seal((_heartbeat(),))
+        return self._seal((sayings.heartbeat(),))
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0 on this device's connection."""
@@ -358,43 +312,10 @@ class Device:
         self._client.publish(topic, payload, qos=0)
 
     def _seal(self, items: Sequence[payloads.Up]) -> bytes:
-        plaintext = codec.pack(items, epoch=0, sent=_now())
-        return self._sessions.seal(plaintext, now=_now(), random=secrets.token_bytes)
+        plaintext = codec.pack(items, epoch=0, sent=sayings.now())
+        return self._sessions.seal(plaintext, now=sayings.now(), random=secrets.token_bytes)
 
     def keep_alive(self, now: float) -> None:
         """Ping before the broker takes the device for dead."""
         if self._client is not None and now - self._client.sent_at >= KEEP_ALIVE_S * 0.75:
             self._client.ping()
-
-
-def _heartbeat() -> payloads.Heartbeat:
-    return payloads.Heartbeat(
-        sent=_now(),
-        uptime_s=int(time.monotonic()),
-        load=secrets.randbelow(1000) / 1000,
-        memory_free_bytes=400_000_000 + secrets.randbelow(1 << 20),
-        disk_free_bytes=8_000_000_000,
-        running=0,
-        queued=0,
-        outbox=0,
-        temperature_c=51.5,
-    )
-
-
-def _announcement() -> payloads.Announcement:
-    return payloads.Announcement(
-        agent_version="0",
-        profile="generic",
-        boot_id="boot",
-        machine="x86_64",
-        cores=1,
-        memory_bytes=1 << 29,
-        workers=1,
-        task_memory_bytes=1 << 28,
-        max_qubits=20,
-        engines=(payloads.Engine("probe", "1", ("probe.echo",)),),
-    )
-
-
-def _now() -> Millis:
-    return Millis(time.time_ns() // 1_000_000)

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 from benchmarks import fleet_size_mqtt as mqtt
-from benchmarks.fleet_size_device import Device, Identity, Region, Tally
+from benchmarks.fleet_size_device import Device
+from benchmarks.fleet_size_region import Identity, Region, Tally
 
 from qfleet_wire.channel import authority
 from qfleet_wire.names import RegionName

@@ -8,14 +8,11 @@ functions, while the control plane does not run. Everything after that is the re
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +23,9 @@ from typing import Literal, Self
 import msgspec
 import psutil
 import sqlalchemy as sa
-from benchmarks.fleet_size_device import Identity, Tally
 from benchmarks.fleet_size_generator import Fleet
+from benchmarks.fleet_size_region import Identity
+from benchmarks.fleet_size_running import Generator
 
 from qfleet_controlplane import settings as configuration
 from qfleet_controlplane.authority import accounts, files, membership
@@ -277,47 +275,6 @@ class Site:
             self._processes[name] = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-
-
-class Generator:
-    """The load generator's process, and the counts that it last wrote."""
-
-    def __init__(self, fleet: Path, log: Path, heartbeat_s: float, arrive: float) -> None:
-        command = [sys.executable, "-m", "benchmarks.fleet_size_generator", str(fleet)]
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                [*command, "--heartbeat", str(heartbeat_s), "--arrive", str(arrive)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                start_new_session=True,
-            )
-        self.tally = Tally()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def process(self) -> psutil.Process:
-        """Its process."""
-        return psutil.Process(self._process.pid)
-
-    def stop(self) -> None:
-        """End it."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(STOP_S)
-        self._reader.join(STOP_S)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self.tally = msgspec.json.decode(line, type=Tally)
 
 
 def _store(

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import msgspec
 from benchmarks.figures import Figure, number, ratios, spread
-from benchmarks.fleet_size_device import Device, Region
+from benchmarks.fleet_size_device import Device
 from benchmarks.fleet_size_mqtt import Door
+from benchmarks.fleet_size_region import Region
 from benchmarks.fleet_size_site import REGION, Broker, Site
 from benchmarks.ingest_peer import Address
 

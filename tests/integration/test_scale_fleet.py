@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from benchmarks import fleet_size
-from benchmarks.fleet_size_site import Broker, Generator, Site
+from benchmarks.fleet_size_running import Generator
+from benchmarks.fleet_size_site import Broker, Site
 from tests.integration import test_agent_daemon as daemon
 from tests.integration.agent_controller import FakeController, configure, topic_of
 
