@@ -302,9 +302,9 @@ class Device:
             return
         self._client.publish(self._topics[Channel.UP], envelope)
 
-    def seal_heartbeat(self) -> bytes:
-        """Return a sealed heartbeat, to be published by the caller; raises ``NoSession``."""
-        return self._seal((sayings.heartbeat(),))
+    def seal_announcement(self) -> bytes:
+        """Return a sealed announcement, to be published by the caller; raises ``NoSession``."""
+        return self._seal((sayings.announcement(),))
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish at QoS 0 on this device's connection."""
