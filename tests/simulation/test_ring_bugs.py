@@ -167,7 +167,7 @@ BUGS = (
     Bug(
         leases_the_same_attempt_again, "lossy", "one device per lease|attempts only rise|every lease is known"
     ),
-    Bug(drops_what_it_has_sent, "lossy", "no accepted task vanishes|sends only results that are kept"),
+    Bug(drops_what_it_has_sent, "lossy", "no accepted task vanishes|sends only results|accepts only what is"),
     Bug(heeds_a_stale_epoch, "takeover", "a stale epoch does nothing"),
     Bug(forgets_to_send_again, "lossy", "everything comes to its end"),
 )

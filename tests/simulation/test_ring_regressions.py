@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import sqlalchemy as sa
-from tests.simulation.ring import letters
+from tests.simulation.ring import letters, schedule
 from tests.unit.core_bench import POLICY, A, Bench, result
 
 from qfleet_controlplane.machine import effects, events
@@ -133,3 +133,8 @@ def test_altered_certificates_are_refused(flipped: int) -> None:
             continue
         # One byte of the signature's wrapping says nothing.
         assert found.identity == chains.verify(own.chain, own.authority.root).identity
+
+
+def test_a_lease_taken_back_by_an_overtaken_inventory_comes_to_its_end() -> None:
+    """The device had ended the attempt: a lease taken for answered would have waited without end."""
+    schedule.run(20_108, "stern")

@@ -47,16 +47,20 @@ def _settle_unfinished(turn: Turn, device: state.Device, task_id: TaskId, attemp
 
 
 def _adopt(turn: Turn, device: state.Device, task: state.Task) -> None:
-    """Take the latest attempt back from a device that was given up and has kept it."""
+    """Take the latest attempt back from a device that was given up and has kept it.
+
+    It is sent again until answered: the device may have ended it since, if this was overtaken.
+    """
     if device.status != "online" or device.name in task.excluded:
         return
     task.job.pending.remove(task)
     state.move(task, "adopt")
-    task.accepted = True
+    task.accepted = False
     task.leased_at = turn.now
     task.cost_ms = leases.estimate(device, task)
     state.hold(device, task)
     turn.save_task(task)
+    leases.start_resending(turn, device)
 
 
 def _is_settled(turn: Turn, device: state.Device, task_id: TaskId, attempt: int) -> bool:
