@@ -109,9 +109,8 @@ class Site:
         passphrase = self.directory / "passphrase"
         passphrase.write_text(PASSPHRASE + "\n", encoding="utf-8")
         passphrase.chmod(0o600)
-        options += ["--passphrase-file", str(passphrase)]
         if self.controllers:
-            options += ["--authority", str(self._bundle())]
+            options += ["--authority", str(self._bundle()), "--passphrase-file", str(passphrase)]
         processes.run((
             processes.tool("qfleet-controlplane"), "init", "--directory", str(state), "--fleet", "test",
             "--controller", name, "--listen", "127.0.0.1:0", "--database", self._url_of(name), *options,
