@@ -346,6 +346,7 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/devices/{name}/quarantine",
             "/api/v1/devices/{name}/release",
             "/api/v1/devices/{name}/retire",
+            "/api/v1/devices/{name}/telemetry",
             "/api/v1/fleet",
             "/api/v1/regions",
             "/healthz",
