@@ -131,6 +131,10 @@ class Keeper:
             await self._renew()
         self.seen = await self._database.read(_see)
         self.trouble = None
+        for lease in self.seen.leases:
+            tenure = self._tenures.get(lease.region)
+            if tenure is not None and lease.epoch > tenure.fence.epoch:
+                tenure.lose()
         decision = decide(self._me, self._situation())
         self._unwanted |= set(decision.orphans)
         await self._follow(decision)

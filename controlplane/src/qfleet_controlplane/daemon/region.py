@@ -58,7 +58,8 @@ class RegionRuntime:
         keyring.qualify(layout, who, now=clocks.wall(), random=secrets.token_bytes)
         self.ring = Keyring(layout, who, random=secrets.token_bytes)
         self.broker: Embedded | External = open_broker(settings)
-        self._database = FencedDatabase(database, tenure.fence, tenure.lose)
+        # Only a shared database has other controllers; a lone one is spared a read in every transaction.
+        self._database = FencedDatabase(database, tenure.fence, tenure.lose) if settings.shared else database
         around = Surroundings(
             self.region, counts, clocks.wall, secrets.token_bytes, tenure.fence.epoch, tenure.lasts
         )
