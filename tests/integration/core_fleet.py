@@ -90,11 +90,16 @@ def url_of(directory: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def running(
-    url: str, devices: Devices, *, policy: Policy | None = None, database: Database | None = None
+    url: str,
+    devices: Devices,
+    *,
+    policy: Policy | None = None,
+    database: Database | None = None,
+    clock: "Ticks | None" = None,
 ) -> AsyncIterator[Service]:
     """A service from start to stop."""
     opened = database or Database(url)
-    around = Surroundings("here", _Ticks(), _Bytes(url), policy or Policy())
+    around = Surroundings("here", clock or Ticks(), _Bytes(url), policy or Policy())
     service = Service(opened, devices, around)
     devices.service = service
     await service.start()
@@ -128,15 +133,15 @@ async def finish(service: Service, job: str) -> api.JobDetail:
     return found
 
 
-class _Ticks:
-    """A clock that moves by a millisecond whenever it is read."""
+class Ticks:
+    """A clock that moves by a millisecond whenever it is read; ``now`` may be set."""
 
     def __init__(self) -> None:
-        self._now = 1_700_000_000_000
+        self.now = 1_700_000_000_000
 
     def __call__(self) -> Millis:
-        self._now += 1
-        return Millis(self._now)
+        self.now += 1
+        return Millis(self.now)
 
 
 class _Bytes:

@@ -163,6 +163,8 @@ class RegionRuntime:
         """End the sessions of a device at once, before the store knows of it."""
         if isinstance(event, events.Revoked | events.Retired):
             self.link.shut_out(event.device)
+        elif isinstance(event, events.Quarantined):
+            self.link.end(event.device)
 
     async def _conclude(self, event: object) -> None:
         """Revoke what a device that is shut out for good could come back with; call one that is released."""

@@ -124,6 +124,11 @@ class Link:
         self._removing.add(removing)
         removing.add_done_callback(self._removing.discard)
 
+    def end(self, device: DeviceName) -> None:
+        """End a device's sessions and drop what waits for it; the store says whether it returns."""
+        self._peers.end(device)
+        self._handshakes.forget(device)
+
     def recall(self, device: DeviceName) -> None:
         """Let a device begin anew: its session ends, and it is asked to open another."""
         self._peers.end(device)

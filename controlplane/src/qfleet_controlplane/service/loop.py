@@ -35,6 +35,8 @@ _FIRST_RETRY_S = 0.05
 _LAST_RETRY_S = 2.0
 _LONGEST_WAIT_S = 60.0
 """Look at the clock at least so often: it may have been set."""
+_SET_BACK_MS = 1_000
+"""By more than this only somebody sets a clock back; all that waits for a time would wait too long."""
 
 
 class Carrier(Protocol):
@@ -42,6 +44,10 @@ class Carrier(Protocol):
 
     def send(self, device: DeviceName, items: Sequence[payloads.Down]) -> None:
         """Queue payloads for a device; never waits, and may lose them: everything is repeated."""
+
+
+class ClockSetBack(LocalError):
+    """The wall clock runs behind what it was: the timers of the machine are of no use."""
 
 
 class Broken(LocalError):
@@ -84,6 +90,7 @@ class Loop:
         self._machine = Machine(policy=self._policy)
         self._timer: asyncio.TimerHandle | None = None
         self._due: Millis | None = None
+        self._latest = Millis(0)
         self._stopping = False
         self._abandoned = False
         self._retry_s = _FIRST_RETRY_S
@@ -137,10 +144,13 @@ class Loop:
         self.inbox.ring()
 
     async def _round(self) -> None:
+        now = self._clock()
+        behind, self._latest = self._latest - now, now
+        if behind > _SET_BACK_MS:
+            await self._reload(ClockSetBack(f"the clock was set back by {behind / 1000:.0f} s"))
         entries = self.inbox.take()
         if not entries:
             return
-        now = self._clock()
         batch = Batch(now, self._region, self._fence)
         accepted: list[Entry] = []
         for place, entry in enumerate(entries):
