@@ -4,4 +4,4 @@ Floors, top to bottom: ``command``; ``daemon``; ``link`` and ``enrolment``; ``jo
 and ``engines``; ``machine``, which is pure.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -41,7 +41,7 @@ from qfleet_wire.api import (
     ValueView,
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "FINISHED",
