@@ -18,7 +18,7 @@ from qfleet_controlplane.store.commit import Commit
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables import work
 from qfleet_wire import api
-from qfleet_wire.names import JobId, Millis, RegionName
+from qfleet_wire.names import DeviceName, JobId, Millis, RegionName
 
 NORTH, SOUTH = RegionName("north"), RegionName("south")
 REGIONS = (NORTH, SOUTH, RegionName("west"))
@@ -164,7 +164,12 @@ def test_telemetry_is_kept_once_and_goes_with_time(database: Database) -> None:
     rows = [("pi-1", number, NOW + number, msgspec.msgpack.encode(number)) for number in range(5)]
     for _ in range(2):
         database.writer.transact(Commit(telemetry=rows).write)
-    database.writer.transact(lambda connection: queries.drop_telemetry(connection, Millis(NOW + 2)))
+    for devices in (["pi-2"], ["pi-1", "pi-2"]):
+        database.writer.transact(
+            functools.partial(
+                queries.drop_telemetry, devices=[*map(DeviceName, devices)], before=Millis(NOW + 2)
+            )
+        )
     with_count = sa.select(sa.func.count()).select_from(sa.table("telemetry"))
     assert database.read_now(lambda connection: connection.scalar(with_count)) == 3
 

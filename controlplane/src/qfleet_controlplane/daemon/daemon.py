@@ -78,7 +78,7 @@ class Daemon:
             only = next(iter(settings.places))
             await database.writer.run(lambda connection: registry.adopt_region(connection, only))
 
-        forgetting = asyncio.create_task(retention.run(database), name="retention")
+        forgetting = asyncio.create_task(retention.run(database, settings.telemetry_days), name="retention")
         stack.push_async_callback(_cancel, forgetting)
 
         def make(place: Settings, tenure: Tenure) -> RegionRuntime:

@@ -1,9 +1,9 @@
-"""Forgets telemetry after a week: nothing else that a fleet says grows for ever."""
+"""Forgets old telemetry, a few devices at a time: nothing that a fleet says grows for ever."""
 
 import asyncio
+import itertools
 import logging
-
-import sqlalchemy as sa
+from functools import partial
 
 from qfleet_controlplane.daemon import clocks
 from qfleet_controlplane.errors import Unavailable
@@ -11,17 +11,19 @@ from qfleet_controlplane.store import queries
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.names import Millis
 
-KEPT_MS = 7 * 86_400_000
 EVERY_S = 3600.0
+_DEVICES = 20
+"""Devices of one transaction: it must not keep the region's own waiting."""
+_DAY_MS = 86_400_000
 
 _log = logging.getLogger(__name__)
 
 
-async def run(database: Database) -> None:
-    """Forget what is too old now and every hour, until cancelled."""
+async def run(database: Database, days: float) -> None:
+    """Forget what is older than ``days`` now and every hour, until cancelled."""
     while True:
         try:
-            gone = await database.writer.run(_forget)
+            gone = await _forget(database, Millis(clocks.wall() - int(days * _DAY_MS)))
         except Unavailable as error:
             _log.warning("Old telemetry stays for now: %s", error, extra={"action": "retention-failed"})
         else:
@@ -29,5 +31,10 @@ async def run(database: Database) -> None:
         await asyncio.sleep(EVERY_S)
 
 
-def _forget(connection: sa.Connection) -> int:
-    return queries.drop_telemetry(connection, Millis(clocks.wall() - KEPT_MS))
+async def _forget(database: Database, before: Millis) -> int:
+    gone = 0
+    names = iter(await database.read(queries.device_names))
+    while some := tuple(itertools.islice(names, _DEVICES)):
+        drop = partial(queries.drop_telemetry, devices=some, before=before)
+        gone += await database.writer.run(drop)
+    return gone

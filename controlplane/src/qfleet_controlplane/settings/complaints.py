@@ -23,6 +23,7 @@ def every(settings: Settings) -> Iterator[str]:
     yield from (_place(place) for place in settings.places.values())
     yield _embedded(settings)
     yield _leases(settings.leases)
+    yield _telemetry(settings.telemetry_days)
     yield _security(settings.security)
 
 
@@ -78,6 +79,10 @@ def _database(settings: Settings) -> str:
     if settings.database_password_file and (scheme.startswith("sqlite") or not parts.username):
         return "database_password_file is for database = 'postgresql://USER@HOST/NAME', with the user's name"
     return ""
+
+
+def _telemetry(days: float) -> str:
+    return "" if 0 < days <= 3650 else f"telemetry_days = {days:g}: use more than 0, at most 3650"
 
 
 def _leases(leases: Leases) -> str:

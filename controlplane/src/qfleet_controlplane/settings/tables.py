@@ -107,6 +107,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     broker: Broker = Broker()
     regions: dict[str, Region] = {}
     leases: Leases = Leases()
+    telemetry_days: float = 2.0
+    """What devices measured is forgotten when it is older; a device writes 2,880 samples a day by default."""
     security: Security = Security()
     log: Log = Log()
 

@@ -145,9 +145,15 @@ def telemetry(
     return [(row.sequence, Millis(row.at), row.body) for row in rows]
 
 
-def drop_telemetry(connection: sa.Connection, before: Millis) -> int:
-    """Delete what was measured before a time; return how many rows."""
-    return connection.execute(fleet.telemetry.delete().where(fleet.telemetry.c.at < before)).rowcount
+def drop_telemetry(connection: sa.Connection, devices: Sequence[DeviceName], before: Millis) -> int:
+    """Delete what these devices measured before a time; return how many rows."""
+    old = fleet.telemetry.c.device.in_(devices) & (fleet.telemetry.c.at < before)
+    return connection.execute(fleet.telemetry.delete().where(old)).rowcount
+
+
+def device_names(connection: sa.Connection) -> list[DeviceName]:
+    """Every device that was ever invited."""
+    return [DeviceName(name) for name in connection.scalars(sa.select(fleet.devices.c.name))]
 
 
 def _page(
