@@ -4,8 +4,9 @@ import asyncio
 import ctypes
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from qfleet_wire.names import Millis
 
 MIB = 1024 * 1024
 DISK_MIB, RESERVE_MIB, TMPFS_MIB = 16, 4, 40
+TASKS = 24
 SAMPLES = 500
 PROFILE = Path(__file__).parents[2] / "firmware_profiles" / "generic.toml"
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -172,23 +174,93 @@ def test_telemetry_goes_first_oldest_first_and_every_loss_is_counted(mosquitto: 
     asyncio.run(scenario())
 
 
+def promises(config: Path) -> list[str]:
+    """The journal's unfinished tasks."""
+    path = journal.path_in(config.parent / "state")
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        return [row[0] for row in database.execute("SELECT task FROM tasks")]
+
+
+async def take_on(controller: FakeController, names: list[str]) -> None:
+    """Assign tasks with 200 kB each, and wait until all are accepted."""
+    for name in names:
+        await controller.send(echo(name, os.urandom(200_000)))
+
+    def accepted() -> bool:
+        known = {one.task for one in controller.items if isinstance(one, payloads.Accepted)}
+        return known >= set(names)
+
+    await controller.until(accepted)
+
+
+def succeeded(ends: dict[str, payloads.Refused | payloads.TaskResult]) -> bool:
+    return all(isinstance(one, payloads.TaskResult) and one.outcome == "succeeded" for one in ends.values())
+
+
+def test_promises_are_kept_while_others_take_every_byte_of_the_disk(mosquitto: str, config: Path) -> None:
+    async def scenario() -> None:
+        async with FakeController(mosquitto).running() as controller:
+            await enrol(controller, config)
+            async with agent(config) as process:
+                await controller.item(payloads.Inventory)
+                names = [f"t{number}" for number in range(TASKS)]
+                await take_on(controller, names)
+                for name in names:
+                    fill(config, 0)
+                    assert succeeded(await settled(controller, name))
+                fill(config, 0)
+                assert not (await beat(controller, "sent")).journal_full
+                await controller.send(echo("late"))
+                refused = (await settled(controller, "late"))["late"]
+                assert isinstance(refused, payloads.Refused)
+                assert refused.code == "disk"
+                (config.parent / "state" / "ballast").unlink()
+                await beat(controller, "sent")
+                await beat(controller, "sent")
+                await controller.send(echo("after"))
+                assert succeeded(await settled(controller, "after"))
+                assert await stop(process) == 0
+
+    asyncio.run(scenario())
+
+
+def test_promises_outlive_a_kill_and_are_kept_on_a_disk_that_was_filled_meanwhile(
+    mosquitto: str, config: Path
+) -> None:
+    async def scenario() -> None:
+        async with FakeController(mosquitto).running() as controller:
+            await enrol(controller, config)
+            names = [f"t{number}" for number in range(TASKS)]
+            async with agent(config) as process:
+                await controller.item(payloads.Inventory)
+                await take_on(controller, names)
+                process.kill()
+                await process.wait()
+            unfinished = promises(config)
+            assert len(unfinished) > TASKS // 2
+            held = journal.reserve_in(config.parent / "state").stat().st_size
+            assert held > RESERVE_MIB * MIB + 2 * 200_000 * len(unfinished)
+            fill(config, 0)
+            assert disk_free(config.parent / "state") == 0
+            controller.results.clear()
+            async with agent(config) as process:
+                # Not a byte is free: what runs now is written to the room that was held for it.
+                assert succeeded(await settled(controller, *names))
+                assert await stop(process) == 0
+
+    asyncio.run(scenario())
+
+
 def test_on_a_disk_without_a_byte_the_agent_stays_and_loses_nothing(mosquitto: str, config: Path) -> None:
     async def scenario() -> None:
         async with FakeController(mosquitto).running() as controller:
             await enrol(controller, config)
             async with agent(config) as process:
                 await controller.item(payloads.Inventory)
-                # Twice their results go into the reserve, which is all that others cannot take.
-                names = [f"t{number}" for number in range(4)]
-                for name in names:
-                    await controller.send(echo(name, os.urandom(200_000)))
-                await controller.item(payloads.Accepted)
+                names = [f"t{number}" for number in range(TASKS)]
+                await take_on(controller, names)
                 fill(config, 0)
-                # They are kept whatever others do with the rest of the disk.
-                ends = await settled(controller, *names)
-                assert {one.outcome for one in ends.values() if isinstance(one, payloads.TaskResult)} == {
-                    "succeeded"
-                }
+                assert succeeded(await settled(controller, *names))
                 ballast = fill(config, 0)
                 await beat(controller, "sent")
                 process.kill()

@@ -7,14 +7,17 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from qfleet_agent import facts
 from qfleet_agent.errors import JournalUnusable, NotEnrolled
 from qfleet_agent.journal import journal, vault
 from qfleet_agent.journal.journal import Journal
 from qfleet_agent.journal.layout import VERSION, Name
+from qfleet_agent.journal.reserve import PIECE, STEP
 from qfleet_agent.journal.store import Store
 from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.events import Key
@@ -141,30 +144,79 @@ def test_a_power_cut_takes_nothing_that_was_acknowledged(path: Path, tmp_path: P
     store.close()
 
 
-def test_the_reserve_is_spent_before_a_write_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def failing(monkeypatch: pytest.MonkeyPatch, times: int, seen: Callable[[], None]) -> None:
+    """Let the next writes find a full disk; ``seen`` is called before each try."""
+    real, failures = Store.write, times
+
+    def write(store: Store, writes: list[effects.Write]) -> None:
+        nonlocal failures
+        seen()
+        if failures:
+            failures -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+        real(store, writes)
+
+    monkeypatch.setattr(Store, "write", write)
+
+
+def test_the_reserve_is_given_up_in_pieces_and_what_is_left_over_is_taken_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scenario() -> None:
         held = Journal(path, most_bytes=10 * MIB, reserve_bytes=MIB)
         await held.open()
-        reserve = path.with_name("reserve")
+        reserve, sizes = journal.reserve_in(path.parent), list[int]()
         assert reserve.stat().st_size == MIB
-        real, failures = Store.write, 1
-
-        def once_full(store: Store, writes: list[effects.Write]) -> None:
-            nonlocal failures
-            if failures:
-                failures -= 1
-                raise sqlite3.OperationalError("database or disk is full")
-            real(store, writes)
-
-        monkeypatch.setattr(Store, "write", once_full)
+        failing(monkeypatch, 2, lambda: sizes.append(reserve.stat().st_size))
         await held.write([effects.SaveTask(1, key(1), b"a")])
-        assert not reserve.exists()
-        assert await held.hold_reserve()
-        assert reserve.exists()
-        failures = 2
+        assert sizes == [MIB, MIB - PIECE, MIB - 3 * PIECE]
+        assert reserve.stat().st_size == MIB
+        failing(monkeypatch, 100, lambda: sizes.append(reserve.stat().st_size))
         with pytest.raises(sqlite3.OperationalError):
             await held.write([effects.SaveTask(1, key(2), b"a")])
+        assert sizes[-1] == 0
+        # The caller tries again later: until then the room is not for others.
+        assert reserve.stat().st_size == MIB
         await held.close()
+
+    asyncio.run(scenario())
+
+
+def test_room_is_held_before_it_is_promised_and_given_back_when_far_too_much(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(facts, "disk_free", lambda _folder: 100 * MIB)
+        held = Journal(path, most_bytes=100 * MIB, reserve_bytes=MIB, leave_bytes=90 * MIB)
+        await held.open()
+        reserve = journal.reserve_in(path.parent)
+        assert (held.covered, await held.cover(1)) == (0, STEP // 2)
+        assert await held.cover(MIB) == STEP // 2
+        # No more than leaves others their part, though more was wanted.
+        assert await held.cover(50 * MIB) == (STEP + 10 * MIB) // 2
+        assert reserve.stat().st_blocks * 512 == reserve.stat().st_size == MIB + STEP + 10 * MIB
+        # What was promised already comes before what others may have left.
+        await held.hold(20 * MIB)
+        assert held.covered == 20 * MIB
+        await held.hold(19 * MIB)
+        assert held.covered == 20 * MIB
+        await held.close()
+        again = Journal(path, most_bytes=100 * MIB, reserve_bytes=MIB, leave_bytes=90 * MIB)
+        await again.open()
+        assert again.covered == 20 * MIB
+        await again.hold(MIB)
+        assert again.covered == MIB
+        assert await again.cover(2 * MIB) == STEP // 2
+        await again.hold(MIB)
+        assert again.covered == STEP // 2
+        monkeypatch.setattr(facts, "disk_free", lambda _folder: 90 * MIB)
+        await again.hold(MIB)
+        assert again.covered == MIB
+        monkeypatch.setattr(facts, "disk_free", lambda _folder: 100 * MIB)
+        reserve.unlink()
+        await again.hold(0)
+        assert (again.covered, reserve.stat().st_size) == (0, MIB)
+        await again.close()
 
     asyncio.run(scenario())
 

@@ -114,6 +114,12 @@ def test_a_workload_without_an_engine_is_refused_and_told_what_runs_here() -> No
         (Load(temperature_c=80.0), "busy", ("80.0 °C",)),
         (Load(stored_bytes=6 * MIB, reserved_bytes=4 * MIB), "disk", ("10.0 MiB",)),
         (Load(disk_free_bytes=5 * MIB), "disk", ("5.0 MiB free",)),
+        (Load(covered_bytes=0), "disk", ("0.0 MiB could be held",)),
+        (
+            Load(covered_bytes=2 * MIB, reserved_bytes=MIB, arriving_bytes=MIB),
+            "disk",
+            ("2.0 MiB could be held", "2.0 MiB are promised"),
+        ),
         (Load(stopping=True), "stopping", ()),
     ],
 )
@@ -124,6 +130,24 @@ def test_what_cannot_run_now_is_refused_with_the_numbers(
     assert answer.code == code
     for number in numbers:
         assert number in answer.text
+
+
+def test_room_that_is_held_counts_as_if_it_were_free() -> None:
+    load = Load(disk_free_bytes=5 * MIB, covered_bytes=3 * MIB, reserved_bytes=2 * MIB)
+    assert isinstance(admit.admit(assign(), SENT, BOUNDS, load), Admitted)
+    load.reserved_bytes = 3 * MIB
+    assert refusal(assign(), load=load).code == "disk"
+    # What stays free for others is never made up for by what is held.
+    load.reserved_bytes, load.disk_free_bytes = 0, 5 * MIB - 1
+    assert "6.0 MiB held" in refusal(assign(), load=load).text
+
+
+def test_what_arrives_needs_room_for_itself_and_its_result_unless_it_never_fits() -> None:
+    one = assign(result_bytes=MIB)
+    size = len(bytes(one.work)) + MIB + 2 * admit.ROW_BYTES
+    items = [one, Acknowledge(()), one, assign(result_bytes=11 * MIB), assign(result_bytes=-MIB)]
+    assert admit.arriving(items, BOUNDS, Load()) == 2 * size
+    assert admit.arriving(items, BOUNDS, Load(stored_bytes=5 * MIB, reserved_bytes=5 * MIB)) == 0
 
 
 def test_one_task_larger_than_the_queue_still_runs_when_nothing_waits() -> None:

@@ -183,6 +183,35 @@ def test_a_journalled_task_that_cannot_be_read_fails_and_harms_no_other() -> Non
     assert one.state_of(KEY) is State.FINISHED
 
 
+def test_a_task_is_refused_for_whose_result_no_room_could_be_held() -> None:
+    one = machine()
+    # Each needs its work, its result and a row for either.
+    room = 2 * len(bytes(WORK)) + 2 * 100 + 4 * 512 + 100
+    one.handle(events.Covered(1, room), NOW)
+    said = [
+        effect.payload
+        for effect in one.handle(heard(*(assign(f"t{number}") for number in range(3))), NOW)
+        if isinstance(effect, effects.Send)
+    ]
+    assert [type(payload) for payload in said] == [payloads.Accepted, payloads.Accepted, payloads.Refused]
+    assert one.promising([heard(payloads.Acknowledge((KEY,)))]) == 0
+    assert one.promising([heard(assign("t4"))]) > one.load.reserved_bytes > 0
+
+
+def test_a_result_larger_than_promised_leaves_the_others_their_room() -> None:
+    one = machine()
+    one.handle(events.Measured(1, 20_000, None), NOW)
+    one.handle(events.Covered(2, 10_000), NOW)
+    one.handle(heard(assign(), assign("u")), NOW)
+    one.handle(events.JournalFull(3), NOW)
+    saved = one.handle(finished(KEY, body=bytes(101)), NOW)[0]
+    assert isinstance(saved, effects.SaveResult)
+    assert b"there is room for 100" in saved.result
+    saved = one.handle(finished((TaskId("u"), 1), body=b"\xc4\x62" + bytes(98)), NOW)[0]
+    assert isinstance(saved, effects.SaveResult)
+    assert b"there is room" not in saved.result
+
+
 def test_a_result_beyond_all_room_becomes_a_failure_with_the_numbers() -> None:
     one = machine()
     one.handle(heard(assign()), NOW)

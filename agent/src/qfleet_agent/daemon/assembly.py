@@ -16,6 +16,7 @@ from qfleet_agent.daemon.executor import Executor
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
 from qfleet_agent.errors import JournalDamaged, JournalUnusable, SettingsInvalid
+from qfleet_agent.journal import journal as journals
 from qfleet_agent.journal import keepsake, membership, recovery, vault
 from qfleet_agent.journal.aside import SetAside
 from qfleet_agent.journal.journal import Journal
@@ -40,8 +41,7 @@ from qfleet_wire.errors import InvalidKey, RemoteError
 from qfleet_wire.names import Millis
 
 RESERVE_MOST_BYTES = 32 * MIB
-"""The journal's own reserve: enough to take in what is under way when the disk is found full. The rest
-of the profile's reserve is only left free."""
+"""What the journal holds beside room for promises, for its log. The profile's reserve is left free."""
 
 OPEN_TO_OTHERS = 0o027
 """What the mode of a file of secrets must not have; systemd's credentials show a group that may read."""
@@ -94,6 +94,7 @@ async def _run(place: Place, notifier: Notifier, damaged: str | None) -> None:
         path,
         most_bytes=place.profile.budget.disk_mib * MIB,
         reserve_bytes=min(place.bounds.disk_reserve_bytes, RESERVE_MOST_BYTES),
+        leave_bytes=place.bounds.disk_reserve_bytes,
     )
     try:
         contents = await journal.open()
@@ -106,13 +107,14 @@ async def _run(place: Place, notifier: Notifier, damaged: str | None) -> None:
 async def _prepared(state: Path, now: Millis, damaged: str | None) -> Path:
     """Get the journal ready; a full disk is waited for, as SQLite needs room beside a journal to open it."""
     deadline = time.monotonic() + FULL_S
+    reserve = Reserve(journals.reserve_in(state), 0)
     while True:
         try:
             return await asyncio.to_thread(recovery.prepare, state, now, reason=damaged)
         except JournalUnusable as error:
             if facts.disk_free(state) > FULL_BYTES or time.monotonic() > deadline:
                 raise
-            if not Reserve(state / "reserve", 0).release():
+            if not reserve.give(FULL_BYTES):
                 log.error("The disk is full: %s", error, extra={"action": "journal-full"})  # noqa: TRY400
                 await asyncio.sleep(FULL_RETRY_S)
 

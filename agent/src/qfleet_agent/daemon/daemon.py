@@ -108,7 +108,6 @@ class Daemon:
             )
             self.link.send(self._heartbeat(condition))
             self._tell_status()
-            await self.journal.hold_reserve()
             try:
                 async with asyncio.timeout(self.place.profile.link.heartbeat_s):
                     await self.pulse.wait()

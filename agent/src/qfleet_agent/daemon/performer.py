@@ -112,6 +112,7 @@ class Performer:
             await asyncio.sleep(0)
 
     async def _round(self, happened: Sequence[Event]) -> None:
+        happened = await self._cover(happened)
         writes: list[Write] = []
         acts: list[Act] = []
         now = clock.monotonic()
@@ -126,6 +127,18 @@ class Performer:
         if due:
             await self._save(due)
         self._act(writes, acts)
+        if any(isinstance(event, (events.Measured, events.Restored)) for event in happened):
+            await self._journal.hold(self._machine.load.reserved_bytes)
+
+    async def _cover(self, happened: Sequence[Event]) -> Sequence[Event]:
+        """Have room on the disk held for what may be promised in this round, and tell the machine of it."""
+        promising = self._machine.promising(happened)
+        if not promising:
+            return happened
+        covered = self._journal.covered
+        if covered < promising:
+            covered = await self._journal.cover(promising)
+        return [events.Covered(self.number(), covered), *happened]
 
     def _gather(self, writes: list[Write]) -> list[Write]:
         """Return what to write now: nothing while there are only drops that can wait."""

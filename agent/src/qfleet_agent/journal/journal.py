@@ -1,11 +1,13 @@
 """The journal as the event loop sees it: every call is carried out by one thread, in order.
 
 What is awaited from ``write`` or ``put`` is durable when it returns, so that whatever depends on
-it may be sent. A full disk raises ``sqlite3.OperationalError`` only after the reserve is spent;
-the caller tries the same writes again later.
+it may be sent. On a full disk the reserve is spent piece by piece, and what is left over of a piece
+is taken back at once. Only then ``sqlite3.OperationalError`` is raised; the caller tries the same
+writes again later.
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
@@ -16,9 +18,9 @@ from typing import ParamSpec, TypeVar
 
 from qfleet_agent import facts
 from qfleet_agent.errors import JournalDamaged, JournalUnusable
-from qfleet_agent.journal import damage
+from qfleet_agent.journal import damage, reserve
 from qfleet_agent.journal.layout import Name
-from qfleet_agent.journal.reserve import Reserve
+from qfleet_agent.journal.reserve import SLACK, Reserve
 from qfleet_agent.journal.store import Contents, Kept, Store
 from qfleet_agent.machine.effects import Write
 from qfleet_agent.machine.events import Key
@@ -32,6 +34,11 @@ SCHEMA_TIMEOUT_S = 60
 def path_in(state: Path) -> Path:
     """Where the journal is in a state directory."""
     return state / "journal.sqlite"
+
+
+def reserve_in(state: Path) -> Path:
+    """Where the reserve is in a state directory."""
+    return state / "reserve"
 
 
 def prepare(state: Path) -> Path:
@@ -55,10 +62,12 @@ def prepare(state: Path) -> Path:
 class Journal:
     """An open journal with its thread."""
 
-    def __init__(self, path: Path, *, most_bytes: int, reserve_bytes: int) -> None:
+    def __init__(self, path: Path, *, most_bytes: int, reserve_bytes: int, leave_bytes: int = 0) -> None:
+        """``reserve_bytes`` are held beside what promises need; ``leave_bytes`` of the disk stay free."""
         self._path = path
         self._most_bytes = most_bytes
-        self._reserve = Reserve(path.with_name("reserve"), reserve_bytes)
+        self._leave_bytes = leave_bytes
+        self._reserve = Reserve(reserve_in(path.parent), reserve_bytes)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._store: Store | None = None
 
@@ -90,9 +99,18 @@ class Journal:
         """Read encoded samples with numbers above ``after``, the oldest first."""
         return await self._call(self._opened.telemetry, after, most)
 
-    async def hold_reserve(self) -> bool:
-        """Hold the reserve again where the disk has room for it; True when it is held."""
-        return await self._call(self._hold)
+    @property
+    def covered(self) -> int:
+        """Bytes of results for which room on the disk is held."""
+        return self._reserve.covered
+
+    async def cover(self, promised: int) -> int:
+        """Hold room for results of so many bytes before they are promised; return ``covered``."""
+        return await self._call(self._cover, promised)
+
+    async def hold(self, promised: int) -> None:
+        """Hold what was promised again after the disk was full; give back what was held for others."""
+        await self._call(self._hold, promised)
 
     async def close(self) -> None:
         """Close the file and end the thread."""
@@ -108,29 +126,47 @@ class Journal:
         return self._store
 
     def _open(self) -> Contents:
-        self._store = self._connect()
-        self._hold()
-        return self._store.load()
+        # On a full disk there is no room for the files that SQLite opens beside the journal.
+        self._store = self._spend(lambda: Store(self._path, most_bytes=self._most_bytes))
+        contents = self._store.load()
+        # What was promised before is still held: nothing is given back before it is known.
+        self._reserve.hold(0, self._free() - self._leave_bytes)
+        return contents
 
-    def _connect(self) -> Store:
-        try:
-            return Store(self._path, most_bytes=self._most_bytes)
-        except JournalUnusable:
-            # On a full disk there is no room for the files that SQLite opens beside the journal.
-            if not self._reserve.release():
-                raise
-            return Store(self._path, most_bytes=self._most_bytes)
+    def _cover(self, promised: int) -> int:
+        self._reserve.hold(promised, self._free() - self._leave_bytes)
+        return self._reserve.covered
 
-    def _hold(self) -> bool:
-        return self._reserve.fill(facts.disk_free(self._path.parent))
+    def _hold(self, promised: int) -> None:
+        free = self._free()
+        self._reserve.hold(promised, free - (0 if promised else self._leave_bytes))
+        self._reserve.ease(promised, SLACK if free > self._leave_bytes else 0)
+
+    def _free(self) -> int:
+        return facts.disk_free(self._path.parent)
 
     def _sparing(self, call: Callable[[_T], None], argument: _T) -> None:
+        held = self._reserve.size
         try:
-            call(argument)
-        except sqlite3.OperationalError:
-            if not self._reserve.release():
-                raise
-            call(argument)
+            self._spend(lambda: call(argument))
+            if self._reserve.size < held:
+                # The log begins anew: otherwise it would grow with each of the next writes.
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._spend(self._opened.fold)
+        finally:
+            if self._reserve.size < held:
+                self._reserve.grow(held, self._free())
+
+    def _spend(self, call: Callable[[], _T]) -> _T:
+        """Carry a call out; give up pieces of the reserve for as long as it fails."""
+        piece = reserve.PIECE
+        while True:
+            try:
+                return call()
+            except (sqlite3.OperationalError, JournalUnusable):
+                if not self._reserve.give(piece):
+                    raise
+                piece *= 2
 
     async def _call(self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         loop = asyncio.get_running_loop()

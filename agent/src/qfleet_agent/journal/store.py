@@ -152,6 +152,10 @@ class Store:
             for name, value in values.items():
                 _put(self._database, name, value)
 
+    def fold(self) -> None:
+        """Take the log into the journal, so that the next write begins it anew."""
+        self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def close(self) -> None:
         """Close the file; the log is folded into it."""
         self._database.close()

@@ -4,7 +4,7 @@ A refusal never depends on the device's own clock: what is late is measured betw
 controller's own two times.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -53,6 +53,10 @@ class Load(msgspec.Struct):
     """Disk promised to results that do not exist yet."""
     stored_bytes: int = 0
     """Disk that unfinished tasks and results take."""
+    covered_bytes: int | None = None
+    """Most that may be promised with the room that is held on the disk; None: nobody holds any."""
+    arriving_bytes: int = 0
+    """Disk that accepted tasks take which may not be journalled yet."""
     disk_free_bytes: int | None = None
     temperature_c: float | None = None
     stopping: bool = False
@@ -101,6 +105,17 @@ def admit(assign: Assign, sent: Millis, bounds: Bounds, load: Load) -> Admitted 
 def reserve_of(assign: Assign) -> int:
     """Disk that is kept for the result of a task from its acceptance on, in bytes."""
     return assign.result_bytes + ROW_BYTES
+
+
+def arriving(items: Iterable[object], bounds: Bounds, load: Load) -> int:
+    """Disk that those assignments among ``items`` need which could fit, with their results, in bytes."""
+    most = bounds.disk_bytes - load.stored_bytes - load.reserved_bytes
+    needs = (_need(one, memoryview(one.work).nbytes) for one in items if isinstance(one, Assign))
+    return sum(need for need in needs if 0 < need <= most)
+
+
+def _need(assign: Assign, size: int) -> int:
+    return size + ROW_BYTES + reserve_of(assign)
 
 
 def _sane(case: _Case) -> Refusal | None:
@@ -174,7 +189,7 @@ def _busy(case: _Case) -> Refusal | None:
 
 def _disk(case: _Case) -> Refusal | None:
     bounds, load = case.bounds, case.load
-    needed = case.size + ROW_BYTES + reserve_of(case.assign)
+    needed = _need(case.assign, case.size)
     taken = load.stored_bytes + load.reserved_bytes
     if taken + needed > bounds.disk_bytes:
         return Refusal(
@@ -182,16 +197,33 @@ def _disk(case: _Case) -> Refusal | None:
             f"the task and its result need {_mib(needed)}; {_mib(taken)} of the journal's "
             f"{_mib(bounds.disk_bytes)} are stored or promised",
         )
-    free = load.disk_free_bytes
+    return _unfree(needed + reserve_of(case.assign), bounds, load) or _uncovered(needed, load)
+
+
+def _uncovered(needed: int, load: Load) -> Refusal | None:
+    covered, promised = load.covered_bytes, load.reserved_bytes + load.arriving_bytes
+    if covered is None or promised + needed <= covered:
+        return None
+    return Refusal(
+        "disk",
+        f"the task and its result need {_mib(needed)}; room for {_mib(covered)} could be held on the disk, "
+        f"of which {_mib(promised)} are promised",
+    )
+
+
+def _unfree(needed: int, bounds: Bounds, load: Load) -> Refusal | None:
+    if load.disk_free_bytes is None:
+        return None
     # While a result is being written it stands in the journal's log and in the journal.
-    needed, promised = needed + reserve_of(case.assign), 2 * load.reserved_bytes
-    if free is not None and promised + needed + bounds.disk_reserve_bytes > free:
-        return Refusal(
-            "disk",
-            f"the task and its result need {_mib(needed)} while they are written; the disk has {_mib(free)} "
-            f"free, of which {_mib(promised)} are promised and {_mib(bounds.disk_reserve_bytes)} stay free",
-        )
-    return None
+    held, promised = 2 * (load.covered_bytes or 0), 2 * load.reserved_bytes
+    if max(promised + needed - held, 0) + bounds.disk_reserve_bytes <= load.disk_free_bytes:
+        return None
+    return Refusal(
+        "disk",
+        f"the task and its result need {_mib(needed)} while they are written; the disk has "
+        f"{_mib(load.disk_free_bytes)} free, of which {_mib(bounds.disk_reserve_bytes)} stay free, and "
+        f"{_mib(held)} held for results, {_mib(promised)} are promised",
+    )
 
 
 CHECKS: tuple[Callable[[_Case], Refusal | None], ...] = (

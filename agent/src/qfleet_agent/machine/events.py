@@ -97,6 +97,13 @@ class Measured(msgspec.Struct, frozen=True):
     temperature_c: float | None
 
 
+class Covered(msgspec.Struct, frozen=True):
+    """How many bytes of results, those that are promised among them, have room held on the disk."""
+
+    id: int
+    bytes: int
+
+
 class Sampled(msgspec.Struct, frozen=True):
     """How the device is, for its telemetry; the machine numbers it and adds what it knows itself."""
 
@@ -169,6 +176,7 @@ Event: TypeAlias = (
     | WorkFinished
     | WorkFailed
     | Measured
+    | Covered
     | Sampled
     | JournalFull
     | Ticked

@@ -6,7 +6,7 @@ refused stays refused, a finished one is answered with its result.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -56,6 +56,7 @@ class Machine:
             events.WorkFinished: self._work_finished,
             events.WorkFailed: self._work_failed,
             events.Measured: self._measured,
+            events.Covered: self._covered,
             events.Sampled: self._sampled,
             events.JournalFull: self._journal_full,
             events.Ticked: self._ticked,
@@ -89,6 +90,12 @@ class Machine:
     def load(self) -> Load:
         """What the device has taken on; for reading."""
         return self._tasks.load
+
+    def promising(self, happened: Iterable[Event]) -> int:
+        """Bytes of disk to hold if every task in these events is accepted; 0 if there is none."""
+        items = (item for event in happened if isinstance(event, events.Heard) for item in event.items)
+        arriving = admit.arriving(items, self._bounds, self.load)
+        return self.load.reserved_bytes + arriving if arriving else 0
 
     @property
     def finished(self) -> int:
@@ -186,6 +193,10 @@ class Machine:
         self.load.disk_free_bytes = event.disk_free_bytes
         self.load.temperature_c = event.temperature_c
         return self._shed(event.id) if event.disk_free_bytes < self._bounds.disk_reserve_bytes else []
+
+    def _covered(self, event: events.Covered, _now: Millis) -> list[Effect]:
+        self.load.covered_bytes, self.load.arriving_bytes = event.bytes, 0
+        return []
 
     def _sampled(self, event: events.Sampled, now: Millis) -> list[Effect]:
         held, ended = len(self._tasks.outbox), self._tasks.ended

@@ -55,6 +55,7 @@ class Tasks:
         self.load.unfinished += 1
         self.load.unfinished_bytes += len(body)
         self.load.stored_bytes += len(body) + ROW_BYTES
+        self.load.arriving_bytes += len(body) + ROW_BYTES
         self.load.reserved_bytes += reserve
         return effects.Start(
             cause,
@@ -103,8 +104,12 @@ class Tasks:
 
     def room_for(self, key: Key, disk_bytes: int) -> int:
         """Bytes that the result of an unfinished task may take of ``disk_bytes`` in all."""
-        task = self._unfinished[key]
-        return disk_bytes - self.load.stored_bytes - self.load.reserved_bytes + task.reserve
+        promised, load = self._unfinished[key].reserve, self.load
+        more = disk_bytes - load.stored_bytes - load.reserved_bytes
+        if load.covered_bytes is not None and load.disk_free_bytes is not None:
+            # Room that is held is promised to others; beyond the promise there is what is free.
+            more = min(more, load.disk_free_bytes // 2)
+        return promised + more
 
     def _release(self, key: Key) -> None:
         task = self._unfinished.pop(key, None)
