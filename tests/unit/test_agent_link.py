@@ -203,3 +203,26 @@ def test_a_cancellation_that_comes_with_the_brokers_answer_is_not_swallowed() ->
             await task
 
     asyncio.run(scenario())
+
+
+class Taking:
+    """A client whose broker takes everything."""
+
+    async def publish(self, *_: object, qos: int) -> None:
+        assert qos == 1
+        await asyncio.sleep(0)
+
+
+def test_what_a_failed_task_group_leaves_on_its_task_does_not_end_the_next_connection() -> None:
+    async def is_lost() -> None:
+        raise aiomqtt.MqttError("the connection is lost")
+
+    async def scenario() -> None:
+        for _ in range(3):
+            await broker.publish(cast("aiomqtt.Client", Taking()), "topic", b"", qos=1)
+            with contextlib.suppress(BaseExceptionGroup):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(is_lost())
+                    group.create_task(asyncio.sleep(60))
+
+    asyncio.run(scenario())
