@@ -52,6 +52,10 @@ class StateInUse(LocalError):
     """Another agent runs on this state directory."""
 
 
+class PartEnded(LocalError):
+    """A part of the daemon that must last has ended."""
+
+
 class BrokerUnreachable(RemoteError):
     """The broker cannot be reached or refused the login."""
 

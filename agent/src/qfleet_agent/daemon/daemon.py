@@ -8,7 +8,9 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from qfleet_agent import __version__, facts, status
 from qfleet_agent.daemon import speed
@@ -16,6 +18,7 @@ from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.executor import Executor
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
+from qfleet_agent.errors import PartEnded
 from qfleet_agent.journal import aside
 from qfleet_agent.journal.aside import SetAside
 from qfleet_agent.journal.journal import Journal
@@ -63,21 +66,21 @@ class Daemon:
             loop.add_signal_handler(number, stop.set)
         try:
             async with asyncio.TaskGroup() as group:
-                running = [
-                    group.create_task(work)
-                    for work in (
-                        self.performer.run(),
-                        self.link.run(),
-                        self._beat(),
-                        self._sample(),
-                        self._watch(),
-                        self._measure(),
+                lasting = [
+                    group.create_task(work, name=name)
+                    for name, work in (
+                        ("performer", self.performer.run()),
+                        ("link", self.link.run()),
+                        ("heartbeat", self._beat()),
+                        ("telemetry", self._sample()),
                     )
                 ]
+                passing = [group.create_task(work) for work in (self._watch(), self._measure())]
                 self.notifier.ready(f"ready as {self.handshakes.membership.device}")
-                await stop.wait()
+                stopping = group.create_task(stop.wait())
+                await stopped(stopping, lasting)
                 await self._leave()
-                for task in running:
+                for task in (*lasting, *passing):
                     task.cancel()
         finally:
             await self.executor.close()
@@ -230,3 +233,16 @@ class Daemon:
         if calibrations:
             announced = place.announcement(calibrations)
             self.performer.tell(events.Announced(self.performer.number(), announced))
+
+
+async def stopped(stopping: "asyncio.Task[Any]", lasting: Sequence["asyncio.Task[None]"]) -> None:
+    """Wait for ``stopping``; a part that must last and ends before is a bug, and must be seen.
+
+    A group of tasks overlooks a part that ends cancelled, and a daemon without its link looks well.
+
+    Raises:
+        PartEnded: with the part's name; whoever supervises the process starts it again.
+    """
+    done, _ = await asyncio.wait([stopping, *lasting], return_when=asyncio.FIRST_COMPLETED)
+    if stopping not in done:
+        raise PartEnded(f"the agent's {done.pop().get_name()} has ended by itself")

@@ -100,6 +100,8 @@ class Connection:
                 await self._connected_once()
             except (aiomqtt.MqttError, OSError) as error:
                 _log.warning("The broker's connection is down: %s", error, extra={"action": "link_down"})
+            except Exception:  # noqa: BLE001 - whatever it is: a region that never connects again is worse
+                _log.exception("The broker's connection failed.", extra={"action": "link_failed"})
             if loop.time() - started >= _STABLE_S:
                 pause = _FIRST_PAUSE_S
             await asyncio.sleep(pause * self._random.uniform(0.5, 1.5))

@@ -1,7 +1,6 @@
 """The link as the daemon sees it: it starts, stops, sends, and posts what it has verified."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ _HEARD_QOS = 0
 nothing over a lost connection. It would cost a fifth of a round trip, and on a NATS cluster that has just
 lost a node a replicated consumer each, for which a majority may be wanting for a minute."""
 _DRAIN_S = 2.0
+_CANCEL_AGAIN_S = 0.5
 _RECALL_MS = 200
 
 
@@ -155,9 +155,7 @@ class Link:
         """Send what is queued while the lease lasts, finish what is under way, disconnect."""
         await self._outbound.drain(_DRAIN_S if self._leads() else 0)
         if self._running is not None:
-            self._running.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._running
+            await _end(self._running)
         await self._roll_call.stop()
         await self._handshakes.stop()
         await self._confirmations.stop()
@@ -184,3 +182,10 @@ class Link:
 
     async def _publish(self, topic: str, payload: bytes) -> None:
         await self._connection.publish(topic, payload)
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    """Cancel a task until it is over: Python 3.11 loses a cancellation that comes with a result."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=_CANCEL_AGAIN_S)
