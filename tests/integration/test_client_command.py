@@ -61,6 +61,32 @@ def test_run_sends_observables_and_parameters(fake: ControlPlane, program: str) 
     assert sent["parameters"] == [{"a": 0.0, "b": 3.0}, {"a": 1.0, "b": 3.0}]
 
 
+def test_run_sends_how_long_and_how_often_to_try(fake: ControlPlane, program: str) -> None:
+    fake.on("POST", "jobs", fakes.of(detail().job, 201))
+    arguments = ["--lost-after", "2.5", "--max-attempts", "7", "--deadline", "60"]
+    assert qfleet("run", program, *arguments).exit_code == 0
+    sent = fake.asked[0].json
+    assert (sent["lost_after_s"], sent["max_attempts"], sent["deadline_s"]) == (2.5, 7, 60.0)
+    assert qfleet("run", program).exit_code == 0
+    assert not {"lost_after_s", "max_attempts", "deadline_s"} & set(fake.asked[1].json)
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--lost-after", "0"], ["--max-attempts", "0"], ["--max-attempts", "101"], ["--deadline", "0"]]
+)
+def test_run_refuses_limits_that_cannot_be(fake: ControlPlane, program: str, wrong: list[str]) -> None:
+    result = qfleet("run", program, *wrong)
+    assert (result.exit_code, fake.asked) == (2, [])
+    assert wrong[0] in result.stderr
+
+
+@pytest.mark.parametrize("tag", ["", "  "])
+def test_run_refuses_a_residency_without_a_tag(fake: ControlPlane, program: str, tag: str) -> None:
+    result = qfleet("run", program, "--residency", tag)
+    assert (result.exit_code, fake.asked) == (2, [])
+    assert f"--residency {tag!r} names no tag" in result.stderr
+
+
 def test_run_and_watch_shows_a_histogram(fake: ControlPlane, program: str) -> None:
     fake.on("POST", "jobs", fakes.of(detail().job, 201))
     fake.on("GET", "jobs/job-1", fakes.of(detail("succeeded", 1.0)))

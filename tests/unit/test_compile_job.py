@@ -59,6 +59,7 @@ def test_echoes() -> None:
 
 
 REFUSED = [
+    ("probe.echo", "", {"residency": ["EU", ""]}, "residency[1]", "is '', which is no tag"),
     ("circuit.sample", BELL, {}, "shots", "is 0"),
     ("circuit.sample", BELL, {"shots": -1}, "shots", "is -1"),
     ("circuit.sample", BELL, {"shots": LIMITS.shots + 1}, "shots", "shots in all"),

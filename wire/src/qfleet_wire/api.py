@@ -16,6 +16,9 @@ DeviceStatus = Literal[
     "invited", "enrolled", "online", "silent", "lost", "quarantined", "revoked", "retired"
 ]  # fmt: skip
 FINISHED: frozenset[str] = frozenset({"succeeded", "partial", "failed", "cancelled"})
+MAX_ATTEMPTS = 3
+LOST_AFTER_S = 300.0
+"""What a job has that does not say otherwise."""
 
 
 class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -42,8 +45,8 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     items: int = 1
     seed: int | None = None
     priority: int = 0
-    max_attempts: int = 3
-    lost_after_s: float = 300.0
+    max_attempts: int = MAX_ATTEMPTS
+    lost_after_s: float = LOST_AFTER_S
     time_limit_s: float = 3600.0
     deadline_s: float | None = None
     residency: tuple[str, ...] = ()

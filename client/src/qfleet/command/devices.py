@@ -12,7 +12,9 @@ from qfleet.fleet import Fleet
 from qfleet.render import qr, tables, terminal
 from qfleet_wire import api
 
-application = typer.Typer(help="Invite, see and revoke devices.", no_args_is_help=True)
+application = typer.Typer(
+    help="Invite devices, see them, and take them out of service or back in.", no_args_is_help=True
+)
 Reason = Annotated[str, typer.Option(help="Why; it stands in the audit log.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 

@@ -1,5 +1,6 @@
-"""Options that several sub-commands have."""
+"""Options that several sub-commands have, and those that say how a job shall be run."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,3 +9,62 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, for pr
 Top = Annotated[int, typer.Option("--top", min=1, help="Show so many outcomes of each histogram.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 DeviceArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the device.")]
+
+ProgramArgument = Annotated[Path, typer.Argument(metavar="FILE.qasm", help="OpenQASM 2 or 3 program.")]
+Shots = Annotated[
+    int | None,
+    typer.Option(min=0, help="Shots per parameter point: 1024 if not given, none with --observable."),
+]
+Observables = Annotated[
+    list[str] | None,
+    typer.Option("--observable", help="Pauli sum to evaluate, like '0.5*Z0 Z1 + X2' or 'ZZI'. Repeatable."),
+]
+Points = Annotated[
+    list[str] | None,
+    typer.Option("--parameters", help="FILE.json, FILE.csv or 'theta=0:3.14:24'. Ranges are repeatable."),
+]
+Seed = Annotated[int | None, typer.Option(min=0, help="Same seed, same counts.")]
+JobName = Annotated[
+    str | None, typer.Option("--name", help="What to call the job; the file's name if not given.")
+]
+Residency = Annotated[
+    list[str] | None,
+    typer.Option(help="Run only in regions that carry this tag, like 'EU'. Repeatable: any of them."),
+]
+Prefer = Annotated[
+    str, typer.Option(help="What regions are chosen for: 'time', or 'energy' for the cheapest.")
+]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace/--no-replace", help="Give tasks of a device that falls silent to others meanwhile."
+    ),
+]
+FirstValidWins = Annotated[
+    bool,
+    typer.Option(
+        "--first-valid-wins/--holder-wins", help="Count whichever result comes first, or the holder's only."
+    ),
+]
+LostAfter = Annotated[
+    float,
+    typer.Option(
+        "--lost-after",
+        min=1,
+        metavar="SECONDS",
+        help="A device that is silent for so long has lost its tasks: others get them.",
+    ),
+]
+MaxAttempts = Annotated[
+    int, typer.Option("--max-attempts", min=1, max=100, metavar="N", help="Try a task so many times at most.")
+]
+Deadline = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline",
+        min=0.001,
+        metavar="SECONDS",
+        help="Give up what is unfinished so long after the submission; no limit if not given.",
+    ),
+]
+Watch = Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")]

@@ -3,10 +3,9 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-import typer
 
 from qfleet import errors, parameters
 from qfleet.command import following, options, outcome
@@ -22,45 +21,21 @@ _MISSING = re.compile(r"gives no value for (\w+(?:, \w+)*)")
 
 @outcome.reported
 def run(  # noqa: PLR0913 – the options of a command are its parameters
-    file: Annotated[Path, typer.Argument(metavar="FILE.qasm", help="OpenQASM 2 or 3 program.")],
+    file: options.ProgramArgument,
     *,
-    shots: Annotated[
-        int | None,
-        typer.Option(min=0, help="Shots per parameter point: 1024 if not given, none with --observable."),
-    ] = None,
-    observable: Annotated[
-        list[str] | None,
-        typer.Option(help="Pauli sum to evaluate, like '0.5*Z0 Z1 + X2' or 'ZZI'. Repeatable."),
-    ] = None,
-    points: Annotated[
-        list[str] | None,
-        typer.Option("--parameters", help="FILE.json, FILE.csv or 'theta=0:3.14:24'. Ranges are repeatable."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Same seed, same counts.")] = None,
-    name: Annotated[
-        str | None, typer.Option(help="What to call the job; the file's name if not given.")
-    ] = None,
-    residency: Annotated[
-        list[str] | None,
-        typer.Option(help="Run only in regions that carry this tag, like 'EU'. Repeatable: any of them."),
-    ] = None,
-    prefer: Annotated[
-        str, typer.Option(help="What regions are chosen for: 'time', or 'energy' for the cheapest.")
-    ] = "time",
-    replace: Annotated[
-        bool,
-        typer.Option(
-            "--replace/--no-replace", help="Give tasks of a device that falls silent to others meanwhile."
-        ),
-    ] = True,
-    first_valid_wins: Annotated[
-        bool,
-        typer.Option(
-            "--first-valid-wins/--holder-wins",
-            help="Count whichever result comes first, or the holder's only.",
-        ),
-    ] = True,
-    watch: Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")] = False,
+    shots: options.Shots = None,
+    observable: options.Observables = None,
+    points: options.Points = None,
+    seed: options.Seed = None,
+    name: options.JobName = None,
+    residency: options.Residency = None,
+    prefer: options.Prefer = "time",
+    replace: options.Replace = True,
+    first_valid_wins: options.FirstValidWins = True,
+    lost_after: options.LostAfter = api.LOST_AFTER_S,
+    max_attempts: options.MaxAttempts = api.MAX_ATTEMPTS,
+    deadline: options.Deadline = None,
+    watch: options.Watch = False,
     top: options.Top = 16,
     json: options.Json = False,
 ) -> None:
@@ -73,24 +48,34 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
         observables=tuple(observable or ()),
         parameters=parameters.parse(points or ()),
         seed=seed,
-        residency=tuple(residency or ()),
+        residency=_tags(residency or ()),
         prefer=_preference(prefer),
         replace=replace,
         first_valid_wins=first_valid_wins,
+        lost_after_s=lost_after,
+        max_attempts=max_attempts,
+        deadline_s=deadline,
     )
     with Fleet.from_configuration() as fleet:
-        try:
-            job = fleet.submit(request)
-        except errors.Refused as error:
-            name, text = _origin(error.problem, request, file)
-            refused = errors.Refused(_advised(error.problem, points or ()), status=error.status)
-            outcome.fail(refused, json=json, source=text, name=name)
+        job = _submit(fleet, request, file=file, points=points or (), json=json)
         if watch:
             following.finish(fleet, job.id, top=top, json=json)
         elif json:
             terminal.write_json(job)
         else:
             _tell(job)
+
+
+def _submit(
+    fleet: Fleet, request: api.JobRequest, *, file: Path, points: Sequence[str], json: bool
+) -> api.JobView:
+    """Submit; what is refused is shown with the place in the text that it points into."""
+    try:
+        return fleet.submit(request)
+    except errors.Refused as error:
+        name, text = _origin(error.problem, request, file)
+        refused = errors.Refused(_advised(error.problem, points), status=error.status)
+        outcome.fail(refused, json=json, source=text, name=name)
 
 
 def _tell(job: api.JobView) -> None:
@@ -106,6 +91,16 @@ def _preference(text: str) -> Literal["time", "energy"]:
     if text == "energy":
         return "energy"
     raise errors.UserError(f"--prefer {text!r} is not possible", hint="use 'time' or 'energy'")
+
+
+def _tags(given: Sequence[str]) -> tuple[str, ...]:
+    for tag in given:
+        if not tag.strip():
+            raise errors.UserError(
+                f"--residency {tag!r} names no tag",
+                hint="give one like 'EU'; `qfleet region list` shows them",
+            )
+    return tuple(given)
 
 
 def _advised(problem: api.Problem, points: Sequence[str]) -> api.Problem:

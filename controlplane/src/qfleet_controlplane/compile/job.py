@@ -87,6 +87,10 @@ def _check_common(request: api.JobRequest) -> None:
         _check_number("seed", request.seed, 0, (1 << 63) - 1)
     if len(request.name) > 200:
         raise RequestRefused("name", f"has {len(request.name)} characters", "use at most 200")
+    for number, tag in enumerate(request.residency):
+        if not tag.strip():
+            hint = "give a tag such as 'EU', or no residency for every region"
+            raise RequestRefused(f"residency[{number}]", f"is {tag!r}, which is no tag", hint)
 
 
 def _check_number(field: str, value: float, least: float, most: float) -> None:
