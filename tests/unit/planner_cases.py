@@ -75,6 +75,7 @@ def some_regions(draw: st.DrawFn, least: int = 1) -> list[regions.RegionFacts]:
             latency_ms=draw(st.sampled_from([None, 5.0, 400.0])),
             energy_price=draw(st.sampled_from([None, 0.1, 0.4])),
             stale=draw(st.booleans()),
+            reachable=draw(st.booleans()),
         )
         for number in range(count)
     ]

@@ -2,6 +2,7 @@
 
 import math
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -101,6 +102,28 @@ def test_a_job_waits_where_nothing_is_known_yet() -> None:
     assert set(counts(found)) == {"asleep"}, "there it is known that a device can run it"
 
 
+def test_a_region_without_its_broker_gets_nothing_while_another_can_have_it() -> None:
+    north = region("north", devices(8), reachable=False)
+    found = placement.place(grid(), [north, region("south", devices(1))], ANY)
+    assert set(counts(found)) == {"south"}
+    assert "north is not used: its broker cannot be reached." in found.sentences
+    asleep = placement.place(grid(), [north, region("south", devices(0))], ANY)
+    assert set(counts(asleep)) == {"south"}, "its devices come back sooner than a broker"
+    unled = placement.place(grid(), [north, region("south", devices(1), stale=True)], ANY)
+    assert set(counts(unled)) == {"north"}, "nobody says that the other one is reachable"
+
+
+def test_without_any_broker_a_job_is_placed_as_ever_and_says_that_it_waits() -> None:
+    north = region("north", devices(8), reachable=False)
+    south = region("south", devices(8), residency=("EU",))
+    away = [north, region("south", devices(1), reachable=False)]
+    near = [msgspec.structs.replace(entry, reachable=True) for entry in away]
+    assert counts(placement.place(grid(), away, ANY)) == counts(placement.place(grid(), near, ANY))
+    bound = placement.place(grid(), [msgspec.structs.replace(south, reachable=False), north], Wishes(("EU",)))
+    assert counts(bound) == {"south": len(bound.plan.slices)}
+    assert bound.sentences[0].endswith(" to south, to wait for its broker, which cannot be reached.")
+
+
 def test_no_region_at_all_is_refused() -> None:
     with pytest.raises(admission.NothingAdmits, match="there is no region"):
         placement.place(echoes(1), [], ANY)
@@ -131,6 +154,9 @@ def test_no_task_is_lost_doubled_or_where_it_may_not_be(
         entry = known[share.region]
         assert not residency or residency & set(entry.residency)
         assert regions.able(entry, needed) or not entry.classes
+        assert entry.reachable or not any(
+            other.reachable and not other.stale and _could(other, job.qubits, residency) for other in facts
+        )
     assert found == placement.place(job, list(reversed(facts)), wishes), "the order of regions says nothing"
     assert len(found.sentences) == len(facts)
     assert all(sentence.endswith(".") for sentence in found.sentences)
@@ -187,7 +213,7 @@ def test_crews_without_workers_get_nothing() -> None:
 def test_a_placement_takes_hardly_longer_than_the_best_one(
     facts: list[regions.RegionFacts], items: int
 ) -> None:
-    ready = [entry for entry in facts if entry.workers and not entry.stale]
+    ready = [entry for entry in facts if entry.workers and not entry.stale and entry.reachable]
     if not ready:
         return
     found = placement.place(echoes(items), facts, ANY)

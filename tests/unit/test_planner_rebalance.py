@@ -24,6 +24,10 @@ def laden(name: str, tasks: int, *, online: int = 2, residency: tuple[str, ...] 
     )
 
 
+def out_of_reach(facts: regions.RegionFacts) -> regions.RegionFacts:
+    return msgspec.structs.replace(facts, reachable=False)
+
+
 def moved(moves: list[rebalance.Move]) -> dict[str, int]:
     return {move.to: move.tasks for move in moves}
 
@@ -55,6 +59,19 @@ def moved(moves: list[rebalance.Move]) -> dict[str, int]:
             waiting(7, stranded="x"),
             {},
             id="stale",
+        ),
+        pytest.param(
+            laden(HERE, 9), [out_of_reach(laden("b", 0))], waiting(7, stranded="x"), {}, id="no broker there"
+        ),
+        pytest.param(
+            out_of_reach(laden(HERE, 400)), [laden("b", 0)], waiting(400), {}, id="no broker here, no laggard"
+        ),
+        pytest.param(
+            out_of_reach(laden(HERE, 4)),
+            [laden("b", 0)],
+            waiting(4, stranded="x"),
+            {"b": 4},
+            id="no broker here",
         ),
     ],
 )
@@ -106,6 +123,7 @@ def test_moves_keep_residency_and_capability_and_ask_for_nothing_back(
         assert move.tasks > 0
         there = known[move.to]
         assert not there.stale
+        assert there.reachable
         assert not residency or residency & set(there.residency)
         assert any(entry.online for entry in regions.able(there, NEEDED))
     if not stranded:

@@ -98,6 +98,18 @@ def test_many_jobs_take_turns_and_a_stuck_one_holds_up_none(monkeypatch: pytest.
     assert {*sent[:4]} == {"04", "05", "06", "07"}, "the higher priority first"
 
 
+def test_nothing_is_leased_while_the_broker_is_away_and_all_of_it_afterwards() -> None:
+    bench = fleet(2)
+    bench.handle(events.LinkChanged(up=False))
+    bench.submit(2 * CAPACITY + 5)
+    bench.handle(events.LinkChanged(up=False))
+    bench.tick(1_000)
+    assert holds(bench) == [0, 0]
+    assert bench.sent(payloads.Assign) == []
+    bench.handle(events.LinkChanged(up=True))
+    assert holds(bench) == [CAPACITY] * 2
+
+
 def test_a_device_that_has_rested_is_remembered() -> None:
     bench = fleet(1)
     (task,) = bench.submit().tasks

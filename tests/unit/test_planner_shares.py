@@ -161,6 +161,50 @@ def test_a_region_that_lags_gives_some_of_what_waits() -> None:
     assert move.tasks[-1].position == 19_999, "what would be leased last goes"
 
 
+def test_what_waits_for_a_broker_that_stays_away_goes_elsewhere() -> None:
+    bench = Bench(A)
+    bench.handle(events.LinkChanged(up=False))
+    job = bench.submit(20_000)
+    look(bench, region(THERE, devices()), later=census.UNREACHABLE_MS - 1)
+    assert (here_facts(bench).reachable, job.waiting) == (True, ""), "a reconnect takes a moment"
+    bench.handle(events.LinkChanged(up=False), later=1)
+    look(bench, region(THERE, devices()))
+    assert not here_facts(bench).reachable, "told again it is away no shorter"
+    assert bench.of(effects.MoveTasks) == [], "not even because it lags"
+    assert job.waiting == "the broker of here cannot be reached"
+    look(bench, region(THERE, devices()), later=POLICY.stranded_ms - census.UNREACHABLE_MS)
+    (move,) = bench.of(effects.MoveTasks)
+    assert (move.to, len(move.tasks)) == (THERE, 10_000)
+    assert move.sentence.endswith(
+        "moved from here to there: the broker of here could not be reached for 10 s."
+    )
+
+
+def test_a_broker_that_comes_back_takes_its_tasks_up() -> None:
+    bench = Bench(A)
+    bench.handle(events.LinkChanged(up=False))
+    (task,) = bench.submit().tasks
+    look(bench, later=POLICY.stranded_ms)
+    assert task.job.waiting == "the broker of here cannot be reached"
+    bench.handle(events.LinkChanged(up=True))
+    assert (task.status, task.job.waiting, here_facts(bench).reachable) == ("leased", "", True)
+
+
+def test_devices_are_waited_for_again_when_their_broker_is_back() -> None:
+    bench = Bench(A)
+    bench.handle(events.LinkChanged(up=False))
+    bench.submit(residency=("EU",))
+    other = region(THERE, devices(), residency=("EU",))
+    look(bench, later=POLICY.stranded_ms)
+    bench.handle(events.PresenceLost(A))
+    bench.handle(events.LinkChanged(up=True))
+    look(bench, other)
+    look(bench, other, later=POLICY.stranded_ms - 1)
+    assert bench.of(effects.MoveTasks) == []
+    look(bench, other, later=1)
+    assert [move.to for move in bench.of(effects.MoveTasks)] == [THERE]
+
+
 def test_residency_is_kept_when_a_region_dies() -> None:
     bench = Bench()
     bench.submit(residency=("EU",))
@@ -249,6 +293,10 @@ def test_facts_describe_the_devices_and_the_backlog() -> None:
         (30, 4, 1),
         (24, 2, 1),
     ]
+
+
+def here_facts(bench: Bench) -> regions.RegionFacts:
+    return census.facts(bench.machine.state, regions.Description(HERE), Millis(bench.now))
 
 
 def state_facts(bench: Bench) -> regions.RegionFacts:

@@ -40,13 +40,14 @@ class Traffic:
 
     ``subscriptions`` pairs a topic filter with its quality of service; ``receive`` is called with
     topic and payload of every message; ``retained`` is published, and ``came_up`` called, on every
-    new connection.
+    new connection, and ``went_down`` when it has ended.
     """
 
     subscriptions: tuple[tuple[str, int], ...]
     retained: tuple[Retained, ...]
     receive: Receive
     came_up: Callable[[], None]
+    went_down: Callable[[], None]
 
 
 class Connection:
@@ -124,6 +125,7 @@ class Connection:
             finally:
                 self._client = None
                 self._up.clear()
+                self._traffic.went_down()
 
     async def _subscribe(self, client: aiomqtt.Client) -> None:
         wanted = self._traffic.subscriptions

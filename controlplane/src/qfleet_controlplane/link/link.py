@@ -23,6 +23,7 @@ from qfleet_controlplane.link.renewals import Renewals
 from qfleet_controlplane.link.roll_call import RollCall
 from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
+from qfleet_controlplane.machine import events
 from qfleet_controlplane.settings import Settings
 from qfleet_wire import payloads
 from qfleet_wire.channel import frames
@@ -66,7 +67,7 @@ class Link:
         self._handshakes = Handshakes(parts, settings.security)
         self._confirmations = Confirmations(parts)
         self._roll_call = RollCall(parts)
-        self._stores, self._region = stores, region
+        self._stores, self._region, self._post = stores, region, ends.post
         self._accounts = ends.broker.accounts
         granting = Granting(
             stores.ring, region, shared=None if self._accounts.own else ends.broker.logins.device
@@ -85,6 +86,7 @@ class Link:
             retained=(Retained(topic_for(AuthorityTopic(region)), stores.ring.authority.raw),),
             receive=Inbound(parts, takers).receive,
             came_up=self._came_up,
+            went_down=self._went_down,
         )
         self._connection = Connection(
             clients.in_turn(lambda: ends.broker.accesses), settings.controller, traffic
@@ -140,6 +142,7 @@ class Link:
 
     async def start(self) -> None:
         """Begin to connect; ``up`` tells when that has worked."""
+        self._went_down()
         ring = self._stores.ring
         holders = await self._stores.database.read(
             lambda connection: accounts.holders(connection, ring.sealer, self._region)
@@ -176,7 +179,11 @@ class Link:
                 extra={"action": "account_remains"},
             )
 
+    def _went_down(self) -> None:
+        self._post(events.LinkChanged(up=False))
+
     def _came_up(self) -> None:
+        self._post(events.LinkChanged(up=True))
         self._outbound.wake_all()
         self._roll_call.begin()
 

@@ -5,10 +5,18 @@ from collections.abc import Iterable
 
 from qfleet_controlplane.machine import state, tables
 from qfleet_controlplane.planning import cost, regions
+from qfleet_wire.names import Millis
+
+_NEVER = Millis(0)
+UNREACHABLE_MS = 3_000
+"""A broker that was not connected for so long counts as out of reach; a shorter gap is a reconnect."""
 
 
-def facts(known: state.State, description: regions.Description) -> regions.RegionFacts:
-    """Count the region. Costs a few milliseconds with 10,000 devices: for every second, not every event."""
+def facts(known: state.State, description: regions.Description, now: Millis = _NEVER) -> regions.RegionFacts:
+    """Count the region. Costs a few milliseconds with 10,000 devices: for every second, not every event.
+
+    ``now`` tells how long the broker has been away; without it, it counts as connected.
+    """
     members: list[tuple[regions.DeviceClass, bool]] = []
     workers = online = 0
     backlog_ms = 0.0
@@ -42,7 +50,14 @@ def facts(known: state.State, description: regions.Description) -> regions.Regio
         devices=len(members),
         online=online,
         classes=classes,
+        reachable=reachable(known, now),
     )
+
+
+def reachable(known: state.State, now: Millis) -> bool:
+    """Whether the broker is connected, or was a moment ago."""
+    since = known.link_down_since
+    return since is None or now - since < UNREACHABLE_MS
 
 
 def task_ms(job: state.Job, classes: Iterable[regions.DeviceClass]) -> float:

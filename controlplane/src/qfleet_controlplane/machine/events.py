@@ -108,6 +108,12 @@ class HeardBatch(_Event, frozen=True):
     items: Sequence[payloads.Up]
 
 
+class LinkChanged(_Event, frozen=True):
+    """The broker of the region is connected, or is not any more."""
+
+    up: bool
+
+
 class PresenceLost(_Event, frozen=True):
     """A device's last will came. A hint: the broker could have made it up."""
 
@@ -201,6 +207,7 @@ Event: TypeAlias = (
     | SessionOpened
     | Heard
     | HeardBatch
+    | LinkChanged
     | PresenceLost
     | Revoked
     | Quarantined

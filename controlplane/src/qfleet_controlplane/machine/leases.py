@@ -35,10 +35,11 @@ def settle(turn: Turn) -> None:
 
     Costs what there is to lease, not what there is: only devices that may have room are looked at, and of
     each class no more than there are tasks for it. Jobs of one priority take turns, ``_MOST_JOBS`` of
-    the oldest at a time; what is left after ``_MOST_LEASES`` follows at once in the next round.
+    the oldest at a time; what is left after ``_MOST_LEASES`` follows at once in the next round. While the
+    broker is not connected nothing is leased: it could not be sent, and may run elsewhere meanwhile.
     """
     known = turn.state.pool
-    if not known.changed:
+    if not known.changed or not turn.state.link_up:
         return
     known.changed = False
     able = _Able(known)

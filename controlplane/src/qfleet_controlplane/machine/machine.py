@@ -77,6 +77,15 @@ def _settle(turn: Turn, _: events.Settle) -> None:
     leases.settle(turn)
 
 
+def _link_changed(turn: Turn, event: events.LinkChanged) -> None:
+    known = turn.state
+    if not event.up:
+        known.link_down_since = turn.now if known.link_up else known.link_down_since
+    elif not known.link_up:
+        known.link_down_since = None
+        known.pool.changed = True
+
+
 def _rested(turn: Turn, key: str) -> None:
     """The device may be given tasks again, by the settling after this event."""
     turn.state.offer(turn.state.devices[DeviceName(key)])
@@ -110,6 +119,7 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     events.SessionOpened: devices.session_opened,
     events.Heard: messages.heard,
     events.HeardBatch: messages.heard_batch,
+    events.LinkChanged: _link_changed,
     events.PresenceLost: devices.presence_lost,
     events.Revoked: lambda turn, event: devices.shut_out(turn, event, "revoke"),
     events.Quarantined: lambda turn, event: devices.shut_out(turn, event, "quarantine"),

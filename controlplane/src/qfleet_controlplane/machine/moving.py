@@ -31,8 +31,8 @@ def look(turn: Turn, event: events.Rebalance) -> None:
     jobs = [job for job in known.jobs.values() if job.pending]
     if not jobs:
         return
-    here = census.facts(known, regions.Description(event.region))
-    usable = _usable_kinds(turn)
+    here = census.facts(known, regions.Description(event.region), turn.now)
+    usable = _usable_kinds(turn) if here.reachable else None
     groups: dict[str, _Group] = {}
     for job in jobs:
         _note_stranded(turn, job, usable)
@@ -56,7 +56,12 @@ def _usable_kinds(turn: Turn) -> list[regions.DeviceClass]:
     return list(kinds.values())
 
 
-def _note_stranded(turn: Turn, job: state.Job, usable: Sequence[regions.DeviceClass]) -> None:
+def _note_stranded(turn: Turn, job: state.Job, usable: Sequence[regions.DeviceClass] | None) -> None:
+    """Note since when no device can be given its tasks; ``usable`` is None while none can be reached."""
+    if usable is None:
+        # Devices come back some time after their broker: they are waited for from then on.
+        job.stranded_since = None
+        return
     requirement = leases.requirement(job.specification, job.plan.memory_bytes)
     if any(schedule.lacks(requirement, kind) is None for kind in usable):
         job.stranded_since = None
@@ -67,7 +72,7 @@ def _note_stranded(turn: Turn, job: state.Job, usable: Sequence[regions.DeviceCl
 def _note_waiting(turn: Turn, job: state.Job, here: regions.RegionFacts) -> None:
     """Say of a job that no device here can ever run that it waits for one, and take that back."""
     requirement = leases.requirement(job.specification, job.plan.memory_bytes)
-    reason = ""
+    reason = "" if here.reachable else f"the broker of {here.name} cannot be reached"
     if here.classes and not regions.able(here, requirement):
         nearest = admission.lack(here, requirement)
         reason = f"no device of {here.name} can run {len(job.pending):,} of its tasks: {nearest}"
@@ -92,6 +97,11 @@ def _groups(turn: Turn, job: state.Job, here: str) -> dict[str, _Group]:
 
 
 def _stranded(turn: Turn, job: state.Job, here: str) -> str:
+    away = turn.state.link_down_since
+    if away is not None:
+        if turn.now - away < turn.policy.stranded_ms:
+            return ""
+        return f"the broker of {here} could not be reached for {(turn.now - away) / 1000:.0f} s"
     since = job.stranded_since
     if since is None or turn.now - since < turn.policy.stranded_ms:
         return ""

@@ -182,6 +182,13 @@ class State:
     """When the machine was rebuilt: its devices take a while to come back to it."""
     kinds: dict[regions.DeviceClass, regions.DeviceClass] = field(default_factory=dict)
     """One object for each class of devices."""
+    link_down_since: Millis | None = None
+    """Since when the broker is not connected; None while it is, or while nobody says."""
+
+    @property
+    def link_up(self) -> bool:
+        """Whether what is sent now can reach a device."""
+        return self.link_down_since is None
 
     def kind_of(self, device: Device) -> regions.DeviceClass | None:
         """The class of a device; None for one that has not announced itself."""

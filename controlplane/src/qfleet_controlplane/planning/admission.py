@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from qfleet_controlplane.planning import plan, regions, schedule
 from qfleet_controlplane.planning.regions import DeviceClass, RegionFacts
 
+OUT_OF_REACH = "its broker cannot be reached"
+
 
 class NothingAdmits(plan.PlanRefused):
     """No region may run the job, or none ever could."""
@@ -40,6 +42,16 @@ def admit(
         for entry in facts
         if entry.name not in names
     ]
+
+
+def within_reach(admitted: Sequence[RegionFacts]) -> tuple[list[RegionFacts], list[str]]:
+    """Leave out regions that can hand nothing out while another can, each with a sentence; else keep all."""
+    reachable = [entry for entry in admitted if entry.reachable and not entry.stale]
+    if not reachable:
+        return list(admitted), []
+    kept = [entry for entry in admitted if entry.reachable]
+    left_out = [entry for entry in admitted if not entry.reachable]
+    return kept, [f"{entry.name} is not used: {OUT_OF_REACH}." for entry in left_out]
 
 
 def why_not(facts: RegionFacts, requirement: schedule.Requirement, residency: Sequence[str]) -> str:

@@ -69,6 +69,7 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
     requirement = schedule.Requirement(specification.kind, specification.qubits, memory)
     everyone = sorted(facts, key=_name)
     admitted, refusals = admission.admit(everyone, requirement, wishes.residency)
+    admitted, passed_over = admission.within_reach(admitted)
     planned = plan.plan(specification, _fleet(specification, requirement, admitted))
     candidates = [_candidate(entry, requirement, specification, planned) for entry in admitted]
     counts = _divide(candidates, len(planned.slices), wishes)
@@ -80,7 +81,7 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
             first += count
     told = [_sentence(candidate, count, first) for candidate, count in zip(candidates, counts, strict=True)]
     order = sorted(range(len(told)), key=lambda index: (-counts[index], index))
-    return Placement(planned, tuple(shares), (*(told[index] for index in order), *refusals))
+    return Placement(planned, tuple(shares), (*(told[index] for index in order), *passed_over, *refusals))
 
 
 def _name(facts: RegionFacts) -> str:
@@ -177,10 +178,14 @@ def _sentence(candidate: _Candidate, count: int, tasks: int) -> str:
         part = (
             f"All {tasks:,} tasks" if count == tasks > 1 else f"{count:,} of {tasks:,} {_many('task', tasks)}"
         )
+        if not facts.reachable:
+            return f"{part} to {facts.name}, to wait for its broker, which cannot be reached."
         if not crew.hands or facts.stale:
             return f"{part} to {facts.name}, to wait for a device: {_absence(candidate)}."
         about = cost.in_words(filling.finish_ms([crew], count))
         return f"{part} to {facts.name}: {_means(candidate)}, about {about} to finish."
+    if not facts.reachable:
+        return f"{facts.name} is not used: {admission.OUT_OF_REACH}."
     if facts.stale or not crew.hands:
         return f"{facts.name} is not used: {_absence(candidate)}."
     about = cost.in_words(filling.finish_ms([crew], tasks))

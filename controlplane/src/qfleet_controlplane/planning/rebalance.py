@@ -2,7 +2,8 @@
 
 Decides for the tasks of its own region only, by what the others said of themselves. It moves no
 more than evens the two out, so that the same figures seen from the other side ask for nothing back.
-Never against residency, and never to a region without an able device that is there.
+Never against residency, and never to a region without an able device that is there, or whose broker
+cannot be reached.
 """
 
 from collections.abc import Iterable, Sequence
@@ -51,7 +52,7 @@ class Move(NamedTuple):
 def decide(here: RegionFacts, others: Iterable[RegionFacts], waiting: Iterable[Waiting]) -> list[Move]:
     """Decide about all that waits; every decision counts in the backlogs that the next one sees."""
     moves: list[Move] = []
-    books = {entry.name: entry for entry in sorted(others, key=_name) if not entry.stale}
+    books = {entry.name: entry for entry in sorted(others, key=_name) if not entry.stale and entry.reachable}
     left = MOST_MOVED
     for wanted in waiting:
         able = [entry for entry in books.values() if _may(entry, wanted)]
@@ -89,7 +90,7 @@ def _stranded(able: Sequence[RegionFacts], wanted: Waiting, tasks: int) -> list[
 
 def _lagging(here: RegionFacts, able: Sequence[RegionFacts], wanted: Waiting, tasks: int) -> list[Move]:
     """Even out this region and those that are far ahead of it."""
-    if here.workers == 0:
+    if here.workers == 0 or not here.reachable:
         return []
     here_ms = here.backlog_ms / here.workers
     ahead = [entry for entry in able if here_ms > LAG_RATIO * placement.start_ms(entry) + LAG_MS]

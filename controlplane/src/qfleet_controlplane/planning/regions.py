@@ -41,6 +41,8 @@ class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
     assignment to its acceptance, None while nothing was measured; ``backlog_ms`` the estimated work
     of all tasks that wait or are held, in milliseconds of one worker. ``workers`` counts those of
     devices that are online; ``devices`` and ``online`` count devices in service and there.
+    ``reachable`` is False while the region's broker has not been connected for some seconds: nothing can
+    be handed out there.
     """
 
     name: str
@@ -55,6 +57,7 @@ class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
     online: int = 0
     classes: tuple[DeviceClass, ...] = ()
     stale: bool = False
+    reachable: bool = True
 
 
 class Description(NamedTuple):

@@ -136,7 +136,7 @@ class Loop:
 
     def facts(self, description: regions.Description) -> regions.RegionFacts:
         """Count the region as the machine has it now."""
-        return census.facts(self._machine.state, description)
+        return census.facts(self._machine.state, description, self._clock())
 
     def stop(self) -> None:
         """Let ``run`` end."""
@@ -238,6 +238,9 @@ class Loop:
             except StoreFailed as failure:
                 self.trouble = str(failure)
                 continue
+            away = self._machine.state.link_down_since
+            # The store knows nothing of the link; the clock may have been set back.
+            known.link_down_since = None if away is None else min(away, self._clock())
             self._machine = Machine(known, self._policy)
             self.inbox.put_back([Entry(events.Reloaded(tuple(live)))])
             return
