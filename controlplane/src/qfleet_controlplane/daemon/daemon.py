@@ -21,6 +21,7 @@ from qfleet_controlplane.authority import files, keyring, tokens
 from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker import ports
 from qfleet_controlplane.daemon import clocks, retention
+from qfleet_controlplane.daemon.attendance import Premises
 from qfleet_controlplane.daemon.governance import Governance
 from qfleet_controlplane.daemon.keeper import Keeper
 from qfleet_controlplane.daemon.overview import Overview, Parts
@@ -72,6 +73,7 @@ class Daemon:
 
     async def _start(self) -> None:
         settings, stack = self._settings, self._stack
+        premises = stack.enter_context(Premises(settings.directory))
         database = await asyncio.to_thread(Database, settings.database_url)
         stack.push_async_callback(asyncio.to_thread, database.close)
         if len(settings.places) == 1:
@@ -84,7 +86,7 @@ class Daemon:
         def make(place: Settings, tenure: Tenure) -> RegionRuntime:
             return RegionRuntime(place, database, tenure, self._counts)
 
-        keeper = Keeper(settings, database, make)
+        keeper = Keeper(settings, database, premises.instance, make)
         stack.push_async_callback(keeper.stop)
         await keeper.start()
         await asyncio.gather(*(led.wait_for_link() for led in keeper.runtimes.values()))

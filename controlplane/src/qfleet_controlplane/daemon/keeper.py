@@ -14,6 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.daemon import clocks
+from qfleet_controlplane.daemon.attendance import Attendance
 from qfleet_controlplane.daemon.leases import Decision, Lease, Situation, decide
 from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.daemon.tenure import Tenure
@@ -21,6 +22,7 @@ from qfleet_controlplane.errors import ControlPlaneError
 from qfleet_controlplane.planning import regions
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store import audit, leases
+from qfleet_controlplane.store.attendance import Instance
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire.names import ControllerName, RegionName
@@ -51,10 +53,11 @@ class Keeper:
     Args:
         settings: the controller's.
         database: the store that all controllers share.
+        instance: this process.
         make: makes the runtime of a region under a lease; raises ``ConfigurationError``.
     """
 
-    def __init__(self, settings: Settings, database: Database, make: Make) -> None:
+    def __init__(self, settings: Settings, database: Database, instance: Instance, make: Make) -> None:
         self._places = settings.places
         self.names = tuple(self._places)
         self._me = ControllerName(settings.controller)
@@ -62,6 +65,7 @@ class Keeper:
         self._times = settings.leases
         self._ttl_s = settings.leases.ttl_s if settings.shared else _ALONE_TTL_S
         self._database = database
+        self._attendance = Attendance(settings, database, instance, self._ttl_s)
         self._make = make
         self._tenures: dict[RegionName, Tenure] = {}
         self._changing: dict[RegionName, asyncio.Task[None]] = {}
@@ -70,6 +74,7 @@ class Keeper:
         self._unwanted: set[RegionName] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._renewed_at = 0.0
+        self._named = True
         self.runtimes: dict[RegionName, RegionRuntime] = {}
         """Regions that are led now and serve."""
         self.seen = Seen((), {})
@@ -79,12 +84,13 @@ class Keeper:
         """Take what falls to this controller, and go on keeping it.
 
         Raises:
-            ConfigurationError: a region cannot be led as it is configured; where others may lead it,
-                that is logged instead.
+            ConfigurationError: another controller bears this name, or a region cannot be led as it is
+                configured; where others may lead it, that is logged instead.
             Unavailable: the database or the only broker does not answer.
         """
         if not self._shared:
             await self._database.writer.run(self._oust)
+        await self._attendance.begin()
         await self._look()
         await asyncio.gather(*self._changing.values())
         self._tasks = [
@@ -102,7 +108,7 @@ class Keeper:
         # A lease may have been lost meanwhile: what was begun by that is ended too.
         await asyncio.gather(*self._changing.values(), return_exceptions=True)
         with contextlib.suppress(StoreFailed):
-            await self._database.writer.run(lambda connection: leases.leave(connection, self._me))
+            await self._attendance.end()
 
     def facts(self) -> list[regions.RegionFacts]:
         """All regions: those led here as they are, the others as they last described themselves."""
@@ -130,14 +136,15 @@ class Keeper:
         if due or not self._renewed_at:
             await self._renew()
         self.seen = await self._database.read(_see)
-        self.trouble = None
+        self.trouble = None if self._named else self._attendance.trouble
         for lease in self.seen.leases:
             tenure = self._tenures.get(lease.region)
             if tenure is not None and lease.epoch > tenure.fence.epoch:
                 tenure.lose()
-        decision = decide(self._me, self._situation())
-        self._unwanted |= set(decision.orphans)
-        await self._follow(decision)
+        if self._named:
+            decision = decide(self._me, self._situation())
+            self._unwanted |= set(decision.orphans)
+            await self._follow(decision)
 
     async def _renew(self) -> None:
         started = clocks.elapsed()
@@ -145,12 +152,17 @@ class Keeper:
         held = {name: tenure.fence.epoch for name, tenure in self._tenures.items()}
         ttl_ms = int(self._ttl_s * 1000)
 
-        def work(connection: sa.Connection) -> set[RegionName]:
-            leases.attend(connection, self._me, ttl_ms)
+        def work(connection: sa.Connection) -> set[RegionName] | None:
+            if not self._attendance.renew(connection):
+                return None
             return leases.renew(connection, self._me, held, ttl_ms, facts)
 
-        still = await self._database.writer.run(work)
+        renewed = await self._database.writer.run(work)
         self._renewed_at = started
+        if renewed is None and self._named:
+            _log.error("Leads nothing: %s.", self._attendance.trouble, extra={"action": "name_lost"})
+        self._named = renewed is not None
+        still = renewed or set()
         for region in held:
             tenure = self._tenures.get(region)
             if tenure is None:
@@ -198,6 +210,8 @@ class Keeper:
 
     def _acquire(self, connection: sa.Connection, region: RegionName, ttl_ms: int) -> leases.Lease | None:
         """Take a lease, and let the audit log say who led when."""
+        if not self._attendance.holds(connection):
+            return None
         lease = leases.acquire(connection, region, self._me, ttl_ms)
         if lease is not None:
             detail = f"epoch {lease.fence.epoch}"
