@@ -30,7 +30,7 @@ setup: .venv/.synced-dev ## Set up everything that the tasks below need
 test: setup ## Run the tests (ARGS='-k name' hands arguments to pytest)
 	@.ci/need mosquitto mosquitto
 	@.ci/need pg_createcluster postgresql
-	@.venv/bin/pytest -q $(ARGS)
+	@.venv/bin/pytest -q -n 2 --dist loadfile $(ARGS)
 
 lint: setup ## Check style and format with ruff
 	@.venv/bin/ruff check --quiet .

@@ -129,10 +129,11 @@ def test_a_released_agent_serves_the_new_control_plane_and_is_upgraded_with_work
 ) -> None:
     with MixedFleet(tmp_path, controlplane=NEW, agents={"a": old}) as site:
         works_through_restarts(site, "a")
-        slow = JobRequest(kind="circuit.sample", program=SLOW, shots=1024, seed=5)
+        # The first leaves a result, the second is still to be computed when the agent stops.
+        both = [JobRequest(kind="circuit.sample", program=SLOW, shots=1024, seed=seed) for seed in (5, 9)]
         with site.connect() as fleet:
             jobs = []
-            for wanted in (slow, request(seed=9)):
+            for wanted in both:
                 jobs.append(fleet.submit(wanted).id)
                 site.wait_for("the agent has it", lambda: has(fleet, jobs[-1]))
         site.kill(CONTROL_PLANE)
@@ -145,7 +146,7 @@ def test_a_released_agent_serves_the_new_control_plane_and_is_upgraded_with_work
         site.start_control_plane()
         with site.connect() as fleet:
             hurt = [counts(fleet, job) for job in jobs]
-            again = [fleet.submit(wanted).id for wanted in (slow, request(seed=9))]
+            again = [fleet.submit(wanted).id for wanted in both]
             assert hurt == [counts(fleet, job) for job in again]
             assert {task.device for job in jobs for task in fleet.job(job).tasks} == {"a"}
             site.wait_for("all is acknowledged", lambda: held(site, "a")[1:] == (0, 0))
