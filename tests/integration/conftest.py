@@ -1,6 +1,7 @@
 """Real brokers for the integration tests, each on a free port or a Unix socket of its own."""
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
