@@ -52,7 +52,7 @@ class Jobs:
         self.status: api.JobStatus = "running"
         self.version = 1
         self.changed = asyncio.Event()
-        self.submitted: list[tuple[api.JobRequest, str]] = []
+        self.submitted: list[tuple[api.JobRequest, str, str | None]] = []
         self.asked: list[tuple[object, ...]] = []
         self.waits = 0
 
@@ -60,8 +60,8 @@ class Jobs:
         self.status, self.version = status, self.version + 1
         self.changed.set()
 
-    async def submit(self, request: api.JobRequest, who: str) -> api.JobView:
-        self.submitted.append((request, who))
+    async def submit(self, request: api.JobRequest, who: str, key: str | None) -> api.JobView:
+        self.submitted.append((request, who, key))
         if request.name == "too wide":
             raise PlanRefused("d: 40 qubits are over its 26", "make the job smaller")
         return view("planned")
@@ -237,7 +237,10 @@ def test_requests_reach_the_service_with_the_callers_name() -> None:
         answer = await site.client.post("/api/v1/jobs", headers=OPERATOR, content=ECHO)
         assert answer.status_code == 201
         assert answer.json()["status"] == "planned"
-        assert site.jobs.submitted == [(api.JobRequest(kind="probe.echo"), "operator")]
+        keyed = {**OPERATOR, "Idempotency-Key": "k 1"}
+        assert (await site.client.post("/api/v1/jobs", headers=keyed, content=ECHO)).status_code == 201
+        echo = api.JobRequest(kind="probe.echo")
+        assert site.jobs.submitted == [(echo, "operator", None), (echo, "operator", "k 1")]
         invited = await site.client.post("/api/v1/devices", headers=ADMIN, json={"device": "d"})
         assert invited.json() == {"device": "d", "token": "qf1-made-for-admin", "expires": 9}
         revoked = await site.client.post("/api/v1/devices/d/revoke", headers=ADMIN, json={"reason": "lost"})

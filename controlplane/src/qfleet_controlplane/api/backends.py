@@ -22,8 +22,8 @@ class Tokens(Protocol):
 class Jobs(Protocol):
     """Jobs; everything is read from committed state, and an unknown job raises ``NotFound``."""
 
-    async def submit(self, request: api.JobRequest, who: str) -> api.JobView:
-        """Take a job; it is durable when this returns."""
+    async def submit(self, request: api.JobRequest, who: str, key: str | None) -> api.JobView:
+        """Take a job, once for a ``key`` of the caller's; it is durable when this returns."""
 
     async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
         """Cancel what is unfinished of a job."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, get, post
-from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from qfleet_controlplane.api import authentication
@@ -27,11 +27,16 @@ Call = Request[Any, Caller, Any]
     "/jobs",
     guards=[authentication.operator],
     summary="Submit a job",
-    description="The job is stored for good when this answers.",
+    description="The job is stored for good when this answers. Asked again with the same Idempotency-Key, "
+    "it answers with the job that was stored the first time; 409 if that asks for something else.",
 )
-async def submit(request: Call, data: JSONBody[api.JobRequest]) -> api.JobView:
+async def submit(
+    request: Call,
+    data: JSONBody[api.JobRequest],
+    key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
+) -> api.JobView:
     """Compile, plan and store a job."""
-    return await backends_of(request).jobs.submit(data, request.auth.name)
+    return await backends_of(request).jobs.submit(data, request.auth.name, key)
 
 
 @get("/jobs", guards=[authentication.viewer], summary="List jobs, the newest first")

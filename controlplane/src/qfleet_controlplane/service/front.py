@@ -15,9 +15,10 @@ from qfleet_controlplane.errors import Conflict, NotFound
 from qfleet_controlplane.machine import events, state
 from qfleet_controlplane.planning import placement
 from qfleet_controlplane.planning.regions import RegionFacts
-from qfleet_controlplane.service import ordering, portraits, readings, submission
+from qfleet_controlplane.service import ordering, portraits, readings, repeats, submission
 from qfleet_controlplane.service.ordering import Decision
 from qfleet_controlplane.service.published import LAST_VERSION
+from qfleet_controlplane.service.repeats import Repeats
 from qfleet_controlplane.service.service import Service
 from qfleet_controlplane.store import audit, records, roster
 from qfleet_controlplane.store.commit import Commit
@@ -82,18 +83,28 @@ class Front:
         self._writer = database.writer_for("")
         self._clock = clock
         self._random = random
+        self._repeats = Repeats(database)
 
-    async def submit(self, request: api.JobRequest, who: str) -> api.JobView:
+    async def submit(self, request: api.JobRequest, who: str, key: str | None = None) -> api.JobView:
         """Take a job in; it is durable when this returns.
+
+        What is submitted again under the same ``key`` is the job that was stored the first time.
 
         Raises:
             InvalidRequest: the program or the request is wrong, or no region may or can run it.
+            Conflict: something else was submitted under this key.
             Unavailable: it could not be stored; nothing has happened.
         """
+        if key is None:
+            return await self._take(request, who, None)
+        job = repeats.job_of(key)
+        return await self._repeats.once(job, request, lambda: self._take(request, who, job))
+
+    async def _take(self, request: api.JobRequest, who: str, job: JobId | None) -> api.JobView:
         led = self._regions.runtimes
         if len(self._regions.names) == 1 and led and not request.residency:
-            return await next(iter(led.values())).service.submit(request, who)
-        event = await self._prepare(request, who)
+            return await next(iter(led.values())).service.submit(request, who, job=job)
+        event = await self._prepare(request, who, job)
         placed = placement.place(event.specification, self._regions.facts(), placement.wishes_of(request))
         event = msgspec.structs.replace(event, plan=placed.plan, placement=placed.sentences)
         first = RegionName(placed.shares[0].region)
@@ -179,10 +190,10 @@ class Front:
                 return version
             await asyncio.sleep(min(_POLL_S, left))
 
-    async def _prepare(self, request: api.JobRequest, who: str) -> events.JobSubmitted:
+    async def _prepare(self, request: api.JobRequest, who: str, job: JobId | None) -> events.JobSubmitted:
         if request.program:
-            return await asyncio.to_thread(submission.prepare, request, who, self._random)
-        return submission.prepare(request, who, self._random)
+            return await asyncio.to_thread(submission.prepare, request, who, self._random, job=job)
+        return submission.prepare(request, who, self._random, job=job)
 
     async def _order_cancel(self, event: events.JobCancelled, regions: Sequence[RegionName]) -> None:
         if not regions:

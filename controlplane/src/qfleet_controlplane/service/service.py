@@ -68,17 +68,20 @@ class Service:
 
     # ── what changes something ──────────────────────────────────────────────────────────────
 
-    async def submit(self, request: api.JobRequest, who: str = "api") -> api.JobView:
-        """Take a job in; it is durable when this returns.
+    async def submit(
+        self, request: api.JobRequest, who: str = "api", *, job: JobId | None = None
+    ) -> api.JobView:
+        """Take a job in, under an id of its own unless one is given; it is durable when this returns.
 
         Raises:
             InvalidRequest: the program or the request is wrong; says what, where and what to do.
             Unavailable: it could not be stored; nothing has happened.
         """
+        random = self._around.random
         if request.program:
-            event = await asyncio.to_thread(submission.prepare, request, who, self._around.random)
+            event = await asyncio.to_thread(submission.prepare, request, who, random, job=job)
         else:
-            event = submission.prepare(request, who, self._around.random)
+            event = submission.prepare(request, who, random, job=job)
         return await self.take(event)
 
     async def take(self, event: events.JobSubmitted) -> api.JobView:

@@ -13,9 +13,14 @@ _SEED_BYTES = 6
 """Seeds drawn here stay below 2^53, so that every JSON reader keeps them whole."""
 
 
-def prepare(request: api.JobRequest, who: str, random: Callable[[int], bytes]) -> events.JobSubmitted:
-    """Compile a request; what is wrong with it is raised as the compiler says it."""
-    job = JobId(random(_ID_BYTES).hex())
+def prepare(
+    request: api.JobRequest, who: str, random: Callable[[int], bytes], *, job: JobId | None = None
+) -> events.JobSubmitted:
+    """Compile a request; what is wrong with it is raised as the compiler says it.
+
+    The job's id is drawn unless it is given.
+    """
+    job = JobId(random(_ID_BYTES).hex()) if job is None else job
     drawn = int.from_bytes(random(_SEED_BYTES), "big")
     seed = drawn if request.seed is None else request.seed
     return events.JobSubmitted(job, request, specify(request, seed), who)

@@ -35,6 +35,12 @@ class StoredResult(NamedTuple):
     body: bytes
 
 
+def request_of(connection: sa.Connection, job: JobId) -> api.JobRequest | None:
+    """What was asked for; None for an unknown job."""
+    row = connection.scalar(sa.select(work.jobs.c.request).where(work.jobs.c.id == job))
+    return None if row is None else records.request_of(row)
+
+
 def newest(connection: sa.Connection, status: str | None = None) -> Iterator[tuple[JobId, list[api.JobView]]]:
     """Jobs with the views of their shares, the newest first; read as far as the caller goes.
 
