@@ -201,3 +201,24 @@ def test_a_token_is_known_by_its_hash_and_ends_when_it_is_revoked() -> None:
 
     asyncio.run(main())
     assert token not in repr(tokens.row(token, "ci", Role.VIEWER, NOW))
+
+
+def test_who_comes_while_the_tokens_are_read_is_told_what_was_read() -> None:
+    token = tokens.generate(bytes)
+
+    async def main() -> None:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def read() -> list[registry.Token]:
+            begun.set()
+            await go.wait()
+            return [tokens.row(token, "ci", Role.OPERATOR, NOW)]
+
+        book = tokens.Book(read, lambda: NOW)
+        asked = [asyncio.create_task(book.caller_of(token)) for _ in range(3)]
+        await begun.wait()
+        asked.append(asyncio.create_task(book.caller_of("guess")))
+        go.set()
+        assert await asyncio.gather(*asked) == [Caller("ci", Role.OPERATOR)] * 3 + [None]
+
+    asyncio.run(main())

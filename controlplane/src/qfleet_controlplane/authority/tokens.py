@@ -1,5 +1,6 @@
 """API tokens: 256 random bits, known to the store by their SHA-256 only."""
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 
@@ -42,13 +43,19 @@ class Book:
         self._clock = clock
         self._callers: dict[bytes, Caller] = {}
         self._read_at: Millis | None = None
+        self._reading = asyncio.Lock()
 
     async def caller_of(self, token: str) -> Caller | None:
         """Return whose token this is, or None."""
         hashed = hash_of(token)
-        patience = _REREAD_MS if hashed in self._callers else _REREAD_UNKNOWN_MS
-        if self._read_at is None or abs(self._clock() - self._read_at) >= patience:
-            self._read_at = self._clock()
-            rows = await self._read()
-            self._callers = {row.hash: Caller(row.name, Role[row.role.upper()]) for row in rows}
+        if self._due(hashed) or (hashed not in self._callers and self._reading.locked()):
+            async with self._reading:  # who comes meanwhile is told what this read finds
+                if self._due(hashed):
+                    self._read_at = self._clock()
+                    rows = await self._read()
+                    self._callers = {row.hash: Caller(row.name, Role[row.role.upper()]) for row in rows}
         return self._callers.get(hashed)
+
+    def _due(self, hashed: bytes) -> bool:
+        patience = _REREAD_MS if hashed in self._callers else _REREAD_UNKNOWN_MS
+        return self._read_at is None or abs(self._clock() - self._read_at) >= patience
