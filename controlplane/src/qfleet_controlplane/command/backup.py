@@ -14,12 +14,12 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from qfleet_controlplane.authority import chest, files
+from qfleet_controlplane.authority import belonging, chest, files
 from qfleet_controlplane.command.initialise import read_passphrase
 from qfleet_controlplane.daemon.daemon import clock
 from qfleet_controlplane.errors import ConfigurationError
 from qfleet_controlplane.settings import Settings
-from qfleet_controlplane.store import archive, audit, engines, migrate, snapshot
+from qfleet_controlplane.store import archive, audit, engines, migrate, ownership, snapshot
 from qfleet_controlplane.store.writer import StoreFailed, Writer
 from qfleet_wire.channel import authority
 
@@ -30,7 +30,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Write a backup.
 
     Raises:
-        ConfigurationError: the file cannot be written, or the database has an older schema.
+        ConfigurationError: the file cannot be written, or the database has an older schema or is
+            another fleet's.
         StoreFailed: the database cannot be read.
     """
     target: Path = options.file.absolute()
@@ -82,6 +83,7 @@ def _copy(settings: Settings, directory: Path) -> archive.Manifest:
     engine = engines.open_reader(settings.database_url)
     try:
         with engine.begin() as connection:
+            ownership.verify(connection, belonging.of_directory(settings.directory, settings.fleet))
             rows = snapshot.write(connection, directory / archive.STORE)
             head = audit.verify(connection)
             return archive.Manifest(

@@ -1,7 +1,7 @@
 """``check``: look at configuration, keys, store and broker, and say what to do about what is wrong.
 
 It changes nothing, and works while the control plane runs. Exit code 0 when nothing fails;
-warnings do not fail it.
+warnings do not fail it. A database of another fleet ends it at once, as it ends ``run``.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import aiomqtt
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from qfleet_controlplane.authority import files
+from qfleet_controlplane.authority import belonging, files
 from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker import clients
 from qfleet_controlplane.broker.addresses import parse_address
@@ -27,7 +27,7 @@ from qfleet_controlplane.broker.services import open_broker
 from qfleet_controlplane.daemon.daemon import clock
 from qfleet_controlplane.errors import BrokerUnavailable, ConfigurationError
 from qfleet_controlplane.settings import Settings
-from qfleet_controlplane.store import audit, engines
+from qfleet_controlplane.store import audit, engines, ownership
 from qfleet_wire.channel.identity import ControllerIdentity
 from qfleet_wire.names import DeviceName
 from qfleet_wire.topics import Channel, DeviceTopic, topic_for
@@ -52,13 +52,15 @@ Look = Callable[[Settings], Iterator[Finding]]
 
 
 def run(settings: Settings) -> int:
-    """Print every finding; return the exit code."""
+    """Print every finding; return the exit code. Raises ``AnotherFleet`` if the database is another's."""
     failed = False
     for look in (_authority, _store, _brokers, _api):
         try:
             for finding in look(settings):
                 failed |= finding.grade == "failed"
                 _print(finding)
+        except ownership.AnotherFleet:
+            raise
         except ConfigurationError as error:
             failed = True
             _print(Finding("failed", str(error)))
@@ -93,6 +95,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     engine = engines.open_reader(settings.database_url)
     try:
         with engine.begin() as connection:
+            ownership.verify(connection, belonging.of_directory(settings.directory, settings.fleet))
             head = audit.verify(connection)
         yield Finding(
             "ok", f"the database {where} opens and its audit log of {head.sequence} entries is whole"

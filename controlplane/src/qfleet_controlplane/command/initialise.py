@@ -1,21 +1,25 @@
 """``init``: everything that a new control plane needs, created once and never overwritten.
 
 With ``--authority`` it makes a further controller of a fleet that exists: keys come from the bundle,
-tokens and devices stand in the database already.
+tokens and devices stand in the database already. The database is looked at before anything is created,
+and what was created goes again when a later step fails: ``init`` can be repeated.
 """
 
 import argparse
+import contextlib
 import secrets
+import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from qfleet_controlplane import settings
-from qfleet_controlplane.authority import bundle, creation, files, tokens
+from qfleet_controlplane.authority import belonging, bundle, creation, files, tokens
 from qfleet_controlplane.authority.roles import Role
 from qfleet_controlplane.broker.addresses import parse_addresses
 from qfleet_controlplane.broker.services import Embedded
 from qfleet_controlplane.errors import ConfigurationError
-from qfleet_controlplane.store import registry
+from qfleet_controlplane.store import ownership
 from qfleet_wire.names import Millis
 
 _CONFIG_NAME = "controlplane.toml"
@@ -31,36 +35,103 @@ def run(options: argparse.Namespace) -> int:
     chosen = settings.parse(text, source="the given options")
     first = next(iter(chosen.places.values()))
     founding = creation.Founding(*first.names, read_passphrase(options.passphrase_file))
-    opened = None if options.authority is None else _open(options.authority, founding, chosen)
-    _make_state(state)
-    now = Millis(time.time_ns() // 1_000_000)
-    if opened is None:
-        creation.create(state / "authority", founding, now=now, random=secrets.token_bytes)
-    else:
-        bundle.join(state / "authority", opened, founding, now=now, random=secrets.token_bytes)
-    for place in chosen.places.values():
-        if place.broker.url == "embedded":
-            Embedded(place)
-    if opened is None:
-        token = tokens.generate(secrets.token_bytes)
-        registry.initialise(chosen.database_url, tokens.row(token, "admin", Role.ADMIN, now))
-        files.write_secret(state / "admin.token", f"{token}\n".encode())
-    config.parent.mkdir(parents=True, exist_ok=True)
-    files.replace(config, text.encode(), mode=0o644)
-    if opened is None:
+    if options.authority is None:
+        ownership.refuse_used(chosen.database_url)
+        with _undone_on_failure(config, state):
+            token = _found(chosen, founding, config, text)
         _tell(config, state, token)
     else:
+        opened = _open(options.authority, founding, chosen)
+        with _undone_on_failure(config, state):
+            _join(chosen, founding, config, text, opened=opened)
         _tell_joined(config, state)
     return 0
 
 
+def _found(chosen: settings.Settings, founding: creation.Founding, config: Path, text: str) -> str:
+    """Create a fleet and return its admin token; the database is last, because it cannot be undone."""
+    state, now, token = chosen.directory, _now(), tokens.generate(secrets.token_bytes)
+    creation.create(state / "authority", founding, now=now, random=secrets.token_bytes)
+    _make_logins(chosen)
+    files.write_secret(state / "admin.token", f"{token}\n".encode())
+    _write_configuration(config, text)
+    owner = belonging.of_directory(state, founding.fleet)
+    ownership.found(chosen.database_url, owner, tokens.row(token, "admin", Role.ADMIN, now))
+    return token
+
+
+def _join(
+    chosen: settings.Settings,
+    founding: creation.Founding,
+    config: Path,
+    text: str,
+    *,
+    opened: bundle.Bundle,
+) -> None:
+    """Create a further controller of a fleet."""
+    directory = chosen.directory / "authority"
+    bundle.join(directory, opened, founding, now=_now(), random=secrets.token_bytes)
+    _make_logins(chosen)
+    _write_configuration(config, text)
+
+
 def _open(path: Path, founding: creation.Founding, chosen: settings.Settings) -> bundle.Bundle:
-    """Open a bundle before anything is created."""
+    """Open a bundle, and see that the database is its fleet's, before anything is created."""
     if not chosen.shared:
         raise ConfigurationError("a further controller needs the first one's PostgreSQL: give --database URL")
+    if not founding.passphrase:
+        raise ConfigurationError(
+            "the bundle is sealed: give --passphrase-file with the passphrase of its 'authority export'"
+        )
+    _demand(path, "bundle", "'authority export' on the first controller writes it")
     opened = bundle.read(path, founding.passphrase)
     bundle.check_names(opened, founding.fleet, founding.controller)
+    if not ownership.refuse_other(chosen.database_url, belonging.of_bundle(opened)).used:
+        raise ConfigurationError(
+            f"the database {ownership.where(chosen.database_url)} holds no fleet: "
+            f"give the one that the first controller of fleet {opened.fleet!r} has"
+        )
     return opened
+
+
+@contextlib.contextmanager
+def _undone_on_failure(config: Path, state: Path) -> Iterator[None]:
+    """Make the state directory; remove what was created in it, and the configuration, on failure."""
+    known = set(state.iterdir()) if state.is_dir() else None
+    try:
+        _make_state(state)
+        yield
+    except BaseException:
+        config.unlink(missing_ok=True)
+        for path in set(state.iterdir()) - (known or set()) if state.is_dir() else ():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        if known is None and state.is_dir():
+            with contextlib.suppress(OSError):
+                state.rmdir()
+        raise
+
+
+def _make_logins(chosen: settings.Settings) -> None:
+    for place in chosen.places.values():
+        if place.broker.url == "embedded":
+            Embedded(place)
+
+
+def _write_configuration(config: Path, text: str) -> None:
+    try:
+        config.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot create {config.parent}: {error.strerror}; use --directory"
+        ) from error
+    files.replace(config, text.encode(), mode=0o644)
+
+
+def _now() -> Millis:
+    return Millis(time.time_ns() // 1_000_000)
 
 
 def _places(directory: Path | None) -> tuple[Path, Path]:
@@ -151,10 +222,19 @@ def read_passphrase(path: Path | None) -> bytes:
     """Return the first line of a passphrase file; empty when none is named."""
     if path is None:
         return b""
+    _demand(path, "passphrase file", "correct --passphrase-file")
     lines = files.read_secret(path).splitlines()
     if not lines or not lines[0]:
         raise ConfigurationError(f"{path} is empty: its first line is the passphrase")
     return lines[0]
+
+
+def _demand(path: Path, what: str, advice: str) -> None:
+    """See that a file that the operator named is there, or say so in words that fit it."""
+    try:
+        path.stat()
+    except OSError as error:
+        raise ConfigurationError(f"the {what} {path} cannot be read: {error.strerror}; {advice}") from error
 
 
 def _tell(config: Path, state: Path, token: str) -> None:

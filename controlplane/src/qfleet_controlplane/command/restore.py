@@ -15,13 +15,13 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from qfleet_controlplane import settings as configuration
-from qfleet_controlplane.authority import chest, files
+from qfleet_controlplane.authority import belonging, chest, files
 from qfleet_controlplane.command.backup import record_hash
 from qfleet_controlplane.command.initialise import read_passphrase
 from qfleet_controlplane.daemon.daemon import clock
 from qfleet_controlplane.errors import ConfigurationError
 from qfleet_controlplane.settings import Settings
-from qfleet_controlplane.store import archive, audit, engines, migrate, snapshot
+from qfleet_controlplane.store import archive, audit, engines, migrate, ownership, snapshot
 from qfleet_controlplane.store.archive import Manifest
 from qfleet_controlplane.store.writer import Writer
 
@@ -41,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
         manifest = archive.read(backup, parts)
         settings = _settings(options.config, parts, manifest)
         kept = _kept(settings, parts, manifest, options.passphrase_file)
+        ownership.refuse_other(settings.database_url, _owner(settings, kept))
         snapshot.upgrade(parts / archive.STORE)
         if engines.in_use(settings.database_url):
             raise snapshot.Occupied("a controller has the database open: stop it first")
@@ -92,6 +93,14 @@ def _kept(
     if passphrase is None:
         raise ConfigurationError("the backup's authority is sealed: give --passphrase-file")
     return chest.unseal((parts / archive.AUTHORITY).read_bytes(), read_passphrase(passphrase))
+
+
+def _owner(settings: Settings, kept: dict[str, chest.Kept]) -> ownership.Owner:
+    """Whose the restored fleet is, by the authority that is here or comes with the backup."""
+    path = files.Layout(Path("authority")).root_certificate
+    if (certificate := kept.get(str(path))) is not None:
+        return belonging.of_certificate(settings.fleet, certificate.content)
+    return belonging.of_directory(settings.directory, settings.fleet)
 
 
 def _load(settings: Settings, store: Path, name: str, *, force: bool) -> dict[str, int]:

@@ -17,7 +17,7 @@ from qfleet_controlplane import sdnotify
 from qfleet_controlplane.api import application
 from qfleet_controlplane.api.backends import Backends
 from qfleet_controlplane.api.server import HttpServer
-from qfleet_controlplane.authority import files, keyring, tokens
+from qfleet_controlplane.authority import belonging, files, keyring, tokens
 from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker import ports
 from qfleet_controlplane.daemon import clocks, retention
@@ -31,7 +31,7 @@ from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.metrics import Registry
 from qfleet_controlplane.service.front import Front
 from qfleet_controlplane.settings import Settings
-from qfleet_controlplane.store import registry
+from qfleet_controlplane.store import ownership, registry
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.channel.identity import ControllerIdentity
 
@@ -74,8 +74,12 @@ class Daemon:
     async def _start(self) -> None:
         settings, stack = self._settings, self._stack
         premises = stack.enter_context(Premises(settings.directory))
+        owner = belonging.of_directory(settings.directory, settings.fleet)
+        # Before the schema of a database that is not ours is touched.
+        await asyncio.to_thread(ownership.refuse_other, settings.database_url, owner)
         database = await asyncio.to_thread(Database, settings.database_url)
         stack.push_async_callback(asyncio.to_thread, database.close)
+        await database.writer.run(lambda connection: ownership.adopt(connection, owner))
         if len(settings.places) == 1:
             only = next(iter(settings.places))
             await database.writer.run(lambda connection: registry.adopt_region(connection, only))

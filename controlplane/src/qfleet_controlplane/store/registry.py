@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from qfleet_controlplane.store import engines, migrate
 from qfleet_controlplane.store.tables.fleet import (
     api_tokens,
     certificates,
@@ -63,17 +62,6 @@ class Certificate:
     not_before: Millis
     not_after: Millis
     status: str = "active"
-
-
-def initialise(url: str, first: Token) -> None:
-    """Create the database and its first API token."""
-    migrate.upgrade(url)
-    engine = engines.open_writer(url)
-    try:
-        with engine.begin() as connection:
-            add_token(connection, first)
-    finally:
-        engine.dispose()
 
 
 def adopt_region(connection: sa.Connection, region: str) -> None:
