@@ -20,6 +20,7 @@ from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.errors import ControlPlaneError
 from qfleet_controlplane.planning import regions
+from qfleet_controlplane.service.outages import Outage, Words
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store import audit, leases
 from qfleet_controlplane.store.attendance import Instance
@@ -122,13 +123,19 @@ class Keeper:
 
     async def _keep(self) -> None:
         """Renew and look until cancelled; a database that does not answer is asked again."""
+        outage = Outage(
+            _log,
+            Words("Leases cannot be looked at", "Leases are looked at again", "leases_unseen"),
+        )
         while True:
             await asyncio.sleep(self._times.look_s)
             try:
                 await self._look()
             except StoreFailed as error:
                 self.trouble = str(error)
-                _log.warning("Leases cannot be looked at: %s", error, extra={"action": "leases_unseen"})
+                outage.failed(error)
+            else:
+                outage.over()
 
     async def _look(self) -> None:
         """Renew if it is time, look at everything, and take and give up what follows."""

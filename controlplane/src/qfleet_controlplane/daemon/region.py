@@ -26,6 +26,7 @@ from qfleet_controlplane.service import ordering
 from qfleet_controlplane.service import surroundings as core
 from qfleet_controlplane.service.fencing import FencedDatabase
 from qfleet_controlplane.service.ordering import Decision
+from qfleet_controlplane.service.outages import Outage, Words
 from qfleet_controlplane.service.service import Service
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store import orders, registry
@@ -178,16 +179,23 @@ class RegionRuntime:
     async def _serve_inbox(self) -> None:
         """Carry out orders until cancelled; what fails is tried again."""
         pause_s = _ORDERS_S if self.settings.shared else _ALONE_S
+        outage = Outage(
+            _log,
+            Words(
+                f"Orders of region {self.region} wait",
+                f"Orders of region {self.region} are carried out again",
+                "orders_wait",
+            ),
+        )
         while True:
             self._bell.clear()
             try:
                 await self._carry_out_orders()
             except ControlPlaneError as error:
-                _log.warning(
-                    "Orders of region %s wait: %s", self.region, error, extra={"action": "orders_wait"}
-                )
+                outage.failed(error)
                 await asyncio.sleep(_ORDERS_S)
                 continue
+            outage.over()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await self._bell.wait()

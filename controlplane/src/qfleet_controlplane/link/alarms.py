@@ -8,6 +8,7 @@ import asyncio
 import logging
 
 from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.store import audit
 from qfleet_controlplane.store.writer import Writer
@@ -48,5 +49,5 @@ class Alarms:
     async def _record(self, entry: audit.Entry) -> None:
         try:
             await self._writer.run(lambda connection: audit.append(connection, [entry]))
-        except Unavailable:
-            _log.exception("An alarm could not be recorded.", extra={"action": "alarm_lost"})
+        except Unavailable as error:
+            faults.note(_log, "An alarm could not be recorded", error, "alarm_lost")

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from qfleet_controlplane.authority import membership
 from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.link.peers import Shown
 from qfleet_controlplane.store import registry
@@ -63,9 +64,9 @@ class Confirmations:
     async def _store(self, taken: list[_Confirmed]) -> None:
         try:
             await self._stores.database.writer.run(lambda connection: self._confirm(connection, taken))
-        except Unavailable:
+        except Unavailable as error:
             # The offered secrets stay; whichever the device holds is still found.
-            _log.exception("Confirmations could not be stored.", extra={"action": "confirm_store_failed"})
+            faults.note(_log, "Confirmations could not be stored", error, "confirm_store_failed")
 
     def _confirm(self, connection: sa.Connection, taken: list[_Confirmed]) -> None:
         ring, now = self._stores.ring, self._around.clock()

@@ -17,6 +17,7 @@ from qfleet_controlplane.broker import credentials
 from qfleet_controlplane.broker.accounts import Provisioner
 from qfleet_controlplane.broker.logins import Login
 from qfleet_controlplane.errors import BrokerUnavailable, Unavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.store import registry
@@ -106,8 +107,8 @@ class Enrolments:
             self._turn_away(frame, error)
         except SealBroken:
             _log.exception("An invitation does not open.", extra={"action": "enrolment_failed"})
-        except Unavailable:
-            _log.exception("An enrolment could not be stored.", extra={"action": "enrolment_store_failed"})
+        except Unavailable as error:
+            faults.note(_log, "An enrolment could not be stored", error, "enrolment_store_failed")
         else:
             await self._conclude(frame, request, key, verdict)
 
@@ -150,9 +151,9 @@ class Enrolments:
         if isinstance(verdict.outcome, enrolment.Grant):
             try:
                 await self._provide(verdict.device, verdict.outcome)
-            except BrokerUnavailable:
+            except BrokerUnavailable as error:
                 # The device asks again and gets the same grant.
-                _log.exception("A device has no account yet.", extra={"action": "enrolment_account_late"})
+                faults.note(_log, "A device has no account yet", error, "enrolment_account_late")
                 self._counts.add("account-late")
                 return
         ring = self._parts.stores.ring
@@ -172,9 +173,9 @@ class Enrolments:
         """Let the device table show it before the device knows."""
         try:
             await self._enter(event)
-        except Unavailable:
+        except Unavailable as error:
             # The grant is stored, and a device that was invited may open a session.
-            _log.exception("An enrolment is not shown yet.", extra={"action": "enrolment_late"})
+            faults.note(_log, "An enrolment is not shown yet", error, "enrolment_late")
 
     def _turn_away(self, frame: door.Frame, error: Refused) -> None:
         self._counts.add(error.code)

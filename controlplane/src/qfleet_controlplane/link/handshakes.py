@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from qfleet_controlplane.authority import membership, preshared
 from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.admission import Line
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.link.peers import Shown
@@ -115,8 +116,8 @@ class Handshakes:
             outcomes = await self._stores.database.read(
                 lambda connection: [self._judge(connection, request, now) for request in requests]
             )
-        except Unavailable:
-            _log.exception("Devices could not be looked up.", extra={"action": "handshake_read_failed"})
+        except Unavailable as error:
+            faults.note(_log, "Devices could not be looked up", error, "handshake_read_failed")
             return
         ready = [outcome for outcome in outcomes if isinstance(outcome, _Ready)]
         for outcome in outcomes:
@@ -126,9 +127,9 @@ class Handshakes:
             return
         try:
             await self._stores.database.writer.run(lambda connection: self._store(connection, ready, now))
-        except Unavailable:
+        except Unavailable as error:
             # No answer is better than one that cannot be resumed; the device asks again.
-            _log.exception("Sessions could not be stored.", extra={"action": "handshake_store_failed"})
+            faults.note(_log, "Sessions could not be stored", error, "handshake_store_failed")
             return
         for outcome in ready:
             self._send(outcome, now)

@@ -10,6 +10,7 @@ from qfleet_controlplane.authority.enrolments import Granting
 from qfleet_controlplane.broker import clients
 from qfleet_controlplane.broker.services import Broker
 from qfleet_controlplane.errors import BrokerUnavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.alarms import Alarms
 from qfleet_controlplane.link.confirmations import Confirmations
 from qfleet_controlplane.link.connection import Connection, Retained, Traffic
@@ -172,12 +173,9 @@ class Link:
     async def _remove_account(self, device: DeviceName) -> None:
         try:
             await self._accounts.remove(device)
-        except BrokerUnavailable:
-            _log.exception(
-                "The broker still knows device %s, which is shut out.",
-                device,
-                extra={"action": "account_remains"},
-            )
+        except BrokerUnavailable as error:
+            consequence = f"The broker still knows device {device}, which is shut out"
+            faults.note(_log, consequence, error, "account_remains")
 
     def _went_down(self) -> None:
         self._post(events.LinkChanged(up=False))

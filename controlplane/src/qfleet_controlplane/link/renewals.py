@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from qfleet_controlplane.authority import membership
 from qfleet_controlplane.authority.keyring import Issued
 from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.inbound import Post
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.machine import events
@@ -56,8 +57,8 @@ class Renewals:
             _log.info("No new certificate for %s: %s", device, error, extra={"action": "renewal_refused"})
             self._parts.outbound.send(device, [payloads.RenewalRefused(csr_hash, str(error))])
             return
-        except Unavailable:
-            _log.exception("A renewal could not be stored.", extra={"action": "renewal_store_failed"})
+        except Unavailable as error:
+            faults.note(_log, "A renewal could not be stored", error, "renewal_store_failed")
             return
         if issued is not None:
             self._post(events.CertificateRenewed(device, issued.hash, issued.validity.not_after))

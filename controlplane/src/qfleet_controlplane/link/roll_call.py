@@ -10,6 +10,7 @@ import logging
 from random import Random
 
 from qfleet_controlplane.errors import Unavailable
+from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.parts import Parts
 from qfleet_controlplane.store import registry
 from qfleet_wire.channel import frames
@@ -53,8 +54,8 @@ class RollCall:
             known = await self._stores.database.read(
                 lambda connection: registry.reachable(connection, self._around.region)
             )
-        except Unavailable:
-            _log.exception("Nobody is called: the devices cannot be read.", extra={"action": "call_failed"})
+        except Unavailable as error:
+            faults.note(_log, "Nobody is called, for the devices cannot be read", error, "call_failed")
             return
         self._random.shuffle(known)
         called = 0

@@ -20,6 +20,7 @@ from qfleet_controlplane.planning import regions
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.service.inbox import Entry, Inbox
+from qfleet_controlplane.service.outages import Outage, Words
 from qfleet_controlplane.service.published import Published
 from qfleet_controlplane.service.surroundings import Surroundings
 from qfleet_controlplane.store import records, roster
@@ -94,6 +95,15 @@ class Loop:
         self._stopping = False
         self._abandoned = False
         self._retry_s = _FIRST_RETRY_S
+        self._outage = Outage(
+            _log,
+            Words(
+                f"A transaction of region {around.region} failed and its state is reloaded",
+                f"Transactions of region {around.region} are stored again",
+                "commit-failed",
+            ),
+            level=logging.ERROR,
+        )
         self.inbox = Inbox()
         self.figures = Figures()
         self.trouble: str | None = "the state is not loaded yet"
@@ -180,6 +190,7 @@ class Loop:
                 self._give_up(entries, error)
                 return
             self.figures.commits += 1
+            self._outage.over()
         self.trouble = None
         self._retry_s = _FIRST_RETRY_S
         batch.publish(self._published, commit)
@@ -198,9 +209,7 @@ class Loop:
 
     async def _undo(self, entries: Sequence[Entry], error: StoreFailed) -> None:
         self.figures.failed_commits += 1
-        _log.error(
-            "A transaction failed and the state is reloaded: %s.", error, extra={"action": "commit-failed"}
-        )
+        self._outage.failed(error)
         for entry in entries:
             entry.fail(error)
         await self._reload(error)
