@@ -20,7 +20,7 @@ TOKEN = "a-token-that-opens-nothing"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer; ``breaks`` cuts the connection after the body."""
+    """One answer; ``breaks`` cuts the connection after the body. Without a status there is none."""
 
     body: bytes
     status: int = 200
@@ -37,6 +37,7 @@ class Asked:
     query: str
     authorization: str
     body: bytes
+    key: str = ""
 
     @property
     def json(self) -> Any:
@@ -118,7 +119,11 @@ def running() -> Iterator[ControlPlane]:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             authorization = self.headers.get("Authorization", "")
-            answer = fake.answer(Asked(self.command, parts.path, parts.query, authorization, body))
+            key = self.headers.get("Idempotency-Key", "")
+            answer = fake.answer(Asked(self.command, parts.path, parts.query, authorization, body, key))
+            if not answer.status:
+                self.close_connection = True
+                return
             self.send_response(answer.status)
             headers = {"Content-Type": "application/json"} | answer.headers
             length = len(answer.body) + (100 if answer.breaks else 0)

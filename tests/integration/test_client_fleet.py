@@ -34,6 +34,50 @@ def test_submit_sends_the_request_and_returns_the_job(fake: ControlPlane, fleet:
     assert fake.asked[0].json["shots"] == 8
 
 
+LOST = fakes.Answer(b"", status=0)
+
+
+@pytest.mark.parametrize("lost", [LOST, fakes.problem(504, "timeout", "the proxy gave up")])
+def test_a_submission_whose_answer_was_lost_is_repeated_under_its_key(
+    fake: ControlPlane, lost: fakes.Answer
+) -> None:
+    away = fakes.problem(503, "unavailable", "it starts")
+    fake.on("POST", "jobs", lost, away, fakes.of(detail().job, 201))
+    with Fleet(fake.url, fakes.TOKEN, patience_s=30.0) as fleet:
+        assert fleet.submit(REQUEST).id == "job-1"
+        assert fleet.submit(REQUEST, key="mine").id == "job-1"
+    first, second, third, given = fake.asked
+    assert first == second == third
+    assert len(first.key) == 32
+    assert given.key == "mine"
+
+
+def test_a_lost_answer_ends_with_patience(fake: ControlPlane, fleet: Fleet) -> None:
+    fake.on("POST", "jobs", LOST)
+    with pytest.raises(qfleet.Unreachable) as error:
+        fleet.submit(REQUEST)
+    assert (error.value.uncertain, len(fake.asked)) == (True, 1)
+
+
+def test_a_submission_that_never_went_out_is_told_at_once(fake: ControlPlane) -> None:
+    fake.on("POST", "jobs", fakes.problem(503, "unavailable", "it starts"))
+    with Fleet(fake.url, fakes.TOKEN, patience_s=1e6) as fleet, pytest.raises(qfleet.Unreachable):
+        fleet.submit(REQUEST)
+    assert len(fake.asked) == 1
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{holder.getsockname()[1]}"
+        with Fleet(url, fakes.TOKEN, patience_s=1e6) as fleet, pytest.raises(qfleet.Unreachable):
+            fleet.submit(REQUEST)
+
+
+def test_each_submission_has_a_key_of_its_own(fake: ControlPlane, fleet: Fleet) -> None:
+    fake.on("POST", "jobs", fakes.of(detail().job, 201))
+    for _ in range(2):
+        fleet.submit(REQUEST)
+    assert fake.asked[0].key != fake.asked[1].key
+
+
 def test_names_are_escaped_in_paths(fake: ControlPlane, fleet: Fleet) -> None:
     with pytest.raises(qfleet.Refused) as refused:
         fleet.device("../jobs?x")

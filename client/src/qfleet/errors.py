@@ -65,6 +65,11 @@ class Unreachable(RemoteError):
 
     exit_code = 4
 
+    def __init__(self, message: str | None = None, *, hint: str = "", uncertain: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.uncertain = uncertain
+        """The request went out and its answer was lost: what it asked for may have happened."""
+
 
 class JobFailed(RemoteError):
     """A job ended without its whole result; ``detail`` has its tasks and their errors."""

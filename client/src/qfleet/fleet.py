@@ -1,10 +1,11 @@
 """The SDK: one object that speaks for a user with a control plane, synchronously.
 
 It decides nothing and keeps nothing but its connection: what a job is and how it stands is
-always the control plane's answer. A submission is never repeated by itself, because it is not
-known whether the first one arrived; questions are.
+always the control plane's answer. A submission whose answer was lost is repeated under its key, under
+which the control plane stores one job; other changes are never repeated by themselves, questions are.
 """
 
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,6 +21,7 @@ _POLL_S = 20.0
 """How long the control plane may hold back an answer while a job runs."""
 _STEP_S = 1.0
 """The same where somebody watches and no events stream."""
+_KEY_BYTES = 16
 _SILENCE_S = 30.0
 """An event stream that is silent for longer is opened again."""
 
@@ -28,7 +30,8 @@ class Fleet:
     """A fleet, seen through the HTTP API of its control plane.
 
     ``timeout_s`` bounds each request; ``patience_s`` is how long ``wait`` and ``watch`` bridge an
-    outage of the control plane. Every method raises ``Refused`` or ``Unreachable``.
+    outage of the control plane, and ``submit`` one that took its answer. Every method
+    raises ``Refused`` or ``Unreachable``.
     """
 
     def __init__(self, url: str, token: str, *, timeout_s: float = 30.0, patience_s: float = 60.0) -> None:
@@ -130,10 +133,24 @@ class Fleet:
 
     # ── jobs ─────────────────────────────────────────────────────────────────────────────────
 
-    def submit(self, request: api.JobRequest) -> api.JobView:
-        """Submit a job; when this returns, the job is stored for good."""
-        answer: api.JobView = self._connection.post(f"{_API}/jobs", request, api.JobView)
-        return answer
+    def submit(self, request: api.JobRequest, *, key: str | None = None) -> api.JobView:
+        """Submit a job; when this returns, the job is stored for good, and once.
+
+        ``key`` (1 to 64 printable ASCII characters) is drawn unless it is given. Whoever keeps one may submit
+        the same request again, from another process too, and gets the same job.
+        """
+        key = secrets.token_hex(_KEY_BYTES) if key is None else key
+        patience, lost = outage.Patience(self._patience_s), False
+        while True:
+            try:
+                answer: api.JobView = self._connection.post(f"{_API}/jobs", request, api.JobView, key=key)
+            except errors.Unreachable as error:
+                lost = lost or error.uncertain
+                if not lost:
+                    raise
+                time.sleep(patience.failure(error, time.monotonic()))
+            else:
+                return answer
 
     def jobs(self, *, limit: int = 50, status: api.JobStatus | None = None) -> tuple[api.JobView, ...]:
         """The newest ``limit`` jobs, of one status where it is given."""

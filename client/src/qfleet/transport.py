@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 _UNAVAILABLE = frozenset({502, 503, 504})
 """Statuses of a proxy or a control plane that cannot answer now."""
+_UNCERTAIN = frozenset({502, 504})
+"""Statuses of a proxy that has lost what the control plane may have done."""
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 class Connection:
@@ -50,11 +53,18 @@ class Connection:
             Refused: the control plane answered with an error.
             Unreachable: nothing answered, or something that is no control plane.
         """
-        return self._answer(self._send("GET", path, query=query, wait_s=wait_s), kind)
+        return self._answer(self._send("GET", path, params=query, wait_s=wait_s), kind)
 
-    def post(self, path: str, body: msgspec.Struct | None, kind: Any) -> Any:
-        """POST ``body`` as JSON and decode the answer as ``kind``; raises as ``get`` does."""
-        return self._answer(self._send("POST", path, body=body), kind)
+    def post(self, path: str, body: msgspec.Struct | None, kind: Any, *, key: str = "") -> Any:
+        """POST ``body`` as JSON and decode the answer as ``kind``; raises as ``get`` does.
+
+        With a ``key`` the control plane does it once, however often it is asked.
+        """
+        content = None if body is None else msgspec.json.encode(body)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        if key:
+            headers["Idempotency-Key"] = key
+        return self._answer(self._send("POST", path, content=content, headers=headers), kind)
 
     def events(self, path: str, *, silence_s: float) -> Iterator[events.Event]:
         """Follow a stream of events until it ends; more than ``silence_s`` without a byte breaks it."""
@@ -71,26 +81,10 @@ class Connection:
                 raise errors.Unreachable(f"{self.url} does not stream events here")
             yield from events.parse(answer.iter_lines())
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: msgspec.Struct | None = None,
-        wait_s: float = 0,
-    ) -> httpx.Response:
-        content = None if body is None else msgspec.json.encode(body)
-        headers = {} if content is None else {"Content-Type": "application/json"}
+    def _send(self, method: str, path: str, *, wait_s: float = 0, **more: Any) -> httpx.Response:
+        timeout = httpx.Timeout(self._timeout_s, read=self._timeout_s + wait_s)
         with self._reporting():
-            return self._client.request(
-                method,
-                path,
-                params=query,
-                content=content,
-                headers=headers,
-                timeout=httpx.Timeout(self._timeout_s, read=self._timeout_s + wait_s),
-            )
+            return self._client.request(method, path, timeout=timeout, **more)
 
     def _answer(self, answer: httpx.Response, kind: Any) -> Any:
         if not answer.is_success:
@@ -110,7 +104,11 @@ class Connection:
     def _raise(self, answer: httpx.Response) -> NoReturn:
         problem = _problem_of(answer)
         if answer.status_code in _UNAVAILABLE:
-            raise errors.Unreachable(f"{self.url} cannot answer now: {problem.message}", hint=problem.hint)
+            raise errors.Unreachable(
+                f"{self.url} cannot answer now: {problem.message}",
+                hint=problem.hint,
+                uncertain=answer.status_code in _UNCERTAIN,
+            )
         if answer.is_redirect:
             raise errors.Unreachable(
                 f"{self.url} redirects to {answer.headers.get('location', '')[:200]!r}",
@@ -127,11 +125,13 @@ class Connection:
             raise errors.Unreachable(
                 f"{self.url} did not answer in time ({type(error).__name__})",
                 hint="is the control plane busy or the network slow? try again",
+                uncertain=not isinstance(error, _NOT_SENT),
             ) from error
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise errors.Unreachable(
                 f"cannot reach the control plane at {self.url}: {error}",
                 hint="is it running, and is the address right? `qfleet check` tells more",
+                uncertain=isinstance(error, httpx.TransportError) and not isinstance(error, _NOT_SENT),
             ) from error
 
 
