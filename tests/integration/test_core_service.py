@@ -230,6 +230,26 @@ def test_an_event_that_breaks_the_machine_harms_no_other(
     assert "An event of type Heard could not be handled" in caplog.text
 
 
+def test_a_machine_that_is_rebuilt_knows_that_the_broker_is_away(database_url: str) -> None:
+    async def scenario() -> None:
+        devices = Devices()
+        async with running(database_url, devices) as service:
+            await join(service, A)
+            await service.post(events.LinkChanged(up=False))
+            broken = payloads.Inventory(None, None)  # type: ignore[arg-type]  # what no codec lets in
+            await service.post(events.Heard(A, broken))
+            view = await service.submit(api.JobRequest(kind="probe.echo", items=5))
+            await reconnect(service, A)
+            await service.decide(events.Invited(B))
+            assert (await service.view(view.id)).tasks.pending == 5
+            assert service.figures.reloads == 1
+            assert not [item for _, item in devices.got if isinstance(item, payloads.Assign)]
+            await service.post(events.LinkChanged(up=True))
+            assert (await finish(service, view.id)).job.status == "succeeded"
+
+    asyncio.run(scenario())
+
+
 def test_a_job_is_cancelled_durably_and_only_once(database_url: str) -> None:
     async def scenario() -> None:
         devices = Devices()
