@@ -1,6 +1,6 @@
 """The work of the chaos run: many jobs, four at a time, submitted to whichever controller answers.
 
-A submission whose answer was lost is looked for by the job's name before it is repeated.
+A submission whose answer was lost is repeated under its key, the job's name, to another controller.
 """
 
 import contextlib
@@ -77,7 +77,7 @@ class Work:
             return list(pool.map(lambda request: self._complete(request, started), self.requests))
 
     def _complete(self, request: JobRequest, started: float) -> Done:
-        job = self._persist(started, lambda fleet: _submit_once(fleet, request))
+        job = self._persist(started, lambda fleet: fleet.submit(request, key=request.name).id)
 
         def ended(fleet: Fleet) -> bool | None:
             return fleet.job(job, wait_s=5).job.status in FINISHED or None
@@ -95,20 +95,13 @@ class Work:
             controller = self.site.controllers[turn % len(self.site.controllers)]
             with (
                 contextlib.suppress(QFleetError, OSError, ValueError),
-                self.site.connect(controller, timeout_s=10.0) as fleet,
+                self.site.connect(controller, timeout_s=10.0, patience_s=0.0) as fleet,
             ):
                 answer = ask(fleet)
                 if answer is not None:
                     return answer
             time.sleep(0.1)
         raise TimeoutError(f"no answer within {PATIENCE_S:.0f} s")
-
-
-def _submit_once(fleet: Fleet, request: JobRequest) -> str:
-    for known in fleet.jobs(limit=1000):
-        if known.name == request.name:
-            return known.id
-    return fleet.submit(request).id
 
 
 def _echo(name: str) -> JobRequest:

@@ -137,11 +137,13 @@ class LocalFleet:
         return self.directory / name / "agent.toml"
 
 
-def connect(state: Path, token: Path | None = None, *, timeout_s: float = 30.0) -> Fleet:
+def connect(
+    state: Path, token: Path | None = None, *, timeout_s: float = 30.0, patience_s: float = 60.0
+) -> Fleet:
     """A connection to the controller of a state directory, with the token of a file, by default its own."""
     address = msgspec.json.decode((state / "address.json").read_bytes(), type=dict[str, object])
     secret = configuration.read_token(token or state / "admin.token")
-    return Fleet(str(address["api"]), secret, timeout_s=timeout_s)
+    return Fleet(str(address["api"]), secret, timeout_s=timeout_s, patience_s=patience_s)
 
 
 def answers(state: Path, token: Path | None = None) -> bool:

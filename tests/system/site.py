@@ -140,9 +140,9 @@ class Site:
             name, processes.tool("qfleet-controlplane"), "run", "--config", str(state / "controlplane.toml")
         )
 
-    def connect(self, controller: str = "c1", *, timeout_s: float = 30.0) -> Fleet:
+    def connect(self, controller: str = "c1", *, timeout_s: float = 30.0, patience_s: float = 60.0) -> Fleet:
         """A connection to a controller as it listens now."""
-        return fleet.connect(self._state(controller), self._token, timeout_s=timeout_s)
+        return fleet.connect(self._state(controller), self._token, timeout_s=timeout_s, patience_s=patience_s)
 
     @property
     def _token(self) -> Path:
