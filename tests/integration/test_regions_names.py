@@ -193,6 +193,28 @@ def test_what_is_left_of_a_name_elsewhere_is_waited_for(directory: Path, postgre
     sites.run(scenario)
 
 
+def test_a_killed_controller_leads_again_without_waiting(directory: Path, postgresql: str) -> None:
+    """What a ``kill -9`` leaves: the name and the lease of a former process, here for a minute."""
+    name = ControllerName("controller")
+    with Premises(directory) as premises:
+        former = premises.instance
+
+    def leave_behind(connection: sa.Connection) -> None:
+        attendance.claim(connection, name, former, TTL_MS)
+        leases.acquire(connection, RegionName("main"), name, TTL_MS)
+
+    async def scenario() -> None:
+        database = Database(postgresql)
+        database.writer.transact(leave_behind)
+        before = database.read_now(leases.every)[0].epoch
+        async with sites.running(directory) as site:
+            await _ready(site)
+            assert database.read_now(leases.every)[0].epoch > before
+        database.close()
+
+    sites.run(scenario)
+
+
 async def _ready(site: sites.Site) -> None:
     async def ready() -> bool:
         return (await site.client.get("/readyz")).status_code == 200
