@@ -108,8 +108,24 @@ class Devices:
     async def invite(self, request: api.InviteRequest, who: str) -> api.Invitation:
         return api.Invitation(request.device, f"qf1-made-for-{who}", Millis(9))
 
+    async def telemetry(self, device: DeviceName, since: Millis, limit: int) -> api.TelemetryView:
+        raise NotFound(f"{device!r} has not measured {limit} times since {since}")
+
     async def revoke(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
-        return api.DeviceView(name=device, region="r", status="revoked", reason=f"{who}: {reason}")
+        return _decided(device, "revoked", f"{who}: {reason}")
+
+    async def quarantine(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
+        return _decided(device, "quarantined", f"{who}: {reason}")
+
+    async def release(self, device: DeviceName, who: str) -> api.DeviceView:
+        return _decided(device, "online", who)
+
+    async def retire(self, device: DeviceName, reason: str, who: str) -> api.DeviceView:
+        return _decided(device, "retired", f"{who}: {reason}")
+
+
+def _decided(device: DeviceName, status: api.DeviceStatus, reason: str) -> api.DeviceView:
+    return api.DeviceView(name=device, region="r", status=status, reason=reason)
 
 
 class Fleet:
@@ -118,6 +134,9 @@ class Fleet:
 
     async def overview(self) -> api.FleetView:
         return api.FleetView("f", "r", "0", "mqtt://b", 1, 1, 0)
+
+    async def regions(self) -> Sequence[api.RegionView]:
+        return []
 
     async def metrics(self) -> str:
         return "qfleet_up 1\n"
