@@ -71,9 +71,8 @@ def test_what_differs_under_a_used_key_is_refused_in_words(tmp_path: Path) -> No
     sites.run(scenario)
 
 
-def test_of_two_controllers_that_take_it_at_once_one_stores_it(tmp_path: Path) -> None:
+def test_of_two_controllers_that_take_it_at_once_one_stores_it(database_url: str) -> None:
     """The second one has looked, found nothing, and is then overtaken."""
-    url = f"sqlite:///{tmp_path / 'controlplane.db'}"
 
     async def scenario(service: Service, first: Database, second: Database) -> None:
         job = job_of(KEY)
@@ -89,9 +88,11 @@ def test_of_two_controllers_that_take_it_at_once_one_stores_it(tmp_path: Path) -
         assert [each.id for each in await service.jobs(10)] == [job]
 
     async def both() -> None:
-        second = Database(url)
+        second = Database(database_url)
         try:
-            async with running(url, Devices(), database=(first := Database(url))) as service:
+            async with running(
+                database_url, Devices(), database=(first := Database(database_url))
+            ) as service:
                 await scenario(service, first, second)
         finally:
             second.close()
@@ -99,11 +100,9 @@ def test_of_two_controllers_that_take_it_at_once_one_stores_it(tmp_path: Path) -
     asyncio.run(both())
 
 
-def test_the_database_takes_no_second_job_of_the_same_key(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'controlplane.db'}"
-
+def test_the_database_takes_no_second_job_of_the_same_key(database_url: str) -> None:
     async def scenario() -> None:
-        async with running(url, Devices()) as service:
+        async with running(database_url, Devices()) as service:
             view = await service.submit(ECHO, job=job_of(KEY))
             with pytest.raises(StoreFailed):
                 await service.submit(OTHER, job=job_of(KEY))
