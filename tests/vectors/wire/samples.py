@@ -118,11 +118,7 @@ UP: tuple[payloads.Up, ...] = (
     ),
     payloads.RenewRequest(b"csr"),
     payloads.Telemetry(
-        (
-            payloads.Sample(
-                1_800_000_017, Millis(1_800_000_000_000), 0.25, 1 << 30, 1 << 33, 1, 3, 12, 48.5
-            ),
-        ),
+        (payloads.Sample(1_800_000_017, Millis(1_800_000_000_000), 0.25, 1 << 30, 1 << 33, 1, 3, 12, 48.5),),
         lost=7,
     ),
     payloads.Unsupported("teleport"),
