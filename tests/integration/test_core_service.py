@@ -236,12 +236,13 @@ def test_a_machine_that_is_rebuilt_knows_that_the_broker_is_away(database_url: s
         async with running(database_url, devices) as service:
             await join(service, A)
             await service.post(events.LinkChanged(up=False))
+            await service.decide(events.Invited(B, "ops"))
             broken = payloads.Inventory(None, None)  # type: ignore[arg-type]  # what no codec lets in
             await service.post(events.Heard(A, broken))
             view = await service.submit(api.JobRequest(kind="probe.echo", items=5))
             await reconnect(service, A)
-            await service.decide(events.Invited(B))
-            assert (await service.view(view.id)).tasks.pending == 5
+            await service.decide(events.Invited(B, "ops"))
+            assert (await service.view(JobId(view.id))).tasks.pending == 5
             assert service.figures.reloads == 1
             assert not [item for _, item in devices.got if isinstance(item, payloads.Assign)]
             await service.post(events.LinkChanged(up=True))
