@@ -71,9 +71,9 @@ def run() -> list[Figure]:
         ),
         Figure(
             what="the same, recoveries",
-            ours=f"{wild.again} attempts repeated, regions led {wild.takeovers} times anew, at least "
-            f"{wild.arrived - wild.tasks} duplicate results dropped",
-            peer=f"calm: {calm.again}, {calm.takeovers}, {calm.arrived - calm.tasks}",
+            ours=f"{wild.again} attempts repeated, regions led {wild.takeovers} times anew, {wild.arrived:,} "
+            "signed results seen (what a killed controller counted last is not among them)",
+            peer=f"calm: {calm.again}, {calm.takeovers}, {calm.arrived:,}",
         ),
         Figure(
             what="the same, time until all was done",
