@@ -55,11 +55,18 @@ def family(tmp_path: Path) -> Iterator[processes.Family]:
     started.stop()
 
 
+def children(*, recursive: bool = False) -> list[psutil.Process]:
+    """What this file's tests have started: other tests of the same run share a database's server."""
+    servers = [one for one in psutil.Process().children() if one.name() == "postgres"]
+    besides = {*servers, *(child for one in servers for child in one.children(recursive=True))}
+    return [one for one in psutil.Process().children(recursive=recursive) if one not in besides]
+
+
 def test_stopping_ends_processes_and_what_they_started(tmp_path: Path, family: processes.Family) -> None:
     log = tmp_path / "log"
     family.start("parent", command(PARENT), log=log)
     until_up(log)
-    started = psutil.Process().children(recursive=True)
+    started = children(recursive=True)
     assert len(started) == 2
     family.stop()
     assert not any(runs(process) for process in started)
@@ -73,12 +80,12 @@ def test_a_process_that_will_not_stop_is_killed(
     family.start("stubborn", command(STUBBORN), log=tmp_path / "log")
     until_up(tmp_path / "log")
     family.stop()
-    assert psutil.Process().children() == []
+    assert children() == []
 
 
 def test_a_later_demo_stops_what_an_earlier_one_left(tmp_path: Path, family: processes.Family) -> None:
     family.start("left behind", command("import time; time.sleep(60)"), log=tmp_path / "log")
-    (left,) = psutil.Process().children()
+    (left,) = children()
     assert processes.stop_recorded(tmp_path / "processes.json") == 1
     assert left.wait(5) is not None
     assert processes.stop_recorded(tmp_path / "processes.json") == 0
@@ -96,7 +103,7 @@ def test_a_process_that_only_has_the_same_number_is_left_alone(tmp_path: Path) -
 def test_an_early_end_is_told_with_its_log(tmp_path: Path, family: processes.Family) -> None:
     log = tmp_path / "log"
     family.start("agent", command("print('broken'); raise SystemExit(3)"), log=log)
-    (child,) = psutil.Process().children()
+    (child,) = children()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     with pytest.raises(errors.DemoFailed, match="agent ended with code 3") as failed:
         family.check()
