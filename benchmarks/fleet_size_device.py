@@ -261,10 +261,11 @@ class Device:
     def _hint(self) -> None:
         """As an agent: somebody says that the controller has come or has lost the session."""
         loop = asyncio.get_running_loop()
-        if self._online and loop.time() - self._opened_at >= SOONEST_S:
-            self._opened_at = loop.time()
-            marker = self._opened_at
-            loop.call_later(secrets.randbelow(1000) / 1000 * BASE_S / 10, self._open_again, marker)
+        if self._online:
+            # One that comes too soon after the last session is not forgotten, but waits.
+            wait = max(0.0, self._opened_at + SOONEST_S - loop.time())
+            wait += secrets.randbelow(1000) / 1000 * BASE_S / 10
+            loop.call_later(wait, self._open_again, self._opened_at)
 
     def _open_again(self, marker: float) -> None:
         if self._opened_at == marker:
