@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.simulation.wire_fleet import REGION
 
+from qfleet_agent.link import link
 from qfleet_agent.link.link import Ears, Link, Rhythm
 from qfleet_wire.channel import frames
 from qfleet_wire.errors import Refused
@@ -100,6 +101,32 @@ def test_a_fleet_that_is_called_answers_bit_by_bit_and_once() -> None:
                 await asyncio.sleep(0.01)
         assert min(shares(agents.beats, start, 0.5)) > AGENTS / 20
         assert len(agents.beats) == AGENTS
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("session", ["lives", "is lost"])
+def test_a_hint_right_after_a_session_waits_and_is_not_forgotten(
+    session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        monkeypatch.setattr(link, "SOONEST_S", 0.3)
+        agents = Agents()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for each in agents.links:
+            each._opened_at = began
+        agents.hear(None, b"record")
+        if session == "lives":
+            # The controller says something in the session that was hinted at.
+            for each in agents.links:
+                each.inbox.opened += 1
+            over = asyncio.Event()
+            loop.call_later(0.3 + SPREAD_S + 0.05, over.set)
+            await over.wait()
+            assert not any(each._reopen.is_set() for each in agents.links)
+            agents.hear(None, b"record")
+        assert min(await agents.reopened()) >= began + 0.3
 
     asyncio.run(main())
 

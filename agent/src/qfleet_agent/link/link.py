@@ -95,6 +95,8 @@ class Link:
         self._reopen = asyncio.Event()
         self._network = asyncio.Event()
         self._opened_at = float("-inf")
+        self._hinted: float | None = None
+        """When the session began that a hint will end; one hint is enough."""
         self._asked: float | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._answers_seen = 0
@@ -272,16 +274,22 @@ class Link:
     def _hint(self) -> None:
         """Open another session: somebody says that the controller has come or lost this one."""
         self._opening.nudge()
+        if not self.online or self._hinted == self._opened_at:
+            return
+        self._hinted = self._opened_at
         loop = asyncio.get_running_loop()
-        if self.online and loop.time() - self._opened_at >= SOONEST_S:
-            # Spread over a tenth of the first wait, as a whole fleet hears the same hint.
-            spread = int.from_bytes(secrets.token_bytes(2), "big") / 2**16
-            marker = self._opened_at = loop.time()
-            loop.call_later(spread * self._rhythm.reconnect_base_s / 10, self._open_another, marker)
+        # Spread over a tenth of the first wait, as a whole fleet hears the same hint. One that comes
+        # right after a session may be about an older one, or about a controller that died since: it waits.
+        spread = int.from_bytes(secrets.token_bytes(2), "big") / 2**16
+        wait = max(0.0, self._opened_at + SOONEST_S - loop.time())
+        wait += spread * self._rhythm.reconnect_base_s / 10
+        loop.call_later(wait, self._open_another, self._opened_at, self.inbox.opened)
 
-    def _open_another(self, marker: float) -> None:
-        # A session that has begun since then is what the hint asked for.
-        if self._opened_at == marker:
+    def _open_another(self, session: float, opened: int) -> None:
+        # A session that has begun since then is what the hint asked for, and one in which the
+        # controller has spoken since then lives.
+        self._hinted = None
+        if (self._opened_at, self.inbox.opened) == (session, opened):
             self._reopen.set()
 
     def _watch_for_answer(self) -> None:
