@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.simulation.wire_fleet import REGION
 
-from qfleet_agent.link import link
+from qfleet_agent.link import hints
 from qfleet_agent.link.link import Ears, Link, Rhythm
 from qfleet_wire.channel import frames
 from qfleet_wire.errors import Refused
@@ -110,12 +110,12 @@ def test_a_hint_right_after_a_session_waits_and_is_not_forgotten(
     session: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
-        monkeypatch.setattr(link, "SOONEST_S", 0.3)
+        monkeypatch.setattr(hints, "SOONEST_S", 0.3)
         agents = Agents()
         loop = asyncio.get_running_loop()
         began = loop.time()
         for each in agents.links:
-            each._opened_at = began
+            each._hints.began = began
         agents.hear(None, b"record")
         if session == "lives":
             # The controller says something in the session that was hinted at.
@@ -137,7 +137,7 @@ def test_a_hint_that_a_newer_session_has_answered_opens_no_other() -> None:
         agents.hear(None, b"record")
         loop = asyncio.get_running_loop()
         for each in agents.links:
-            each._opened_at = loop.time() + 1e-3
+            each._hints.began = loop.time() + 1e-3
         done = asyncio.Event()
         loop.call_later(SPREAD_S + 0.05, done.set)
         await done.wait()

@@ -18,6 +18,7 @@ from qfleet_agent.link.backoff import Backoff
 from qfleet_agent.link.broker import Broker
 from qfleet_agent.link.calls import Calls
 from qfleet_agent.link.handshakes import Handshakes
+from qfleet_agent.link.hints import Hints
 from qfleet_agent.link.inbox import Inbox
 from qfleet_agent.link.opening import Opening
 from qfleet_agent.link.renewals import ASK_AGAIN_S, LOOK_S, Renewals
@@ -32,8 +33,6 @@ from qfleet_wire.topics import AuthorityTopic, Channel, DeviceTopic, topic_for
 
 SILENCE_S = 35.0
 """How long results may go unanswered before the session is taken for dead."""
-SOONEST_S = 5.0
-"""Least time between two sessions that are opened because of hints, which anyone can send."""
 PATIENT = (payloads.Accepted, payloads.Started, payloads.Progress)
 PATIENT_S = 0.05
 """How long these wait for something to travel with. A task that ends sooner needs none of them, and
@@ -94,9 +93,9 @@ class Link:
         self._drained = asyncio.Event()
         self._reopen = asyncio.Event()
         self._network = asyncio.Event()
-        self._opened_at = float("-inf")
-        self._hinted: float | None = None
-        """When the session began that a hint will end; one hint is enough."""
+        self._hints = Hints(
+            rhythm.reconnect_base_s / 10, lambda: self.inbox.opened, self._reopen.set, secrets.token_bytes
+        )
         self._asked: float | None = None
         self._patience: asyncio.TimerHandle | None = None
         self._answers_seen = 0
@@ -247,12 +246,12 @@ class Link:
 
         while True:
             self._reopen.clear()
-            self._opened_at = asyncio.get_running_loop().time()
+            self._hints.session_begins()
             self._adopt(await self._opening.open(say, self._suspend))
             await self._reopen.wait()
 
     def _adopt(self, established: Established) -> None:
-        self._opened_at = asyncio.get_running_loop().time()
+        self._hints.session_begins()
         self._asked = None
         self._sessions.adopt(established.session, self._handshakes.clock.now())
         self._batches.clear()
@@ -272,25 +271,10 @@ class Link:
             self._hint()
 
     def _hint(self) -> None:
-        """Open another session: somebody says that the controller has come or lost this one."""
+        """Somebody says that the controller has come or lost this session."""
         self._opening.nudge()
-        if not self.online or self._hinted == self._opened_at:
-            return
-        self._hinted = self._opened_at
-        loop = asyncio.get_running_loop()
-        # Spread over a tenth of the first wait, as a whole fleet hears the same hint. One that comes
-        # right after a session may be about an older one, or about a controller that died since: it waits.
-        spread = int.from_bytes(secrets.token_bytes(2), "big") / 2**16
-        wait = max(0.0, self._opened_at + SOONEST_S - loop.time())
-        wait += spread * self._rhythm.reconnect_base_s / 10
-        loop.call_later(wait, self._open_another, self._opened_at, self.inbox.opened)
-
-    def _open_another(self, session: float, opened: int) -> None:
-        # A session that has begun since then is what the hint asked for, and one in which the
-        # controller has spoken since then lives.
-        self._hinted = None
-        if (self._opened_at, self.inbox.opened) == (session, opened):
-            self._reopen.set()
+        if self.online:
+            self._hints.take()
 
     def _watch_for_answer(self) -> None:
         now = asyncio.get_running_loop().time()
