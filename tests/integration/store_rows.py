@@ -63,7 +63,6 @@ def fill(connection: sa.Connection) -> None:
             *(records.task_row(each, "south") for each in job("b2").tasks[1:]),
             records.task_row(moved.tasks[0], REGION),
         ],
-        placements=[("b2", REGION, 1, NOW, "2 tasks to south: half the time")],
         results=[("a1", 0, 2, "pi-1", b"\x81\xa1n\x01", b"d" * 32, b"flush", 0, NOW)],
         batches=[(b"flush", "pi-1", b"signature", b"d" * 32, NOW)],
         chunks=[("pi-1", b"d" * 32, 0, 1, b"\x00\xff" * 70_000)],

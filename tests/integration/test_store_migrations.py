@@ -18,7 +18,7 @@ from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables import METADATA
 from qfleet_wire.names import ControllerName, DeviceName, JobId
 
-ADDED = {"regions", "controllers", "orders", "shares", "placements", "telemetry"}
+ADDED = {"regions", "controllers", "orders", "shares", "telemetry"}
 
 
 def fill_first_release(url: str) -> dict[str, list[dict[str, object]]]:

@@ -136,20 +136,13 @@ def test_tasks_that_move_belong_to_the_other_region(database: Database) -> None:
     database.writer.transact(store_rows.fill)
     moved = [records.task_row(task, SOUTH) for task in store_rows.job("a1").tasks[1:]]
     opened = share("a1", SOUTH, (), "planned", NOW)
-    placed = ("a1", NORTH, 0, NOW, "2 tasks went to south: it is idle")
     order = orders.Order(SOUTH, NOW, "adopt", "a1")
-    commit = Commit(tasks=moved, opened=[opened], placements=[placed], ordered=[order])
+    commit = Commit(tasks=moved, opened=[opened], ordered=[order])
     database.writer.transact(commit.write)
     south = database.read_now(lambda connection: records.load(connection, SOUTH))
     assert positions(south)["a1"] == [1, 2]
     rows = database.read_now(lambda connection: queries.task_rows(connection, JobId("a1")))
     assert [(row[1], row[-1]) for row in rows] == [(0, NORTH), (1, SOUTH), (2, SOUTH)]
-    told = database.read_now(
-        lambda connection: connection.scalars(
-            sa.select(work.placements.c.text).where(work.placements.c.job == "a1")
-        ).all()
-    )
-    assert told == ["2 tasks went to south: it is idle"]
 
 
 def test_what_is_unknown_is_not_there(database: Database) -> None:

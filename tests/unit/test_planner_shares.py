@@ -120,8 +120,8 @@ def test_tasks_that_nobody_here_can_run_move_and_leave_no_failure() -> None:
     look(bench, region(THERE, devices()), later=POLICY.stranded_ms)
     (move,) = bench.of(effects.MoveTasks)
     assert [task.position for task in move.tasks] == [0, 1, 2]
-    assert move.sentence == "3 tasks moved from here to there: no device of here could run them for 10 s."
-    assert (job.status, job.errors, job.placement) == ("succeeded", [], [move.sentence])
+    sentence = "3 tasks moved from here to there: no device of here could run them for 10 s."
+    assert (job.status, job.errors, job.placement) == ("succeeded", [], [sentence])
     assert (bench.machine.state.jobs, bench.machine.state.tasks) == ({}, {})
 
 
@@ -175,7 +175,7 @@ def test_what_waits_for_a_broker_that_stays_away_goes_elsewhere() -> None:
     look(bench, region(THERE, devices()), later=POLICY.stranded_ms - census.UNREACHABLE_MS)
     (move,) = bench.of(effects.MoveTasks)
     assert (move.to, len(move.tasks)) == (THERE, 10_000)
-    assert move.sentence.endswith(
+    assert job.placement[-1].endswith(
         "moved from here to there: the broker of here could not be reached for 10 s."
     )
 
@@ -226,7 +226,7 @@ def test_what_every_device_here_has_refused_goes_where_one_may_run_it() -> None:
     assert task.status == "pending", "there is another region"
     look(bench, region(THERE, devices()))
     (move,) = bench.of(effects.MoveTasks)
-    assert move.sentence == "1 task moved from here to there: every device of here has refused them."
+    assert job.placement[-1] == "1 task moved from here to there: every device of here has refused them."
     assert move.tasks[0].errors == ("attempt 1 on a: refused (disk): full",)
 
 

@@ -49,13 +49,12 @@ class MoveTasks(_Effect, frozen=True):
     """Pending tasks of a job are another region's from now on; the machine has forgotten them.
 
     One commit stores the tasks under their new region, that region's share and the order by which it
-    learns of them. ``sentence`` says to people what went where and why.
+    learns of them.
     """
 
     job: Job
     tasks: tuple[Task, ...]
     to: str
-    sentence: str
 
 
 class OrderDone(_Effect, frozen=True):

@@ -46,7 +46,7 @@ def leave(turn: Turn, job: state.Job, tasks: list[state.Task], to: str, sentence
         state.move(task, "move")
     turn.state.part(job, tasks)
     job.placement.append(sentence)
-    turn.effects.append(effects.MoveTasks(turn.cause, job, tuple(tasks), to, sentence))
+    turn.effects.append(effects.MoveTasks(turn.cause, job, tuple(tasks), to))
     turn.save_job(job)
     turn.audit("controlplane", "job.move", job.id, sentence)
     endings.settle_end(turn, job)

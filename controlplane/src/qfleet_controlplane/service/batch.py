@@ -40,7 +40,6 @@ class Batch:
     _jobs: dict[JobId, state.Job] = field(default_factory=dict)
     _created: list[state.Job] = field(default_factory=list)
     _moved: dict[tuple[JobId, str], tuple[state.Job, list[state.Task]]] = field(default_factory=dict)
-    _placements: list[bulk.Row] = field(default_factory=list)
     _done: list[int] = field(default_factory=list)
     _results: list[bulk.Row] = field(default_factory=list)
     _batches: dict[bytes, bulk.Row] = field(default_factory=dict)
@@ -68,7 +67,6 @@ class Batch:
             shares=[records.share_row(job, self._views[job.id], self.region) for job in self._jobs.values()],
             opened=[self._opened(job, to) for (_, to), (job, _) in self._moved.items()],
             tasks=self._task_rows(),
-            placements=self._placements,
             results=self._results,
             batches=list(self._batches.values()),
             chunks=list(self._chunks.values()),
@@ -123,8 +121,6 @@ class Batch:
         self._jobs[effect.job.id] = effect.job
         if effect.created:
             self._created.append(effect.job)
-            for number, sentence in enumerate(effect.job.placement):
-                self._placements.append((effect.job.id, self.region, number, self.now, sentence))
 
     def _save_task(self, effect: effects.SaveTask) -> None:
         self._tasks[effect.task.id] = effect.task
@@ -138,8 +134,6 @@ class Batch:
     def _move_tasks(self, effect: effects.MoveTasks) -> None:
         job = effect.job
         self._moved.setdefault((job.id, effect.to), (job, []))[1].extend(effect.tasks)
-        number = len(job.placement) - 1 - job.placement[::-1].index(effect.sentence)
-        self._placements.append((job.id, self.region, number, self.now, effect.sentence))
 
     def _order_done(self, effect: effects.OrderDone) -> None:
         self._done.append(effect.order)

@@ -13,7 +13,6 @@ _JOBS = bulk.Insert(work.jobs)
 _SHARES = bulk.Insert(work.shares, "replace")
 _OPENED = bulk.Insert(work.shares, "keep")
 _TASKS = bulk.Insert(work.tasks, "replace")
-_PLACEMENTS = bulk.Insert(work.placements, "keep")
 _RESULTS = bulk.Insert(work.results)
 _BATCHES = bulk.Insert(work.result_batches, "keep")
 _CHUNKS = bulk.Insert(work.chunks, "keep")
@@ -34,7 +33,6 @@ class Commit:
     shares: Sequence[bulk.Row] = ()
     opened: Sequence[bulk.Row] = ()
     tasks: Sequence[bulk.Row] = ()
-    placements: Sequence[bulk.Row] = ()
     results: Sequence[bulk.Row] = ()
     batches: Sequence[bulk.Row] = ()
     chunks: Sequence[bulk.Row] = ()
@@ -60,7 +58,6 @@ class Commit:
         _SHARES.write(connection, self.shares)
         _OPENED.write(connection, self.opened)
         _TASKS.write(connection, self.tasks)
-        _PLACEMENTS.write(connection, self.placements)
         _RESULTS.write(connection, self.results)
         _BATCHES.write(connection, self.batches)
         # After the results, which keep what they stand on; before the chunks, which came after the drop.
@@ -83,7 +80,6 @@ class Commit:
             or self.opened
             or self.devices
             or self.chunks
-            or self.placements
             or self.telemetry
             or self.dropped
             or self.entries

@@ -16,7 +16,7 @@ from qfleet_controlplane.store.tables.fleet import (
     meta,
     sessions,
 )
-from qfleet_controlplane.store.tables.work import placements, shares, tasks
+from qfleet_controlplane.store.tables.work import shares, tasks
 from qfleet_wire.names import DeviceName, Millis
 
 INVITATION_KEPT_MS = 30 * 86_400_000
@@ -66,7 +66,7 @@ class Certificate:
 
 def adopt_region(connection: sa.Connection, region: str) -> None:
     """Give what was stored before there were regions to the only region that there is."""
-    for table in (devices, invitations, tasks, shares, placements):
+    for table in (devices, invitations, tasks, shares):
         connection.execute(table.update().where(table.c.region == "").values(region=region))
 
 

@@ -35,17 +35,6 @@ shares = sa.Table(
 )
 """The part of a job that one region runs. ``view``: JSON of the ``api.JobView`` of that part."""
 
-placements = sa.Table(
-    "placements",
-    METADATA,
-    sa.Column("job", sa.Text, sa.ForeignKey("jobs.id"), primary_key=True),
-    sa.Column("region", sa.Text, primary_key=True, server_default=""),
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("at", sa.BigInteger, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-)
-"""Sentences: where a job's tasks went and why. ``region`` is the one that wrote them, in its numbering."""
-
 tasks = sa.Table(
     "tasks",
     METADATA,

@@ -1,4 +1,4 @@
-"""Regions: leases, shares of jobs, orders between controllers, placements and telemetry.
+"""Regions: leases, shares of jobs, orders between controllers, and telemetry.
 
 What was one region before gets the region ''; ``store.registry.adopt_region`` names it.
 """
@@ -17,7 +17,6 @@ def upgrade() -> None:
     """Create the new tables, move the states of jobs, and give rows their region."""
     _control()
     _shares()
-    _placements()
     for table in ("tasks", "devices", "invitations"):
         op.add_column(table, sa.Column("region", sa.Text(), nullable=False, server_default=""))
     op.create_table(
@@ -85,16 +84,3 @@ def _shares() -> None:
     for columns in (["created", "job"], ["status", "created", "job"], ["region", "status"]):
         op.create_index(op.f(f"ix_shares_{'_'.join(columns)}"), "shares", columns, unique=False)
     op.drop_table("job_states")
-
-
-def _placements() -> None:
-    op.create_table(
-        "placements",
-        sa.Column("job", sa.Text(), nullable=False),
-        sa.Column("region", sa.Text(), nullable=False, server_default=""),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(["job"], ["jobs.id"], name=op.f("fk_placements_job_jobs")),
-        sa.PrimaryKeyConstraint("job", "region", "number", name=op.f("pk_placements")),
-    )
