@@ -81,6 +81,8 @@ def _answer(work: workload.Work) -> workload.WorkResult:
             return workload.ExpectResult(
                 tuple(workload.ExpectValues(item.index, (workload.Moments(0, 0, ones),)) for item in points)
             )
+        case _:
+            raise AssertionError(work)
 
 
 def url_of(directory: Path) -> str:

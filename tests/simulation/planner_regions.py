@@ -16,7 +16,8 @@ from tests.unit.core_cases import announcement
 from qfleet_controlplane.machine import census, events, tables
 from qfleet_controlplane.machine.machine import Machine
 from qfleet_controlplane.machine.policy import Policy
-from qfleet_controlplane.planning import regions, work
+from qfleet_controlplane.planning import regions
+from qfleet_controlplane.planning.kinds import echo
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service import ordering, readings
 from qfleet_controlplane.service.batch import Batch
@@ -27,7 +28,7 @@ from qfleet_wire import api, codec, payloads, workload
 from qfleet_wire.names import DeviceName, JobId, Millis, RegionName
 
 POLICY = Policy(stranded_ms=2_000, stay_ms=5_000, return_ms=1_000, most_losses=1_000)
-_ECHO = msgspec.Raw(codec.encode(workload.EchoResult(work.ECHO)))
+_ECHO = msgspec.Raw(codec.encode(workload.EchoResult(echo.ECHO)))
 
 
 @dataclass

@@ -16,6 +16,7 @@ from tests.system.site import Site
 from tests.system.witness import Witness
 
 from qfleet import Fleet, JobRequest, Refused
+from qfleet_wire import api
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,9 @@ def finished(fleet: Fleet, job: str) -> None:
     detail = fleet.wait(job, timeout_s=PATIENCE_S)
     assert detail.job.status == "succeeded", detail.job
     assert detail.job.tasks.succeeded == len(detail.tasks) == ITEMS
-    assert fleet.result(job).items == ITEMS
+    result = fleet.result(job)
+    assert isinstance(result, api.EchoResultView)
+    assert result.items == ITEMS
 
 
 def echo(fleet: Fleet) -> str:

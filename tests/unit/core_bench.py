@@ -9,7 +9,7 @@ from qfleet_controlplane.machine import effects, events
 from qfleet_controlplane.machine.machine import Machine
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.machine.state import Job, Task
-from qfleet_controlplane.planning import work
+from qfleet_controlplane.planning.kinds import echo
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, workload
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
@@ -17,7 +17,7 @@ from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 POLICY = Policy()
 JOB = JobId("0a")
 A, B = DeviceName("a"), DeviceName("b")
-ECHO = codec.encode(workload.EchoResult(work.ECHO))
+ECHO = codec.encode(workload.EchoResult(echo.ECHO))
 E = TypeVar("E")
 
 

@@ -78,8 +78,8 @@ def test_the_deadline_counts_from_the_controllers_own_clock() -> None:
         ({"work": msgspec.Raw(b"\xc1")}, "invalid", ()),
         (
             {"work": msgspec.Raw(codec.encode(Acknowledge(())))},
-            "invalid",
-            (),
+            "engine",
+            ("no engine here runs ack",),
         ),
     ],
 )

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from qfleet import errors
-from qfleet.render import histogram, problems, qr, results, tables, terminal
+from qfleet.render import histogram, problems, programs, qr, results, tables, terminal
 from qfleet_wire import api
 
 
@@ -109,7 +109,7 @@ def test_counts_of_tasks_leave_out_what_is_zero() -> None:
 
 
 def test_point() -> None:
-    assert results.point({"gamma": 0.5, "beta": 1 / 3}) == "gamma = 0.5, beta = 0.333333"
+    assert programs.point({"gamma": 0.5, "beta": 1 / 3}) == "gamma = 0.5, beta = 0.333333"
 
 
 def test_errors_name_themselves_as_problems() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.core_cases import counted, moments, sample
 
-from qfleet_controlplane.planning import agreement, merge
+from qfleet_controlplane.planning import kinds, merge
 from qfleet_wire import workload
 
 BLOCKS = st.lists(
@@ -97,7 +97,7 @@ def test_outcomes_of_more_than_a_byte_are_little_endian() -> None:
 
 def test_equal_results_agree() -> None:
     one = sample(counted(0, 0, {0: 500, 7: 524}, 3))
-    assert agreement.differ(one, one) is None
+    assert kinds.differ(one, one) is None
 
 
 def test_honest_samples_agree_and_a_forged_one_does_not() -> None:
@@ -108,8 +108,8 @@ def test_honest_samples_agree_and_a_forged_one_does_not() -> None:
         return sample(counted(0, 0, {0: 10_000 - ones, 7: ones}, 3))
 
     honest = ghz(0.5)
-    assert all(agreement.differ(honest, ghz(0.5)) is None for _ in range(200))
-    assert "chi-square" in (agreement.differ(honest, ghz(0.6)) or "")
+    assert all(kinds.differ(honest, ghz(0.5)) is None for _ in range(200))
+    assert "chi-square" in (kinds.differ(honest, ghz(0.6)) or "")
 
 
 def test_many_rare_outcomes_are_pooled() -> None:
@@ -122,24 +122,24 @@ def test_many_rare_outcomes_are_pooled() -> None:
             counts[outcome] = counts.get(outcome, 0) + 1
         return sample(counted(0, 0, counts, 16))
 
-    assert all(agreement.differ(uniform(), uniform()) is None for _ in range(30))
+    assert all(kinds.differ(uniform(), uniform()) is None for _ in range(30))
 
 
 def test_exact_values_agree_within_rounding() -> None:
     def exact(value: float) -> workload.ExpectResult:
         return moments(0, [workload.Moments(0, 0, (value,))])
 
-    assert agreement.differ(exact(0.5), exact(0.5 + 1e-12)) is None
-    assert agreement.differ(exact(0.5), exact(0.5001)) == "values of item 0 differ: 0.5 and 0.5001"
+    assert kinds.differ(exact(0.5), exact(0.5 + 1e-12)) is None
+    assert kinds.differ(exact(0.5), exact(0.5001)) == "values of item 0 differ: 0.5 and 0.5001"
 
 
 def test_sampled_values_agree_within_their_errors() -> None:
     def sampled(mean: float) -> workload.ExpectResult:
         return moments(0, [workload.Moments(0, 1000, (1000 * mean,), (1000.0,))])
 
-    assert agreement.differ(sampled(0.10), sampled(0.16)) is None
-    assert agreement.differ(sampled(0.10), sampled(0.50)) is not None
+    assert kinds.differ(sampled(0.10), sampled(0.16)) is None
+    assert kinds.differ(sampled(0.10), sampled(0.50)) is not None
 
 
 def test_answers_of_different_kinds_differ() -> None:
-    assert agreement.differ(workload.EchoResult(b"a"), workload.EchoResult(b"b")) is not None
+    assert kinds.differ(workload.EchoResult(b"a"), workload.EchoResult(b"b")) is not None

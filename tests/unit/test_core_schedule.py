@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tests.unit.core_cases import MIB, announcement
 
-from qfleet_controlplane.planning import cost, schedule
+from qfleet_controlplane.planning import cost, kinds, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -22,7 +22,7 @@ class Pending:
 def demand(
     count: int, *, job: Specification = HEAVY, priority: int = 0, age: int = 0, excluded: tuple[str, ...] = ()
 ) -> schedule.Demand:
-    requirement = schedule.Requirement(job.kind, job.qubits, cost.memory_bytes(job))
+    requirement = schedule.Requirement(job.kind, job.qubits, kinds.memory_bytes(job))
     pending = [Pending(f"{age}-{number}", excluded) for number in range(count)]
     return schedule.Demand(priority, (age, str(age)), requirement, job, lambda _: (1, 0), pending)
 

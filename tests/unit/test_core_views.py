@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from tests.unit.core_cases import counted, moments, sample
 
-from qfleet_controlplane.planning import validity, views, work
+from qfleet_controlplane.planning import kinds, views
+from qfleet_controlplane.planning.kinds import echo
 from qfleet_controlplane.planning.plan import Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, circuit, codec, workload
@@ -55,7 +56,7 @@ def test_a_sampling_result_is_shown_per_point() -> None:
         counting(sample(counted(0, 0, {0b010: 10}, 3)), "a", 1.0),
         counting(sample(counted(1, 1, {0b101: 1}, 3)), "b", 4.0),
     ]
-    view = views.result_view(views.Heading("j", "succeeded", request), SAMPLE, parts)
+    view = kinds.view(views.Heading("j", "succeeded", request), SAMPLE, parts)
     assert isinstance(view, api.SampleResultView)
     assert view.seed == 9
     assert view.items == (
@@ -71,7 +72,7 @@ def test_a_sampling_result_is_shown_per_point() -> None:
 def test_an_expectation_result_names_its_observables() -> None:
     block = workload.Moments(0, 100, (20.0, 100.0), (100.0, 100.0))
     heading = views.Heading("j", "succeeded", api.JobRequest(kind="circuit.expect"))
-    view = views.result_view(heading, EXPECT, [counting(moments(0, [block]), "a", 1.0)])
+    view = kinds.view(heading, EXPECT, [counting(moments(0, [block]), "a", 1.0)])
     assert isinstance(view, api.ExpectResultView)
     first, second = view.items[0].values
     assert (first.observable, first.value, first.exact) == ("Z0", 0.2, False)
@@ -81,7 +82,7 @@ def test_an_expectation_result_names_its_observables() -> None:
 
 def test_an_echo_result_counts() -> None:
     heading = views.Heading("j", "partial", api.JobRequest(kind="probe.echo", items=2))
-    view = views.result_view(heading, ECHO, [counting(workload.EchoResult(work.ECHO), "a", 0.1)])
+    view = kinds.view(heading, ECHO, [counting(workload.EchoResult(echo.ECHO), "a", 0.1)])
     assert isinstance(view, api.EchoResultView)
     assert (view.items, view.status) == (1, "partial")
 
@@ -91,13 +92,13 @@ GOOD = counted(0, 0, {0: 1000, 5: 500}, 3)
 
 
 def test_a_right_answer_is_valid() -> None:
-    assert validity.fault(SAMPLE, WHOLE, sample(GOOD)) is None
+    assert kinds.fault(SAMPLE, WHOLE, sample(GOOD)) is None
     blocks = [
         workload.Moments(0, 1024, (1.0, 1.0), (1.0, 1.0)),
         workload.Moments(1, 476, (1.0, 1.0), (1.0, 1.0)),
     ]
-    assert validity.fault(EXPECT, WHOLE, moments(0, blocks)) is None
-    assert validity.fault(ECHO, Slice(1, 1, 0, 0), workload.EchoResult(work.ECHO)) is None
+    assert kinds.fault(EXPECT, WHOLE, moments(0, blocks)) is None
+    assert kinds.fault(ECHO, Slice(1, 1, 0, 0), workload.EchoResult(echo.ECHO)) is None
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_a_right_answer_is_valid() -> None:
     ],
 )
 def test_a_wrong_sampling_answer_is_refused(result: workload.WorkResult, fault: str) -> None:
-    assert fault in (validity.fault(SAMPLE, WHOLE, result) or "")
+    assert fault in (kinds.fault(SAMPLE, WHOLE, result) or "")
 
 
 @pytest.mark.parametrize(
@@ -142,17 +143,17 @@ def test_a_wrong_sampling_answer_is_refused(result: workload.WorkResult, fault: 
     ],
 )
 def test_a_wrong_expectation_is_refused(blocks: list[workload.Moments], fault: str) -> None:
-    assert fault in (validity.fault(EXPECT, WHOLE, moments(0, blocks)) or "")
+    assert fault in (kinds.fault(EXPECT, WHOLE, moments(0, blocks)) or "")
 
 
 def test_a_false_echo_is_refused() -> None:
-    assert validity.fault(ECHO, Slice(0, 1, 0, 0), workload.EchoResult(b"x")) is not None
+    assert kinds.fault(ECHO, Slice(0, 1, 0, 0), workload.EchoResult(b"x")) is not None
 
 
 def test_work_is_encoded_as_the_wire_declares_it() -> None:
     program = circuit.Program(qubits=3, slots=(), parameters=(), body=(circuit.Gate("h", (0,)),))
     with_program = msgspec.structs.replace(SAMPLE, program=codec.encode(program))
-    raw = work.encode(with_program, Slice(1, 1, 2, 300))
+    raw = kinds.encode(with_program, Slice(1, 1, 2, 300))
     items = (workload.SampleItem(1, (), 2, 300),)
     assert codec.decode(raw, workload.CircuitSample) == workload.CircuitSample(program, 9, items)
     assert bytes(raw) == codec.encode(workload.CircuitSample(program, 9, items))
@@ -161,6 +162,6 @@ def test_work_is_encoded_as_the_wire_declares_it() -> None:
 def test_work_of_an_expectation_is_encoded_as_the_wire_declares_it() -> None:
     program = circuit.Program(qubits=3, slots=(), parameters=(), body=())
     with_program = msgspec.structs.replace(EXPECT, program=codec.encode(program))
-    raw = work.encode(with_program, Slice(0, 1, 0, 1500))
+    raw = kinds.encode(with_program, Slice(0, 1, 0, 1500))
     whole = workload.CircuitExpect(program, 9, EXPECT.observables, (workload.ExpectItem(0, (), 0, 1500),))
     assert bytes(raw) == codec.encode(whole)

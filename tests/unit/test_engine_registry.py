@@ -20,8 +20,10 @@ SAMPLE = workload.CircuitSample(PROGRAM, 1, (workload.SampleItem(0, (), 0, 1),))
 @pytest.fixture(autouse=True)
 def fresh_look() -> Iterator[None]:
     registry.available.cache_clear()
+    registry._installed.cache_clear()
     yield
     registry.available.cache_clear()
+    registry._installed.cache_clear()
 
 
 def test_the_installed_engines_are_named_with_version_and_kinds() -> None:

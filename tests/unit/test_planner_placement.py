@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.planner_cases import TAGS, devices, echoes, grid, region, some_regions
 
-from qfleet_controlplane.planning import admission, cost, filling, placement, regions, schedule
+from qfleet_controlplane.planning import admission, cost, filling, kinds, placement, regions, schedule
+from qfleet_controlplane.planning.kinds import echo
 from qfleet_controlplane.planning.placement import Wishes
 
 ANY = Wishes()
@@ -149,7 +150,7 @@ def test_no_task_is_lost_doubled_or_where_it_may_not_be(
         return
     assert positions(found) == list(range(len(found.plan.slices)))
     known = {entry.name: entry for entry in facts}
-    needed = schedule.Requirement(job.kind, job.qubits, cost.memory_bytes(job))
+    needed = schedule.Requirement(job.kind, job.qubits, kinds.memory_bytes(job))
     for share in found.shares:
         entry = known[share.region]
         assert not residency or residency & set(entry.residency)
@@ -225,6 +226,6 @@ def test_a_placement_takes_hardly_longer_than_the_best_one(
 
 def _crew(facts: regions.RegionFacts) -> filling.Crew:
     workers = tuple(
-        (entry.online * entry.workers, cost.TASK_MS + cost.ECHO_MS) for entry in facts.classes if entry.online
+        (entry.online * entry.workers, cost.TASK_MS + echo.ECHO_MS) for entry in facts.classes if entry.online
     )
     return filling.Crew(placement.start_ms(facts), workers)

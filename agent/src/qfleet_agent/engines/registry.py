@@ -1,30 +1,46 @@
 """Which engines this device has, found without importing any of them.
 
 The daemon asks here; it must stay small, so nothing in this module may import an engine or numpy.
+An engine is one module that keeps to ``execution.Runner``, and one line in ``_CANDIDATES``.
 """
 
 import functools
 import importlib.util
 import sys
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from qfleet_wire import payloads
 
-EngineName = Literal["echo", "qulacs"]
 
+class Candidate(NamedTuple):
+    """An engine that may be installed.
 
-class _Candidate(NamedTuple):
-    name: EngineName
+    ``module`` and ``distribution`` are looked for, ``runner`` is the module of ours that runs it,
+    ``extra`` what to install. One that is ``warm`` is imported before the first task; the others cost
+    too much for that.
+    """
+
+    name: str
+    runner: str
     module: str
     distribution: str
     kinds: tuple[str, ...]
     extra: str | None
+    warm: bool = False
 
 
 _CANDIDATES = (
-    _Candidate("echo", "qfleet_agent", "qfleet-agent", ("probe.echo",), None),
-    _Candidate("qulacs", "qulacs_core", "qulacs", ("circuit.sample", "circuit.expect"), "circuits"),
+    Candidate("echo", "echo", "qfleet_agent", "qfleet-agent", ("probe.echo",), None),
+    Candidate(
+        "qulacs",
+        "programs",
+        "qulacs_core",
+        "qulacs",
+        ("circuit.sample", "circuit.expect"),
+        "circuits",
+        warm=True,
+    ),
 )
 
 
@@ -34,11 +50,7 @@ def available() -> tuple[payloads.Engine, ...]:
 
     Looked up once: what is installed later counts from the next start.
     """
-    return tuple(
-        payloads.Engine(name=candidate.name, version=version, kinds=candidate.kinds)
-        for candidate in _CANDIDATES
-        if (version := _version(candidate)) is not None
-    )
+    return tuple(engine for _, engine in _installed())
 
 
 def kinds() -> frozenset[str]:
@@ -49,6 +61,16 @@ def kinds() -> frozenset[str]:
 def engine_for(kind: str) -> payloads.Engine | None:
     """Return the installed engine that runs ``kind``, or None."""
     return next((engine for engine in available() if kind in engine.kinds), None)
+
+
+def runner_of(engine: payloads.Engine) -> str:
+    """Name the module of ours that runs an installed engine."""
+    return next(candidate.runner for candidate, found in _installed() if found == engine)
+
+
+def warm() -> tuple[str, ...]:
+    """Name the modules of ours whose engines are installed and wait for no task to be imported."""
+    return tuple(candidate.runner for candidate, _ in _installed() if candidate.warm)
 
 
 def missing(kind: str) -> str:
@@ -62,7 +84,16 @@ def missing(kind: str) -> str:
     return f"workload {kind!r} is unknown to this agent: update qfleet-agent"
 
 
-def _version(candidate: _Candidate) -> str | None:
+@functools.cache
+def _installed() -> tuple[tuple[Candidate, payloads.Engine], ...]:
+    return tuple(
+        (candidate, payloads.Engine(candidate.name, version, candidate.kinds))
+        for candidate in _CANDIDATES
+        if (version := _version(candidate)) is not None
+    )
+
+
+def _version(candidate: Candidate) -> str | None:
     if importlib.util.find_spec(candidate.module) is None:
         return None
     # importlib.metadata would cost the daemon most of a megabyte of memory.

@@ -1,13 +1,11 @@
-"""The few facts of a work that admission needs, read without building the program it carries.
+"""The few facts of a work that admission needs, read without building what it carries.
 
 A program of a million statements is skipped, not decoded: only a worker decodes it.
 """
 
-from typing import TypeAlias
-
 import msgspec
 
-from qfleet_wire import codec
+from qfleet_wire import codec, workload
 
 
 class ProgramHead(msgspec.Struct, frozen=True):
@@ -22,51 +20,35 @@ class ItemHead(msgspec.Struct, frozen=True):
     shots: int = 0
 
 
-class SampleHead(msgspec.Struct, frozen=True, tag="circuit.sample"):
-    """Head of ``workload.CircuitSample``."""
+class Head(msgspec.Struct, frozen=True):
+    """What every ``workload.Work`` says of itself in the same words; ``type`` is its tag on the wire."""
 
-    program: ProgramHead
-    seed: int
-    items: tuple[ItemHead, ...]
-
-
-class ExpectHead(msgspec.Struct, frozen=True, tag="circuit.expect"):
-    """Head of ``workload.CircuitExpect``."""
-
-    program: ProgramHead
-    seed: int
-    items: tuple[ItemHead, ...]
-
-
-class EchoHead(msgspec.Struct, frozen=True, tag="probe.echo"):
-    """Head of ``workload.ProbeEcho``."""
-
-
-Head: TypeAlias = SampleHead | ExpectHead | EchoHead
-
-ECHO = EchoHead.__struct_config__.tag
-"""The kind of a known-answer probe."""
+    type: str
+    method: str = ""
+    program: ProgramHead = ProgramHead(0)
+    qubits: int = 0
+    items: tuple[ItemHead, ...] = ()
 
 
 def head_of(work: bytes | msgspec.Raw) -> Head:
     """Read the head of an encoded ``workload.Work``.
 
     Raises:
-        InvalidMessage, LimitExceeded: the bytes are no work that this agent knows.
+        InvalidMessage, LimitExceeded: the bytes are no work.
     """
-    return codec.decode(work, Head)  # type: ignore[arg-type]  # a union is no type to mypy
+    return codec.decode(work, Head)
 
 
 def kind_of(head: Head) -> str:
-    """Return the workload's kind, its tag on the wire."""
-    return str(head.__struct_config__.tag)
+    """Return what an engine must be able to do for it: its kind, and the method if it names one."""
+    return workload.capability(head.type, head.method)
 
 
 def qubits_of(head: Head) -> int:
     """Width of the state vector that the work needs, 0 if none."""
-    return 0 if isinstance(head, EchoHead) else head.program.qubits
+    return 0 if head.method in workload.WITHOUT_VECTOR else head.program.qubits or head.qubits
 
 
 def shots_of(head: Head) -> int:
     """Shots over all items of the work."""
-    return 0 if isinstance(head, EchoHead) else sum(item.shots for item in head.items)
+    return sum(item.shots for item in head.items)

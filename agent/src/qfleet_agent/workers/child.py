@@ -32,7 +32,7 @@ class Child:
     def __init__(self, link: socket.socket) -> None:
         self._link = link
         self._out = bytearray()
-        self._engines: dict[type, tuple[str, str]] = {}
+        self._engines: dict[str, tuple[str, str]] = {}
 
     def serve(self) -> None:
         """Run tasks until the socket closes. Answers to light tasks are sent together."""
@@ -67,10 +67,11 @@ class Child:
         return frames.Done(task.number, codec.encode(result), name, version, seed, duration_ms)
 
     def _engine(self, work: workload.Work) -> tuple[str, str]:
-        known = self._engines.get(type(work))
+        wanted = execution.capability_of(work)
+        known = self._engines.get(wanted)
         if known is None:
             engine = execution.engine_of(work)
-            known = self._engines[type(work)] = (engine.name, engine.version)
+            known = self._engines[wanted] = (engine.name, engine.version)
         return known
 
     def report(self, number: int, fraction: float) -> None:

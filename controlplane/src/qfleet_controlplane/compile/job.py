@@ -5,11 +5,13 @@ are left out, and ``shots`` is ignored. One of a dynamic program is sampled, wit
 the end of each shot.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
 
 from qfleet_controlplane.compile import interface, observables, program, source
+from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
 from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
 from qfleet_controlplane.compile.interface import Input
@@ -35,7 +37,9 @@ class CompiledJob:
 
     ``points`` holds the parameter vector of each item, in the order of ``program.parameters``.
     ``shots`` is 0 where values are exact. ``result_bytes`` is the most that one item's result
-    may take. ``program`` and ``facts`` are None for echoes, of which ``points`` has one each.
+    may take. ``program`` and ``facts`` are None for all that is no program, of which ``points`` has one
+    entry for each item. ``problem`` holds the encoded base of such a work, and ``effort`` what it costs;
+    its ``qubits`` are those of a state vector, if it needs one.
     """
 
     kind: api.JobKind
@@ -45,6 +49,9 @@ class CompiledJob:
     shots: int
     facts: ProgramFacts | None
     result_bytes: int
+    problem: bytes = b""
+    effort: Effort = NO_EFFORT
+    qubits: int = 0
 
 
 def compile_job(request: api.JobRequest) -> CompiledJob:
@@ -56,8 +63,12 @@ def compile_job(request: api.JobRequest) -> CompiledJob:
         ObservableRefused: an observable cannot be read; with its place.
     """
     _check_common(request)
-    if request.kind == "probe.echo":
-        return _echo(request)
+    return _COMPILERS[request.kind](request)
+
+
+def _program(request: api.JobRequest) -> CompiledJob:
+    if request.work is not None:
+        raise RequestRefused("work", f"is given for a {request.kind} job", "leave it out")
     if not request.program.strip():
         raise RequestRefused("program", "is empty", "give OpenQASM 2 or 3 text")
     loaded = source.load(request.program)
@@ -100,9 +111,7 @@ def _check_number(field: str, value: float, least: float, most: float) -> None:
 
 def _echo(request: api.JobRequest) -> CompiledJob:
     _check_number("items", request.items, 1, LIMITS.items)
-    for field in ("program", "observables", "parameters", "shots"):
-        if getattr(request, field):
-            raise RequestRefused(field, "is given for a probe.echo job", "leave it out, or name another kind")
+    _check_unused(request, "program", "observables", "parameters", "shots", "work")
     return CompiledJob("probe.echo", None, (), ((),) * request.items, 0, None, 1024)
 
 
@@ -221,3 +230,18 @@ def _check_result(item: int, points: int) -> None:
         total = item * points
         hint = "ask for fewer shots, parameter points or observables"
         raise RequestRefused("shots", f"may return {total} bytes, over {RESULT_BYTES}", hint)
+
+
+def _check_unused(request: api.JobRequest, *fields: str) -> None:
+    """Refuse fields that say nothing about a job of this kind."""
+    for field in fields:
+        if getattr(request, field):
+            hint = "leave it out, or name another kind"
+            raise RequestRefused(field, f"is given for a {request.kind} job", hint)
+
+
+_COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
+    "probe.echo": _echo,
+    "circuit.sample": _program,
+    "circuit.expect": _program,
+}

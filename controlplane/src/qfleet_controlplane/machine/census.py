@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Iterable
 
 from qfleet_controlplane.machine import state, tables
-from qfleet_controlplane.planning import cost, regions
+from qfleet_controlplane.planning import cost, kinds, regions
 from qfleet_wire.names import Millis
 
 _NEVER = Millis(0)
@@ -63,8 +63,8 @@ def reachable(known: state.State, now: Millis) -> bool:
 def task_ms(job: state.Job, classes: Iterable[regions.DeviceClass]) -> float:
     """Estimated time of one of a job's tasks on the region's median class; estimated once."""
     if job.task_ms == 0.0 and job.plan.slices:
-        calibrations = [cost.calibration_of(kind, job.specification.kind) for kind in classes]
+        calibrations = [cost.calibration_of(kind, job.specification.capability) for kind in classes]
         part = job.plan.slices[0]
-        each = cost.typical(job.specification, calibrations)
+        each = kinds.typical(job.specification, calibrations)
         job.task_ms = cost.TASK_MS + each.cost_ms(part.items, part.shots)
     return job.task_ms

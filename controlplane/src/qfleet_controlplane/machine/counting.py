@@ -5,7 +5,7 @@ from typing import Any
 
 from qfleet_controlplane.machine import alarms, attempts, effects, endings, leases, state
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import validity
+from qfleet_controlplane.planning import kinds
 from qfleet_wire import codec, payloads, workload
 from qfleet_wire.errors import InvalidMessage, LimitExceeded
 from qfleet_wire.limits import LIMITS
@@ -74,7 +74,7 @@ def _fault(task: state.Task, body: bytes) -> str | None:
         answer = codec.decode(body, _WORK_RESULT, limit=LIMITS.artefact_bytes)
     except (InvalidMessage, LimitExceeded) as error:
         return str(error)
-    return validity.fault(task.job.specification, task.slice, answer)
+    return kinds.fault(task.job.specification, task.slice, answer)
 
 
 def _win(turn: Turn, device: state.Device, task: state.Task, attempt: int) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from qfleet_controlplane.machine import endings, events, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import cost, plan, schedule
+from qfleet_controlplane.planning import cost, kinds, plan, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire.names import JobId, Millis, TaskId
 
@@ -17,7 +17,7 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     planned = event.plan
     if planned is None:
         _check_possible(turn, event.specification)
-        planned = plan.plan(event.specification, fleet_for(turn, event.specification))
+        planned = kinds.plan(event.specification, fleet_for(turn, event.specification))
     job = state.Job(event.job, event.request, event.specification, planned, turn.now)
     job.placement = list(event.placement)
     job.tasks = [
@@ -40,7 +40,7 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
     A silent, lost or quarantined device may come back, so it counts. While no device has said what
     it can do nothing is known, and the job waits.
     """
-    requirement = leases.requirement(specification, cost.memory_bytes(specification))
+    requirement = leases.requirement(specification, kinds.memory_bytes(specification))
     known = {
         device.name: device.announcement
         for device in turn.state.devices.values()
@@ -59,7 +59,7 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
 
 def fleet_for(turn: Turn, specification: Specification) -> plan.Fleet:
     """Count the online devices that can run a job, and their typical speed for it."""
-    requirement = leases.requirement(specification, cost.memory_bytes(specification))
+    requirement = leases.requirement(specification, kinds.memory_bytes(specification))
     counts: dict[int, list[Any]] = {}
     for device in turn.state.devices.values():
         kind = turn.state.kind_of(device) if device.status == "online" else None
@@ -67,13 +67,13 @@ def fleet_for(turn: Turn, specification: Specification) -> plan.Fleet:
             counts.setdefault(id(kind), [kind, 0])[1] += 1
     able = [(kind, count) for kind, count in counts.values() if schedule.lacks(requirement, kind) is None]
     weighed = [
-        (cost.rates(specification, cost.calibration_of(kind, specification.kind)), count)
+        (kinds.rates(specification, cost.calibration_of(kind, specification.capability)), count)
         for kind, count in able
     ]
     return plan.Fleet(
         sum(count for _, count in able),
         sum(kind.workers * count for kind, count in able),
-        cost.median(weighed) if weighed else cost.rates(specification),
+        cost.median(weighed) if weighed else kinds.rates(specification),
     )
 
 

@@ -10,7 +10,7 @@ from typing import cast
 
 from qfleet_controlplane.machine import pool, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import cost, schedule, work
+from qfleet_controlplane.planning import cost, kinds, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis
@@ -27,7 +27,7 @@ _MOST_LEASES = 4_000
 
 def requirement(specification: Specification, memory_bytes: int) -> schedule.Requirement:
     """What a job's tasks need of a device."""
-    return schedule.Requirement(specification.kind, specification.qubits, memory_bytes)
+    return schedule.Requirement(specification.capability, specification.qubits, memory_bytes)
 
 
 def settle(turn: Turn) -> None:
@@ -209,15 +209,15 @@ def assignment(device: state.Device, task: state.Task) -> payloads.Assign:
     told = device.announcement
     memory, limit_ms = job.plan.memory_bytes, int(job.request.time_limit_s * 1000)
     if told is not None:
-        memory = max(memory, min(told.task_memory_bytes, cost.useful_memory_bytes(job.specification)))
+        memory = max(memory, min(told.task_memory_bytes, kinds.useful_memory_bytes(job.specification)))
         limit_ms = min(limit_ms, told.task_time_ms)
     return payloads.Assign(
         task=task.id,
         attempt=task.attempt,
         job=job.id,
-        work=work.encode(job.specification, task.slice),
+        work=kinds.encode(job.specification, task.slice),
         memory_bytes=memory,
-        result_bytes=work.result_bytes(job.specification, task.slice),
+        result_bytes=kinds.result_bytes(job.specification, task.slice),
         time_limit_ms=limit_ms,
         priority=job.request.priority,
         deadline=job.deadline,
@@ -278,6 +278,6 @@ def holds(task: state.Task | None, device: state.Device, attempt: int) -> bool:
 
 def estimate(device: state.Device, task: state.Task) -> float:
     """Estimated time of a task on a device, for books that are rebuilt."""
-    calibration = cost.calibration_of(device.announcement, task.job.specification.kind)
+    calibration = cost.calibration_of(device.announcement, task.job.specification.capability)
     part = task.slice
-    return cost.rates(task.job.specification, calibration).cost_ms(part.items, part.shots)
+    return kinds.rates(task.job.specification, calibration).cost_ms(part.items, part.shots)

@@ -9,7 +9,6 @@ import math
 from statistics import NormalDist
 
 from qfleet_controlplane.planning import merge
-from qfleet_wire import workload
 
 LEVEL = 1e-6
 """Probability of an alarm about two honest devices."""
@@ -21,18 +20,8 @@ FEWEST = 5.0
 _SIGMA = NormalDist().inv_cdf(1.0 - LEVEL / 2.0)
 
 
-def differ(one: workload.WorkResult, other: workload.WorkResult) -> str | None:
-    """Say how two results of one task contradict each other; None when they agree."""
-    if one == other:
-        return None
-    if isinstance(one, workload.SampleResult) and isinstance(other, workload.SampleResult):
-        return _counts_differ(merge.counts([one]), merge.counts([other]))
-    if isinstance(one, workload.ExpectResult) and isinstance(other, workload.ExpectResult):
-        return _values_differ(merge.values([one]), merge.values([other]))
-    return "the answers are of different kinds or not equal"
-
-
-def _counts_differ(one: dict[int, merge.Counts], other: dict[int, merge.Counts]) -> str | None:
+def counts_differ(one: dict[int, merge.Counts], other: dict[int, merge.Counts]) -> str | None:
+    """Say for which item the counts of two results differ; None when they agree."""
     if one.keys() != other.keys():
         return "the answers are for different items"
     for index, left in one.items():
@@ -45,9 +34,10 @@ def _counts_differ(one: dict[int, merge.Counts], other: dict[int, merge.Counts])
     return None
 
 
-def _values_differ(
+def values_differ(
     one: dict[int, tuple[merge.Value, ...]], other: dict[int, tuple[merge.Value, ...]]
 ) -> str | None:
+    """Say which value differs between two results; None when they agree."""
     if one.keys() != other.keys():
         return "the answers are for different items"
     for index, lefts in one.items():

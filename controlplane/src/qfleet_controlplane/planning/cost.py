@@ -1,22 +1,18 @@
-"""What work costs: time from a device's measured coefficients, memory from the width.
+"""What work costs: the units of estimates, and a device's measured coefficients.
 
 A gate on n qubits touches 2^n amplitudes, so an evolution takes ``gates × (2^n × a + g)`` with the
 coefficients of ``payloads.Calibration`` (a: nanoseconds per amplitude, g: microseconds per gate).
 A dynamic program pays that for every shot. Estimates order and bound; they never refuse work.
 """
 
-import statistics
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
-from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
 DEFAULT = payloads.Calibration(engine="default", amplitude_ns=2.0, gate_us=2.0, shot_us=20.0)
 """A slow small board: assumed of a device that has measured nothing yet."""
 
-ECHO_MS = 0.5
-"""An echo costs its way through the agent and nothing else."""
 DRAW_US = 0.2
 """Drawing one shot from a state that is already evolved."""
 SETUP_MS = 0.2
@@ -25,9 +21,8 @@ TASK_MS = 5.0
 """What a task costs beside its work: journal, two messages, a worker's attention."""
 BASE_BYTES = 48 * 1024 * 1024
 """What a task uses beside its states: gates, counts, the allocator's slack."""
-ECHO_BYTES = 1024 * 1024
-BRANCHES = 12
-_STATE_BYTES = 16
+STATE_BYTES = 16
+"""An amplitude: a complex double."""
 
 
 class Rates(NamedTuple):
@@ -39,38 +34,6 @@ class Rates(NamedTuple):
     def cost_ms(self, items: int, shots: int) -> float:
         """Time for ``items`` items of ``shots`` shots each."""
         return items * (self.item_ms + shots * self.shot_ms)
-
-
-def rates(job: Specification, calibration: payloads.Calibration = DEFAULT) -> Rates:
-    """Rates of a job on a device with this calibration."""
-    if job.kind == "probe.echo":
-        return Rates(ECHO_MS, 0.0)
-    amplitudes = 2.0**job.qubits
-    sweep_ms = amplitudes * calibration.amplitude_ns * 1e-6
-    evolution_ms = job.gates * (sweep_ms + calibration.gate_us * 1e-3)
-    values_ms = job.terms * sweep_ms
-    if job.dynamic:
-        return Rates(SETUP_MS, evolution_ms + values_ms + calibration.shot_us * 1e-3)
-    if job.kind == "circuit.expect":
-        return Rates(SETUP_MS + evolution_ms + values_ms, 0.0)
-    return Rates(SETUP_MS + evolution_ms + sweep_ms, DRAW_US * 1e-3)
-
-
-def memory_bytes(job: Specification) -> int:
-    """Memory that a task needs at least: two state vectors of complex doubles, and the program."""
-    if job.kind == "probe.echo":
-        return ECHO_BYTES
-    return BASE_BYTES + int(2 * _STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
-
-
-def useful_memory_bytes(job: Specification) -> int:
-    """Memory beyond which a task would not run faster.
-
-    A dynamic program keeps states at its branches, so that shots share what they have in common.
-    """
-    if not job.dynamic:
-        return memory_bytes(job)
-    return memory_bytes(job) + int(BRANCHES * _STATE_BYTES * 2**job.qubits)
 
 
 class Measured(Protocol):
@@ -92,16 +55,6 @@ def calibration_of(announcement: Measured | None, kind: str) -> payloads.Calibra
     engines = {engine.name for engine in announcement.engines if kind in engine.kinds}
     measured = [entry for entry in announcement.calibrations if entry.engine in engines]
     return min(measured, key=_speed) if measured else DEFAULT
-
-
-def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) -> Rates:
-    """Rates on the fleet's median device; on the default one when the fleet is empty."""
-    each = [rates(job, calibration) for calibration in calibrations]
-    if not each:
-        return rates(job)
-    return Rates(
-        statistics.median(rate.item_ms for rate in each), statistics.median(rate.shot_ms for rate in each)
-    )
 
 
 def median(weighed: Iterable[tuple[Rates, int]]) -> Rates:

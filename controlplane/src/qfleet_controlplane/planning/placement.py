@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from qfleet_controlplane.planning import admission, cost, filling, plan, regions, schedule
+from qfleet_controlplane.planning import admission, cost, filling, kinds, plan, regions, schedule
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api
@@ -65,12 +65,12 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
         admission.NothingAdmits: residency or capability leaves no region; names the reasons.
         plan.PlanRefused: the job cannot be planned at all.
     """
-    memory = cost.memory_bytes(specification)
+    memory = kinds.memory_bytes(specification)
     requirement = schedule.Requirement(specification.kind, specification.qubits, memory)
     everyone = sorted(facts, key=_name)
     admitted, refusals = admission.admit(everyone, requirement, wishes.residency)
     admitted, passed_over = admission.within_reach(admitted)
-    planned = plan.plan(specification, _fleet(specification, requirement, admitted))
+    planned = kinds.plan(specification, _fleet(specification, requirement, admitted))
     candidates = [_candidate(entry, requirement, specification, planned) for entry in admitted]
     counts = _divide(candidates, len(planned.slices), wishes)
     shares: list[Share] = []
@@ -95,13 +95,16 @@ def _fleet(
     able = [entry for facts in admitted if not facts.stale for entry in regions.able(facts, requirement)]
     online = [entry for entry in able if entry.online]
     weighed = [
-        (cost.rates(specification, cost.calibration_of(entry, specification.kind)), max(1, entry.online))
+        (
+            kinds.rates(specification, cost.calibration_of(entry, specification.capability)),
+            max(1, entry.online),
+        )
         for entry in online or able
     ]
     return plan.Fleet(
         sum(entry.online for entry in online),
         sum(entry.online * entry.workers for entry in online),
-        cost.median(weighed) if weighed else cost.rates(specification),
+        cost.median(weighed) if weighed else kinds.rates(specification),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, schedule
+from qfleet_controlplane.planning import cost, kinds, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -87,8 +87,8 @@ def carries(facts: RegionFacts, residency: Iterable[str]) -> bool:
 
 def task_ms(entry: DeviceClass, specification: Specification, items: float, shots: float) -> float:
     """Estimated time of a task of so many items and shots on one worker of the class."""
-    calibration = cost.calibration_of(entry, specification.kind)
-    each = cost.rates(specification, calibration)
+    calibration = cost.calibration_of(entry, specification.capability)
+    each = kinds.rates(specification, calibration)
     return cost.TASK_MS + items * (each.item_ms + shots * each.shot_ms)
 
 

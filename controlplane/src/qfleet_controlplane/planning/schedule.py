@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
-from qfleet_controlplane.planning import cost
+from qfleet_controlplane.planning import cost, kinds
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -198,7 +198,7 @@ class _Queue:
         if lacks(self._demand.requirement, able) is not None:
             return None
         calibration = cost.calibration_of(able, self._demand.requirement.kind)
-        return cost.rates(self._demand.specification, calibration)
+        return kinds.rates(self._demand.specification, calibration)
 
     def next(self) -> Choice | None:
         """Choose for the next task that any device can take; None when no more can be placed."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from qfleet_controlplane.compile.effort import Effort
 from qfleet_wire import api, workload
 
 
@@ -25,6 +26,17 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     bits: int = 0
     registers: tuple[int, ...] = ()
     dynamic: bool = False
+    method: workload.Method = ""
+    """How a program is computed, where not on a state vector."""
+    problem: bytes = b""
+    """Of other workloads: the encoded work without what is a slice's own …"""
+    effort: Effort = Effort()
+    """… and what it costs."""
+
+    @property
+    def capability(self) -> str:
+        """What an engine must be able to do for it."""
+        return workload.capability(self.kind, self.method)
 
     @property
     def terms(self) -> int:

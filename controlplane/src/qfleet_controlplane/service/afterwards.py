@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.machine import effects, events
-from qfleet_controlplane.planning import agreement
+from qfleet_controlplane.planning import kinds
 from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.store import queries, records
 from qfleet_controlplane.store.database import Database
@@ -99,6 +99,6 @@ def _difference(first: bytes, artefact: bytes | None, body: msgspec.Raw) -> str 
     if first == second:
         return None
     try:
-        return agreement.differ(records.work_result_of(first), records.work_result_of(second))
+        return kinds.differ(records.work_result_of(first), records.work_result_of(second))
     except RemoteError as error:
         return f"the second result cannot be read: {error}"

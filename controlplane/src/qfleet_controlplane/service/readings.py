@@ -4,7 +4,7 @@ import itertools
 
 import sqlalchemy as sa
 
-from qfleet_controlplane.planning import views
+from qfleet_controlplane.planning import kinds, views
 from qfleet_controlplane.service import portraits
 from qfleet_controlplane.service.combine import combine
 from qfleet_controlplane.store import queries, records
@@ -41,7 +41,7 @@ def result(connection: sa.Connection, job: JobId) -> api.ResultView | None:
         return None
     counted = [_counted(found) for found in queries.results(connection, job)]
     heading = views.Heading(job, combine(stored.views).status, stored.request)
-    return views.result_view(heading, stored.specification, counted)
+    return kinds.view(heading, stored.specification, counted)
 
 
 def _counted(found: queries.StoredResult) -> views.Counted:

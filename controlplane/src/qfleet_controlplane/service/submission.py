@@ -31,7 +31,15 @@ def specify(request: api.JobRequest, seed: int) -> Specification:
     compiled = compile_job.compile_job(request)
     program, facts = compiled.program, compiled.facts
     if program is None or facts is None:
-        return Specification(kind=request.kind, seed=seed, items=request.items)
+        return Specification(
+            kind=request.kind,
+            seed=seed,
+            items=len(compiled.points),
+            shots=compiled.shots,
+            qubits=compiled.qubits,
+            problem=compiled.problem,
+            effort=compiled.effort,
+        )
     return Specification(
         kind=request.kind,
         seed=seed,

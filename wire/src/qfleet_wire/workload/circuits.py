@@ -1,18 +1,9 @@
-"""Workload specifications: what a job asks for, what a task carries, what comes back.
-
-A workload is a pure function of its specification and its seed. Seeds belong to fixed blocks of
-shots (``SHOTS_PER_BLOCK``), never to the plan, so that an answer does not depend on how a job
-was split. Results of any split merge to the same answer.
-"""
-
-import hashlib
-from typing import TypeAlias
+"""``circuit.sample`` and ``circuit.expect``: what a task runs of a program, and what comes back."""
 
 import msgspec
 
 from qfleet_wire.circuit import Program
-
-SHOTS_PER_BLOCK = 1024
+from qfleet_wire.workload.methods import Method
 
 
 class PauliTerm(msgspec.Struct, frozen=True, array_like=True):
@@ -53,31 +44,23 @@ class ExpectItem(msgspec.Struct, frozen=True):
     shots: int = 0
 
 
-class CircuitSample(msgspec.Struct, frozen=True, tag="circuit.sample"):
-    """Draw shots from a program."""
+class CircuitSample(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.sample"):
+    """Draw shots from a program; ``method`` as in ``capability``."""
 
     program: Program
     seed: int
     items: tuple[SampleItem, ...]
+    method: Method = ""
 
 
-class CircuitExpect(msgspec.Struct, frozen=True, tag="circuit.expect"):
-    """Expectation values of observables after a program."""
+class CircuitExpect(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.expect"):
+    """Expectation values of observables after a program; ``method`` as in ``capability``."""
 
     program: Program
     seed: int
     observables: tuple[Observable, ...]
     items: tuple[ExpectItem, ...]
-
-
-class ProbeEcho(msgspec.Struct, frozen=True, tag="probe.echo"):
-    """Return ``data`` unchanged: a known-answer probe and the no-op of the benchmarks."""
-
-    data: bytes = b""
-
-
-Work: TypeAlias = CircuitSample | CircuitExpect | ProbeEcho
-"""What a task runs. The tag is the workload's kind."""
+    method: Method = ""
 
 
 class SampleCounts(msgspec.Struct, frozen=True):
@@ -124,21 +107,3 @@ class ExpectResult(msgspec.Struct, frozen=True, tag="circuit.expect"):
     """Answer to ``CircuitExpect``."""
 
     items: tuple[ExpectValues, ...]
-
-
-class EchoResult(msgspec.Struct, frozen=True, tag="probe.echo"):
-    """Answer to ``ProbeEcho``."""
-
-    data: bytes
-
-
-WorkResult: TypeAlias = SampleResult | ExpectResult | EchoResult
-
-
-def block_seed(job_seed: int, item: int, block: int) -> int:
-    """Seed of one block, 0 ≤ seed < 2^63: SHA-256 of job seed, item and block number.
-
-    It names the block and nothing of the plan, so any split of a job draws the same numbers.
-    """
-    text = f"qfleet block {job_seed} {item} {block}".encode()
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1

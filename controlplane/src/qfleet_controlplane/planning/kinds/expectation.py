@@ -1,0 +1,115 @@
+"""``circuit.expect``: expectation values of observables, point by point."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from qfleet_controlplane.planning import agreement, cost, merge, plan, views
+from qfleet_controlplane.planning.kinds import programs
+from qfleet_controlplane.planning.plan import Fleet, Slice
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import api, codec, payloads, workload
+
+ANSWER = workload.ExpectResult
+memory_bytes = programs.memory_bytes
+useful_memory_bytes = programs.useful_memory_bytes
+
+
+class _Expect(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.expect"):
+    """``workload.CircuitExpect`` with the program as encoded bytes."""
+
+    program: msgspec.Raw
+    seed: int
+    observables: tuple[workload.Observable, ...]
+    items: tuple[workload.ExpectItem, ...]
+    method: workload.Method = ""
+
+
+def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
+    """An ideal program is evolved once per point, and each product is a pass over the state."""
+    if job.dynamic:
+        return programs.dynamic_rates(job, calibration)
+    parts = programs.times(job, calibration)
+    return cost.Rates(cost.SETUP_MS + parts.evolution_ms + parts.values_ms, 0.0)
+
+
+def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:
+    """Split an ideal program by point only, another one by its shots too."""
+    if job.dynamic:
+        return programs.by_blocks(job, fleet)
+    slices, grouping = plan.by_items(job, fleet, programs.POINT)
+    return slices, [programs.measure(job, fleet), *grouping]
+
+
+def encode(job: Specification, part: Slice) -> msgspec.Raw:
+    """Encode the work; the program's bytes stand in it as they are."""
+    points = tuple(
+        workload.ExpectItem(index, job.points[index], part.first_block, part.shots)
+        for index in range(part.first_item, part.first_item + part.items)
+    )
+    work = _Expect(msgspec.Raw(job.program), job.seed, job.observables, points, job.method)
+    return msgspec.Raw(codec.encode(work))
+
+
+def result_bytes(job: Specification, part: Slice) -> int:
+    """Room for the sums of each block."""
+    blocks = max(1, math.ceil(part.shots / workload.SHOTS_PER_BLOCK))
+    return part.items * (32 + blocks * (32 + 18 * len(job.observables))) + 1024
+
+
+def fault(job: Specification, part: Slice, result: workload.ExpectResult) -> str | None:
+    """Check that the same items and blocks come back, with as many values as observables."""
+    return programs.items_fault(part, [item.index for item in result.items]) or programs.first(
+        _moments_fault(job, part, item) for item in result.items
+    )
+
+
+def differ(one: workload.ExpectResult, other: workload.ExpectResult) -> str | None:
+    """Compare the values within rounding and chance."""
+    return agreement.values_differ(merge.values([one]), merge.values([other]))
+
+
+def view(
+    heading: views.Heading,
+    job: Specification,
+    results: Sequence[workload.ExpectResult],
+    sources: views.Sources,
+) -> api.ExpectResultView:
+    """Average the observables over their blocks."""
+    means = merge.values(results)
+    return api.ExpectResultView(
+        job=heading.job,
+        status=heading.status,
+        seed=job.seed,
+        items=tuple(_expect_view(heading, job, index, means[index]) for index in sorted(means)),
+        sources=sources,
+    )
+
+
+def _expect_view(
+    heading: views.Heading, job: Specification, index: int, values: tuple[merge.Value, ...]
+) -> api.ExpectItemView:
+    return api.ExpectItemView(
+        parameters=programs.parameters(heading, index),
+        values=tuple(
+            api.ValueView(observable.text, value.mean, value.standard_error, value.exact)
+            for observable, value in zip(job.observables, values, strict=True)
+        ),
+    )
+
+
+def _moments_fault(job: Specification, part: Slice, item: workload.ExpectValues) -> str | None:
+    width = len(job.observables)
+    size = workload.SHOTS_PER_BLOCK
+    blocks = max(1, math.ceil(part.shots / size))
+    expected = [(part.first_block + n, min(size, part.shots - n * size)) for n in range(blocks)]
+    if [(moments.block, moments.shots) for moments in item.moments] != expected:
+        return f"item {item.index} does not cover its {blocks} blocks"
+    for moments in item.moments:
+        squares = width if part.shots else 0
+        if (len(moments.sums), len(moments.squares)) != (width, squares):
+            return f"item {item.index} has {len(moments.sums)} values for {width} observables"
+        if not all(map(math.isfinite, (*moments.sums, *moments.squares))):
+            return f"item {item.index} has a value that is not finite"
+    return None

@@ -1,0 +1,105 @@
+"""What sampling a program and evaluating its observables have in common.
+
+A gate on n qubits touches 2^n amplitudes, so an evolution takes ``gates × (2^n × a + g)`` with the
+coefficients of ``payloads.Calibration`` (a: nanoseconds per amplitude, g: microseconds per gate).
+A dynamic program pays that for every shot.
+"""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from qfleet_controlplane.planning import cost, plan, views
+from qfleet_controlplane.planning.plan import Fleet, Slice
+from qfleet_controlplane.planning.specification import Specification
+from qfleet_wire import payloads
+from qfleet_wire.workload import SHOTS_PER_BLOCK
+
+POINT = "parameter point"
+BRANCHES = 12
+
+
+class Times(NamedTuple):
+    """Milliseconds of an evolution, of a pass over the state, and of all observables."""
+
+    evolution_ms: float
+    sweep_ms: float
+    values_ms: float
+
+
+def times(job: Specification, calibration: payloads.Calibration) -> Times:
+    """Estimate the parts of a program's time on a device with this calibration."""
+    sweep_ms = 2.0**job.qubits * calibration.amplitude_ns * 1e-6
+    evolution_ms = job.gates * (sweep_ms + calibration.gate_us * 1e-3)
+    return Times(evolution_ms, sweep_ms, job.terms * sweep_ms)
+
+
+def dynamic_rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
+    """Rates of a program that is run once per shot."""
+    parts = times(job, calibration)
+    return cost.Rates(cost.SETUP_MS, parts.evolution_ms + parts.values_ms + calibration.shot_us * 1e-3)
+
+
+def memory_bytes(job: Specification) -> int:
+    """Return two state vectors of complex doubles, and the program."""
+    return cost.BASE_BYTES + int(2 * cost.STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
+
+
+def useful_memory_bytes(job: Specification) -> int:
+    """Return what a task can make use of.
+
+    A dynamic program keeps states at its branches, so that shots share what they have in common.
+    """
+    if not job.dynamic:
+        return memory_bytes(job)
+    return memory_bytes(job) + int(BRANCHES * cost.STATE_BYTES * 2**job.qubits)
+
+
+def by_blocks(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:
+    """Split a program with mid-circuit control by point, and a point's shots by blocks."""
+    slices = plan.by_blocks(job, fleet, SHOTS_PER_BLOCK)
+    if slices is None:
+        slices, told = plan.by_items(job, fleet, POINT)
+        told = told or [plan.grouping(job.items, POINT, len(slices), fleet.rates.cost_ms(1, job.shots))]
+        if job.shots > SHOTS_PER_BLOCK:
+            told.insert(0, "Its shots are not split further: that would cost more than it saves.")
+        return slices, [measure(job, fleet), *told]
+    pieces = len(slices) // job.items
+    return slices, [
+        measure(job, fleet),
+        (
+            f"The program decides by its own outcomes and runs once per shot: its {job.shots:,} shots are "
+            f"split by blocks of {SHOTS_PER_BLOCK:,} into {plan.many(pieces, 'piece')}"
+            f"{' for each parameter point' if job.items > 1 else ''}, "
+            f"{plan.many(len(slices), 'task')} in all."
+        ),
+    ]
+
+
+def measure(job: Specification, fleet: Fleet) -> str:
+    """Say how large a program is, and how long it takes."""
+    nature = "Program with mid-circuit control" if job.dynamic else "Ideal program"
+    shots = f", {plan.many(job.shots, 'shot')}" if job.shots else ""
+    values = f", {plan.many(len(job.observables), 'observable')}" if job.observables else ""
+    return (
+        f"{nature} of {plan.many(job.qubits, 'qubit')} and {plan.many(job.gates, 'gate')}{shots}{values}: "
+        f"about {cost.in_words(fleet.rates.cost_ms(1, job.shots))} for a parameter point on a typical device."
+    )
+
+
+def items_fault(part: Slice, indices: list[int]) -> str | None:
+    """Say whether the items are those of the slice."""
+    expected = list(range(part.first_item, part.first_item + part.items))
+    if sorted(indices) != expected:
+        return f"{len(indices)} items do not cover items {expected[0]} to {expected[-1]}"
+    return None
+
+
+def first(faults: Iterable[str | None]) -> str | None:
+    """Return the first fault of several."""
+    return next((found for found in faults if found is not None), None)
+
+
+def parameters(heading: views.Heading, index: int) -> dict[str, float]:
+    """Return the parameter point of an item as it was asked."""
+    points = heading.request.parameters
+    return points[index] if points else {}

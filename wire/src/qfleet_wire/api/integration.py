@@ -1,0 +1,27 @@
+"""``iit.phi``: what is asked, and the answer."""
+
+import msgspec
+
+from qfleet_wire.api.results import SourceView
+from qfleet_wire.api.status import JobStatus
+
+
+class PhiRequest(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    kw_only=True,
+    tag_field="kind",
+    tag="iit.phi",
+):
+    """Integrated information of a quantum mechanism."""
+
+
+class PhiResultView(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="iit.phi"):
+    """Result of a job of this kind."""
+
+    job: str
+    status: JobStatus
+    seed: int
+    sources: tuple[SourceView, ...]

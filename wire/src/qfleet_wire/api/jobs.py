@@ -1,0 +1,114 @@
+"""Jobs: what is asked, and how they stand."""
+
+from typing import Literal
+
+import msgspec
+
+from qfleet_wire.api.asked import Asked
+from qfleet_wire.api.status import JobStatus
+from qfleet_wire.names import Millis
+
+JobKind = Literal[
+    "circuit.sample",
+    "circuit.expect",
+    "probe.echo",
+    "dynamics.solve",
+    "anneal.sample",
+    "variational.minimise",
+    "amplitude.estimate",
+    "kernel.matrix",
+    "iit.phi",
+]
+MAX_ATTEMPTS = 3
+LOST_AFTER_S = 300.0
+"""What a job has that does not say otherwise."""
+
+
+class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Ask for a job.
+
+    ``program`` is OpenQASM 2 or 3 text. ``parameters`` has one mapping of input names to values
+    per parameter point; none means one point without inputs. ``observables`` are Pauli sums,
+    sparse (``"0.5*Z0 Z1 + X2"``) or dense labels in Qiskit's order (``"ZZI"``, qubit 0 rightmost).
+    ``items`` counts the echoes of a ``probe.echo`` job.
+
+    ``residency`` names tags: each task runs only in a region that carries one of them. ``prefer``
+    says what regions are chosen for. With ``replace`` false, a task whose device has fallen silent
+    waits for that device until the deadline; with ``first_valid_wins`` false, only the attempt that
+    holds the task's lease may give its result. Defaults are not spelled, so that a control plane
+    of before is asked what it knows.
+
+    ``work`` is what the other kinds ask for; its ``kind`` is the job's.
+    """
+
+    kind: JobKind
+    name: str = ""
+    program: str = ""
+    shots: int = 0
+    observables: tuple[str, ...] = ()
+    parameters: tuple[dict[str, float], ...] = ()
+    items: int = 1
+    work: Asked | None = None
+    seed: int | None = None
+    priority: int = 0
+    max_attempts: int = MAX_ATTEMPTS
+    lost_after_s: float = LOST_AFTER_S
+    time_limit_s: float = 3600.0
+    deadline_s: float | None = None
+    residency: tuple[str, ...] = ()
+    prefer: Literal["time", "energy"] = "time"
+    replace: bool = True
+    first_valid_wins: bool = True
+
+
+class TaskCounts(msgspec.Struct, frozen=True):
+    """How many of a job's tasks are in each state."""
+
+    pending: int = 0
+    leased: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    unknown: int = 0
+    cancelled: int = 0
+    expired: int = 0
+
+
+class TaskView(msgspec.Struct, frozen=True):
+    """One task of a job: where it is and what happened to its attempts."""
+
+    id: str
+    status: str
+    attempt: int
+    device: str | None
+    items: int
+    progress: float
+    errors: tuple[str, ...]
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job as it stands.
+
+    ``plan`` says in sentences how and why it was split, ``placement`` where its tasks went and why.
+    """
+
+    id: str
+    name: str
+    kind: str
+    status: JobStatus
+    created: Millis
+    finished: Millis | None
+    items: int
+    progress: float
+    tasks: TaskCounts
+    devices: tuple[str, ...]
+    plan: tuple[str, ...]
+    errors: tuple[str, ...]
+    placement: tuple[str, ...] = ()
+
+
+class JobDetail(msgspec.Struct, frozen=True):
+    """A job with its tasks."""
+
+    job: JobView
+    tasks: tuple[TaskView, ...]

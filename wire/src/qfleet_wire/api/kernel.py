@@ -1,0 +1,27 @@
+"""``kernel.matrix``: what is asked, and the answer."""
+
+import msgspec
+
+from qfleet_wire.api.results import SourceView
+from qfleet_wire.api.status import JobStatus
+
+
+class KernelRequest(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    kw_only=True,
+    tag_field="kind",
+    tag="kernel.matrix",
+):
+    """Fidelity kernel between data points."""
+
+
+class KernelResultView(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="kernel.matrix"):
+    """Result of a job of this kind."""
+
+    job: str
+    status: JobStatus
+    seed: int
+    sources: tuple[SourceView, ...]

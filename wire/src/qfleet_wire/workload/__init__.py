@@ -1,0 +1,94 @@
+"""Workload specifications: what a job asks for, what a task carries, what comes back.
+
+A workload is a pure function of its specification and its seed. Seeds belong to fixed blocks of
+shots (``SHOTS_PER_BLOCK``), never to the plan, so that an answer does not depend on how a job
+was split. Results of any split merge to the same answer. One module for each family of workloads.
+
+Every work that needs a state vector says its width in ``program.qubits`` or ``qubits``; what it repeats
+stands in ``items``, each with its ``shots``: so a device can admit a work without reading all of it.
+"""
+
+from typing import TypeAlias
+
+from qfleet_wire.workload.amplitude import AmplitudeEstimate, AmplitudeResult
+from qfleet_wire.workload.annealing import AnnealResult, AnnealSample
+from qfleet_wire.workload.blocks import SHOTS_PER_BLOCK, block_seed
+from qfleet_wire.workload.circuits import (
+    CircuitExpect,
+    CircuitSample,
+    ExpectItem,
+    ExpectResult,
+    ExpectValues,
+    Moments,
+    Observable,
+    PauliTerm,
+    SampleCounts,
+    SampleItem,
+    SampleResult,
+)
+from qfleet_wire.workload.dynamics import DynamicsResult, DynamicsSolve
+from qfleet_wire.workload.echo import EchoResult, ProbeEcho
+from qfleet_wire.workload.integration import PhiEvaluate, PhiResult
+from qfleet_wire.workload.kernel import KernelMatrix, KernelResult
+from qfleet_wire.workload.methods import WITHOUT_VECTOR, Method, capability
+from qfleet_wire.workload.variational import VariationalMinimise, VariationalResult
+
+Work: TypeAlias = (
+    CircuitSample
+    | CircuitExpect
+    | ProbeEcho
+    | DynamicsSolve
+    | AnnealSample
+    | VariationalMinimise
+    | AmplitudeEstimate
+    | KernelMatrix
+    | PhiEvaluate
+)
+"""What a task runs. The tag is the workload's kind."""
+
+WorkResult: TypeAlias = (
+    SampleResult
+    | ExpectResult
+    | EchoResult
+    | DynamicsResult
+    | AnnealResult
+    | VariationalResult
+    | AmplitudeResult
+    | KernelResult
+    | PhiResult
+)
+
+__all__ = [
+    "SHOTS_PER_BLOCK",
+    "WITHOUT_VECTOR",
+    "AmplitudeEstimate",
+    "AmplitudeResult",
+    "AnnealResult",
+    "AnnealSample",
+    "CircuitExpect",
+    "CircuitSample",
+    "DynamicsResult",
+    "DynamicsSolve",
+    "EchoResult",
+    "ExpectItem",
+    "ExpectResult",
+    "ExpectValues",
+    "KernelMatrix",
+    "KernelResult",
+    "Method",
+    "Moments",
+    "Observable",
+    "PauliTerm",
+    "PhiEvaluate",
+    "PhiResult",
+    "ProbeEcho",
+    "SampleCounts",
+    "SampleItem",
+    "SampleResult",
+    "VariationalMinimise",
+    "VariationalResult",
+    "Work",
+    "WorkResult",
+    "block_seed",
+    "capability",
+]
