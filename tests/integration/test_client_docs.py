@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from qfleet.command.application import application
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 COMMAND = re.compile(r"^\$ (qfleet [^#\n]*)", re.MULTILINE)
 COMMANDS = [(page.name, line.strip()) for page in PAGES for line in COMMAND.findall(page.read_text())]
 

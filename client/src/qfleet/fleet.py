@@ -61,6 +61,11 @@ class Fleet:
     def __repr__(self) -> str:
         return f"Fleet({self._connection.url!r})"
 
+    @property
+    def url(self) -> str:
+        """Where the control plane is."""
+        return self._connection.url
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

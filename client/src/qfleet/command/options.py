@@ -10,7 +10,12 @@ Top = Annotated[int, typer.Option("--top", min=1, help="Show so many outcomes of
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="Id of the job.")]
 DeviceArgument = Annotated[str, typer.Argument(metavar="NAME", help="Name of the device.")]
 
-ProgramArgument = Annotated[Path, typer.Argument(metavar="FILE.qasm", help="OpenQASM 2 or 3 program.")]
+JobFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="An OpenQASM 2 or 3 program, or a whole job: its fields as .toml or .json."
+    ),
+]
 Shots = Annotated[
     int | None,
     typer.Option(min=0, help="Shots per parameter point: 1024 if not given, none with --observable."),
@@ -32,31 +37,39 @@ Residency = Annotated[
     typer.Option(help="Run only in regions that carry this tag, like 'EU'. Repeatable: any of them."),
 ]
 Prefer = Annotated[
-    str, typer.Option(help="What regions are chosen for: 'time', or 'energy' for the cheapest.")
+    str | None,
+    typer.Option(help="What regions are chosen for: 'time' if not given, or 'energy' for the cheapest."),
 ]
 Replace = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--replace/--no-replace", help="Give tasks of a device that falls silent to others meanwhile."
     ),
 ]
 FirstValidWins = Annotated[
-    bool,
+    bool | None,
     typer.Option(
         "--first-valid-wins/--holder-wins", help="Count whichever result comes first, or the holder's only."
     ),
 ]
 LostAfter = Annotated[
-    float,
+    float | None,
     typer.Option(
         "--lost-after",
         min=1,
         metavar="SECONDS",
-        help="A device that is silent for so long has lost its tasks: others get them.",
+        help="A device that is silent for so long has lost its tasks, and others get them: 300 if not given.",
     ),
 ]
 MaxAttempts = Annotated[
-    int, typer.Option("--max-attempts", min=1, max=100, metavar="N", help="Try a task so many times at most.")
+    int | None,
+    typer.Option(
+        "--max-attempts",
+        min=1,
+        max=100,
+        metavar="N",
+        help="Try a task so many times at most: 3 if not given.",
+    ),
 ]
 Deadline = Annotated[
     float | None,

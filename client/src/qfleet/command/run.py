@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
-from qfleet import errors, parameters
+from qfleet import errors, jobfile, parameters
 from qfleet.command import following, options, outcome
 from qfleet.fleet import Fleet
 from qfleet.render import terminal
@@ -21,7 +21,7 @@ _MISSING = re.compile(r"gives no value for (\w+(?:, \w+)*)")
 
 @outcome.reported
 def run(  # noqa: PLR0913 – the options of a command are its parameters
-    file: options.ProgramArgument,
+    file: options.JobFile,
     *,
     shots: options.Shots = None,
     observable: options.Observables = None,
@@ -29,33 +29,36 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     seed: options.Seed = None,
     name: options.JobName = None,
     residency: options.Residency = None,
-    prefer: options.Prefer = "time",
-    replace: options.Replace = True,
-    first_valid_wins: options.FirstValidWins = True,
-    lost_after: options.LostAfter = api.LOST_AFTER_S,
-    max_attempts: options.MaxAttempts = api.MAX_ATTEMPTS,
+    prefer: options.Prefer = None,
+    replace: options.Replace = None,
+    first_valid_wins: options.FirstValidWins = None,
+    lost_after: options.LostAfter = None,
+    max_attempts: options.MaxAttempts = None,
     deadline: options.Deadline = None,
     watch: options.Watch = False,
     top: options.Top = 16,
     json: options.Json = False,
 ) -> None:
-    """Submit an OpenQASM program: sample it, or with --observable evaluate expectation values."""
-    request = api.JobRequest(
-        kind="circuit.expect" if observable else "circuit.sample",
-        name=file.stem if name is None else name,
-        program=_read(file),
-        shots=shots if shots is not None else 0 if observable else _DEFAULT_SHOTS,
-        observables=tuple(observable or ()),
-        parameters=parameters.parse(points or ()),
-        seed=seed,
-        residency=_tags(residency or ()),
-        prefer=_preference(prefer),
-        replace=replace,
-        first_valid_wins=first_valid_wins,
-        lost_after_s=lost_after,
-        max_attempts=max_attempts,
-        deadline_s=deadline,
-    )
+    """Submit a job: an OpenQASM program to sample, or with --observable to evaluate, or a whole job file.
+
+    A job file (.toml or .json) has the fields of a job, of any kind; options go before what it says.
+    """
+    given: dict[str, Any] = {
+        "shots": shots,
+        "observables": tuple(observable) if observable else None,
+        "parameters": parameters.parse(points) if points else None,
+        "seed": seed,
+        "name": name,
+        "residency": _tags(residency) if residency else None,
+        "prefer": None if prefer is None else _preference(prefer),
+        "replace": replace,
+        "first_valid_wins": first_valid_wins,
+        "lost_after_s": lost_after,
+        "max_attempts": max_attempts,
+        "deadline_s": deadline,
+    }
+    base = jobfile.load(file) if jobfile.is_job(file) else _program(file, evaluate=bool(observable))
+    request = msgspec.structs.replace(base, **{k: v for k, v in given.items() if v is not None})
     with Fleet.from_configuration() as fleet:
         job = _submit(fleet, request, file=file, points=points or (), json=json)
         if watch:
@@ -64,6 +67,15 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
             terminal.write_json(job)
         else:
             _tell(job)
+
+
+def _program(file: Path, *, evaluate: bool) -> api.JobRequest:
+    return api.JobRequest(
+        kind="circuit.expect" if evaluate else "circuit.sample",
+        name=file.stem,
+        program=_read(file),
+        shots=0 if evaluate else _DEFAULT_SHOTS,
+    )
 
 
 def _submit(
