@@ -47,6 +47,15 @@ def test_without_qulacs_a_circuit_fails_with_what_to_install_and_echo_runs(
     assert execution.engine_of(workload.ProbeEcho()).name == "echo"
 
 
+def test_an_engine_with_two_runners_is_one_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = registry.Candidate("qulacs", "echo", "qulacs_core", "qulacs", ("a.kind",), "circuits")
+    monkeypatch.setattr(registry, "_CANDIDATES", (*registry._CANDIDATES, other))
+    (qulacs,) = (engine for engine in registry.available() if engine.name == "qulacs")
+    assert {"circuit.sample", "a.kind"} <= set(qulacs.kinds)
+    assert (registry.runner_of("circuit.sample"), registry.runner_of("a.kind")) == ("programs", "echo")
+    assert registry.engine_for("a.kind") == qulacs
+
+
 def test_an_unknown_kind_is_said_to_be_unknown() -> None:
     assert registry.engine_for("dynamics.solve") is None
     assert "unknown to this agent" in registry.missing("dynamics.solve")

@@ -48,7 +48,8 @@ def execute(work: workload.Work, *, budget: int, report: Callable[[float], None]
         MemoryShort: it does not fit.
         WorkInvalid, ProgramFailed: it has no meaning.
     """
-    return _runner(registry.runner_of(engine_of(work))).run(work, budget=budget, report=report)
+    engine_of(work)
+    return _runner(registry.runner_of(capability_of(work))).run(work, budget=budget, report=report)
 
 
 def preload() -> None:

@@ -1,7 +1,8 @@
 """Which engines this device has, found without importing any of them.
 
 The daemon asks here; it must stay small, so nothing in this module may import an engine or numpy.
-An engine is one module that keeps to ``execution.Runner``, and one line in ``_CANDIDATES``.
+A runner is one module that keeps to ``execution.Runner``, and one line in ``_CANDIDATES``. Several may
+belong to one engine, each for kinds of its own: people and planning see one engine with all of them.
 """
 
 import functools
@@ -14,11 +15,11 @@ from qfleet_wire import payloads
 
 
 class Candidate(NamedTuple):
-    """An engine that may be installed.
+    """What an engine of this ``name`` runs if it is installed.
 
     ``module`` and ``distribution`` are looked for, ``runner`` is the module of ours that runs it,
     ``extra`` what to install. One that is ``warm`` is imported before the first task; the others cost
-    too much for that.
+    too much for that. Candidates of one name stand next to each other.
     """
 
     name: str
@@ -50,7 +51,11 @@ def available() -> tuple[payloads.Engine, ...]:
 
     Looked up once: what is installed later counts from the next start.
     """
-    return tuple(engine for _, engine in _installed())
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    for candidate, version in _installed():
+        key = (candidate.name, version)
+        found[key] = found.get(key, ()) + candidate.kinds
+    return tuple(payloads.Engine(name, version, kinds) for (name, version), kinds in found.items())
 
 
 def kinds() -> frozenset[str]:
@@ -63,9 +68,9 @@ def engine_for(kind: str) -> payloads.Engine | None:
     return next((engine for engine in available() if kind in engine.kinds), None)
 
 
-def runner_of(engine: payloads.Engine) -> str:
-    """Name the module of ours that runs an installed engine."""
-    return next(candidate.runner for candidate, found in _installed() if found == engine)
+def runner_of(kind: str) -> str:
+    """Name the module of ours that runs ``kind`` with the engine that ``engine_for`` returns."""
+    return next(candidate.runner for candidate, _ in _installed() if kind in candidate.kinds)
 
 
 def warm() -> tuple[str, ...]:
@@ -85,9 +90,9 @@ def missing(kind: str) -> str:
 
 
 @functools.cache
-def _installed() -> tuple[tuple[Candidate, payloads.Engine], ...]:
+def _installed() -> tuple[tuple[Candidate, str], ...]:
     return tuple(
-        (candidate, payloads.Engine(candidate.name, version, candidate.kinds))
+        (candidate, version)
         for candidate in _CANDIDATES
         if (version := _version(candidate)) is not None
     )
