@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from qfleet_controlplane.compile import errors, job
-from qfleet_controlplane.compile.job import CompiledJob, compile_job
+from qfleet_controlplane.compile.compiled import CompiledJob
+from qfleet_controlplane.compile.job import compile_job
 from qfleet_wire import api, circuit
 from qfleet_wire.limits import LIMITS
 

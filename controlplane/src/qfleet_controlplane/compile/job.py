@@ -6,52 +6,28 @@ the end of each shot.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from math import isfinite
 
 from qfleet_controlplane.compile import interface, observables, program, source
-from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
+from qfleet_controlplane.compile.compiled import (
+    PROGRAM_BYTES,
+    RESULT_BYTES,
+    CompiledJob,
+    check_number,
+    check_unused,
+)
 from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
 from qfleet_controlplane.compile.interface import Input
 from qfleet_wire import api, circuit, circuit_facts, codec
 from qfleet_wire.limits import LIMITS
-from qfleet_wire.workload import SHOTS_PER_BLOCK, Observable
-
-PROGRAM_BYTES = 3 * 1024 * 1024
-"""Largest encoded program; it travels in one message."""
-
-RESULT_BYTES = 1024 * 1024 * 1024
-"""Largest estimated result of a job."""
+from qfleet_wire.workload import SHOTS_PER_BLOCK
 
 OBSERVABLES = 10_000
 """Most observables of a job."""
 
 _YEAR_S = 366 * 24 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledJob:
-    """A checked request.
-
-    ``points`` holds the parameter vector of each item, in the order of ``program.parameters``.
-    ``shots`` is 0 where values are exact. ``result_bytes`` is the most that one item's result
-    may take. ``program`` and ``facts`` are None for all that is no program, of which ``points`` has one
-    entry for each item. ``problem`` holds the encoded base of such a work, and ``effort`` what it costs;
-    its ``qubits`` are those of a state vector, if it needs one.
-    """
-
-    kind: api.JobKind
-    program: circuit.Program | None
-    observables: tuple[Observable, ...]
-    points: tuple[tuple[float, ...], ...]
-    shots: int
-    facts: ProgramFacts | None
-    result_bytes: int
-    problem: bytes = b""
-    effort: Effort = NO_EFFORT
-    qubits: int = 0
 
 
 def compile_job(request: api.JobRequest) -> CompiledJob:
@@ -88,14 +64,14 @@ def _program(request: api.JobRequest) -> CompiledJob:
 
 
 def _check_common(request: api.JobRequest) -> None:
-    _check_number("max_attempts", request.max_attempts, 1, 100)
-    _check_number("lost_after_s", request.lost_after_s, 1, _YEAR_S)
-    _check_number("time_limit_s", request.time_limit_s, 0.001, _YEAR_S)
-    _check_number("priority", request.priority, -1000, 1000)
+    check_number("max_attempts", request.max_attempts, 1, 100)
+    check_number("lost_after_s", request.lost_after_s, 1, _YEAR_S)
+    check_number("time_limit_s", request.time_limit_s, 0.001, _YEAR_S)
+    check_number("priority", request.priority, -1000, 1000)
     if request.deadline_s is not None:
-        _check_number("deadline_s", request.deadline_s, 0.001, _YEAR_S)
+        check_number("deadline_s", request.deadline_s, 0.001, _YEAR_S)
     if request.seed is not None:
-        _check_number("seed", request.seed, 0, (1 << 63) - 1)
+        check_number("seed", request.seed, 0, (1 << 63) - 1)
     if len(request.name) > 200:
         raise RequestRefused("name", f"has {len(request.name)} characters", "use at most 200")
     for number, tag in enumerate(request.residency):
@@ -104,14 +80,9 @@ def _check_common(request: api.JobRequest) -> None:
             raise RequestRefused(f"residency[{number}]", f"is {tag!r}, which is no tag", hint)
 
 
-def _check_number(field: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise RequestRefused(field, f"is {value}", f"give a number from {least:g} to {most:g}")
-
-
 def _echo(request: api.JobRequest) -> CompiledJob:
-    _check_number("items", request.items, 1, LIMITS.items)
-    _check_unused(request, "program", "observables", "parameters", "shots", "work")
+    check_number("items", request.items, 1, LIMITS.items)
+    check_unused(request, "program", "observables", "parameters", "shots", "work")
     return CompiledJob("probe.echo", None, (), ((),) * request.items, 0, None, 1024)
 
 
@@ -230,14 +201,6 @@ def _check_result(item: int, points: int) -> None:
         total = item * points
         hint = "ask for fewer shots, parameter points or observables"
         raise RequestRefused("shots", f"may return {total} bytes, over {RESULT_BYTES}", hint)
-
-
-def _check_unused(request: api.JobRequest, *fields: str) -> None:
-    """Refuse fields that say nothing about a job of this kind."""
-    for field in fields:
-        if getattr(request, field):
-            hint = "leave it out, or name another kind"
-            raise RequestRefused(field, f"is given for a {request.kind} job", hint)
 
 
 _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {

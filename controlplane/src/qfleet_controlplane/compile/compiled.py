@@ -1,0 +1,73 @@
+"""What every compiler of a kind makes of a request, and the checks that they share."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
+from qfleet_controlplane.compile.errors import RequestRefused
+from qfleet_controlplane.compile.facts import ProgramFacts
+from qfleet_wire import api, circuit
+from qfleet_wire.workload import Observable
+
+Work = TypeVar("Work", bound=api.Asked)
+
+PROGRAM_BYTES = 3 * 1024 * 1024
+"""Largest encoded program; it travels in one message."""
+
+RESULT_BYTES = 1024 * 1024 * 1024
+"""Largest estimated result of a job."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledJob:
+    """A checked request.
+
+    ``points`` holds the parameter vector of each item, in the order of ``program.parameters``.
+    ``shots`` is 0 where values are exact. ``result_bytes`` is the most that one item's result
+    may take. ``program`` and ``facts`` are None for all that is no program, of which ``points`` has one
+    entry for each item. ``problem`` holds the encoded base of such a work, and ``effort`` what it costs;
+    its ``qubits`` are those of a state vector, if it needs one.
+    """
+
+    kind: api.JobKind
+    program: circuit.Program | None
+    observables: tuple[Observable, ...]
+    points: tuple[tuple[float, ...], ...]
+    shots: int
+    facts: ProgramFacts | None
+    result_bytes: int
+    problem: bytes = b""
+    effort: Effort = NO_EFFORT
+    qubits: int = 0
+
+
+def check_number(field: str, value: float, least: float, most: float) -> None:
+    """Refuse a number outside its range, or that is none."""
+    if not least <= value <= most:
+        raise RequestRefused(field, f"is {value}", f"give a number from {least:g} to {most:g}")
+
+
+def check_unused(request: api.JobRequest, *fields: str) -> None:
+    """Refuse fields that say nothing about a job of this kind."""
+    for field in fields:
+        if getattr(request, field):
+            hint = "leave it out, or name another kind"
+            raise RequestRefused(field, f"is given for a {request.kind} job", hint)
+
+
+def asked(request: api.JobRequest, kind: type[Work]) -> Work:
+    """Return what a job asks for that is no program of its own; the program's fields must be left out.
+
+    Raises:
+        RequestRefused: nothing is asked, or something of another kind.
+    """
+    check_unused(request, "program", "observables", "parameters", "shots")
+    if request.items != 1:
+        raise RequestRefused("items", f"is given for a {request.kind} job", "leave it out")
+    if request.work is None:
+        hint = f"give what to do under 'work', with kind = \"{request.kind}\""
+        raise RequestRefused("work", f"is missing for a {request.kind} job", hint)
+    if not isinstance(request.work, kind):
+        tag = request.work.__struct_config__.tag
+        raise RequestRefused("work.kind", f"is {tag} for a {request.kind} job", "make both the same kind")
+    return request.work
