@@ -92,9 +92,7 @@ def missing(kind: str) -> str:
 @functools.cache
 def _installed() -> tuple[tuple[Candidate, str], ...]:
     return tuple(
-        (candidate, version)
-        for candidate in _CANDIDATES
-        if (version := _version(candidate)) is not None
+        (candidate, version) for candidate in _CANDIDATES if (version := _version(candidate)) is not None
     )
 
 
