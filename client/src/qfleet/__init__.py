@@ -19,6 +19,8 @@ from qfleet.errors import (
     UserError,
 )
 from qfleet.fleet import Fleet
+from qfleet.futures import JobFuture, submit
+from qfleet.result import Result
 from qfleet_wire.api import (
     FINISHED,
     DeviceView,
@@ -54,6 +56,7 @@ __all__ = [
     "Invitation",
     "JobDetail",
     "JobFailed",
+    "JobFuture",
     "JobRequest",
     "JobView",
     "LocalError",
@@ -62,6 +65,7 @@ __all__ = [
     "QFleetError",
     "Refused",
     "RemoteError",
+    "Result",
     "ResultView",
     "SampleItemView",
     "SampleResultView",
@@ -73,4 +77,5 @@ __all__ = [
     "UserError",
     "ValueView",
     "__version__",
+    "submit",
 ]

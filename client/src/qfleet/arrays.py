@@ -1,0 +1,60 @@
+"""Results as numpy arrays, by kind. Imported only when somebody asks for arrays."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from qfleet import errors
+from qfleet_wire import api
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def of(view: api.ResultView) -> Arrays:
+    """The arrays of a result, by name.
+
+    Raises:
+        UserError: a result of this kind has none.
+    """
+    maker = _MAKERS.get(type(view))
+    if maker is None:
+        raise errors.UserError(f"a {type(view).__name__} has no arrays")
+    return maker(view)
+
+
+def _sampled(view: api.SampleResultView) -> Arrays:
+    """``outcomes`` (k,) of str, ascending; ``counts`` (points, k); ``parameters`` (points, inputs)."""
+    outcomes = sorted({outcome for item in view.items for outcome in item.counts})
+    counts = [[item.counts.get(outcome, 0) for outcome in outcomes] for item in view.items]
+    return {
+        "outcomes": np.array(outcomes, np.str_),
+        "counts": np.array(counts, np.int64).reshape(len(view.items), len(outcomes)),
+        "parameters": _parameters([item.parameters for item in view.items]),
+    }
+
+
+def _expected(view: api.ExpectResultView) -> Arrays:
+    """``values`` and ``standard_errors`` (points, observables); ``parameters`` (points, inputs)."""
+    return {
+        "values": np.array([[value.value for value in item.values] for item in view.items], np.float64),
+        "standard_errors": np.array(
+            [[value.standard_error for value in item.values] for item in view.items], np.float64
+        ),
+        "parameters": _parameters([item.parameters for item in view.items]),
+    }
+
+
+def _parameters(points: Sequence[dict[str, float]]) -> npt.NDArray[np.float64]:
+    """Inputs in the order of their names' first point, shape (points, inputs)."""
+    names = list(points[0]) if points else []
+    return np.array([[point[name] for name in names] for point in points], np.float64).reshape(
+        len(points), len(names)
+    )
+
+
+_MAKERS: dict[type[api.ResultView], Callable[[Any], Arrays]] = {
+    api.SampleResultView: _sampled,
+    api.ExpectResultView: _expected,
+}

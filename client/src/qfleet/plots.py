@@ -1,0 +1,70 @@
+"""Results as plots, by kind. Imported only when somebody asks for a plot."""
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from qfleet import arrays, errors
+from qfleet_wire import api
+
+_MOST_BARS = 32
+
+
+def draw(view: api.ResultView, axes: Axes | None = None) -> Axes:
+    """Draw a result; new axes are made where none are given.
+
+    Raises:
+        UserError: nothing of this kind can be drawn.
+    """
+    drawer = _DRAWERS.get(type(view))
+    if drawer is None:
+        raise errors.UserError(f"a {type(view).__name__} cannot be drawn")
+    if axes is None:
+        _, axes = plt.subplots()
+    drawer(view, axes)
+    return axes
+
+
+def _histogram(view: api.SampleResultView, axes: Axes) -> None:
+    """Draw the most frequent outcomes, a group of bars for each point."""
+    found = arrays.of(view)
+    order = (-found["counts"].sum(axis=0)).argsort(kind="stable")[:_MOST_BARS]
+    order.sort()
+    width = 0.8 / max(1, len(view.items))
+    for number, item in enumerate(view.items):
+        heights = found["counts"][number, order] / max(1, item.shots)
+        places = [place + number * width for place in range(len(order))]
+        axes.bar(places, heights, width=width, label=_named(item.parameters))
+    axes.set_xticks([place + 0.4 - width / 2 for place in range(len(order))])
+    axes.set_xticklabels(found["outcomes"][order], rotation=90)
+    axes.set(xlabel="outcome", ylabel="share of shots")
+    if 1 < len(view.items) <= _MOST_BARS:
+        axes.legend()
+
+
+def _curves(view: api.ExpectResultView, axes: Axes) -> None:
+    """Draw each observable over the one input that varies, or over the points' numbers."""
+    found = arrays.of(view)
+    names = list(view.items[0].parameters)
+    varying = [n for n in range(len(names)) if len(set(found["parameters"][:, n])) > 1]
+    single = len(varying) == 1
+    places = found["parameters"][:, varying[0]] if single else range(len(view.items))
+    for number, value in enumerate(view.items[0].values):
+        label = value.observable
+        axes.errorbar(
+            places, found["values"][:, number], found["standard_errors"][:, number], label=label, marker="."
+        )
+    axes.set(xlabel=names[varying[0]] if single else "parameter point", ylabel="expectation value")
+    axes.legend()
+
+
+def _named(parameters: dict[str, float]) -> str:
+    return ", ".join(f"{name} = {value:.4g}" for name, value in parameters.items())
+
+
+_DRAWERS: dict[type[api.ResultView], Callable[[Any, Axes], None]] = {
+    api.SampleResultView: _histogram,
+    api.ExpectResultView: _curves,
+}
