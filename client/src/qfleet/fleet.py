@@ -7,6 +7,7 @@ which the control plane stores one job; other changes are never repeated by them
 
 import secrets
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -40,6 +41,8 @@ class Fleet:
 
         self._connection = transport.Connection(url, token, timeout_s=timeout_s)
         self._patience_s = patience_s
+        # One that nobody closes, such as a sampler's own, ends with its owner.
+        self._closing = weakref.finalize(self, self._connection.close)
 
     @classmethod
     def from_configuration(cls) -> Self:
@@ -68,7 +71,7 @@ class Fleet:
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        self._closing()
 
     # ── the fleet and its devices ────────────────────────────────────────────────────────────
 
