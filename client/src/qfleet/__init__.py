@@ -23,8 +23,11 @@ from qfleet.futures import JobFuture, submit
 from qfleet.result import Result
 from qfleet_wire.api import (
     FINISHED,
+    AnnealRequest,
+    AnnealResultView,
     DeviceView,
     EchoResultView,
+    EnergyView,
     ExpectItemView,
     ExpectResultView,
     FleetView,
@@ -38,6 +41,7 @@ from qfleet_wire.api import (
     SampleItemView,
     SampleResultView,
     SourceView,
+    StateView,
     TaskCounts,
     TaskView,
     ValueView,
@@ -47,8 +51,11 @@ __version__ = "0.2.0"
 
 __all__ = [
     "FINISHED",
+    "AnnealRequest",
+    "AnnealResultView",
     "DeviceView",
     "EchoResultView",
+    "EnergyView",
     "ExpectItemView",
     "ExpectResultView",
     "Fleet",
@@ -70,6 +77,7 @@ __all__ = [
     "SampleItemView",
     "SampleResultView",
     "SourceView",
+    "StateView",
     "StillRunning",
     "TaskCounts",
     "TaskView",

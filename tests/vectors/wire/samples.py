@@ -45,6 +45,16 @@ WORKS: tuple[workload.Work, ...] = (
         (workload.ExpectItem(0, (0.25,)), workload.ExpectItem(1, (0.5,), 1, 1024)),
     ),
     workload.ProbeEcho(b"echo"),
+    workload.AnnealSample(
+        workload.QuadraticModel("SPIN", (0.5, -1.0), (0,), (1,), (2.0,), 0.25),
+        44,
+        (workload.AnnealItem(3, 20),),
+        "path-integral",
+        1000,
+        10,
+        (2.0, 2.0),
+        1.5,
+    ),
 )
 
 WORK_RESULTS: tuple[workload.WorkResult, ...] = (
@@ -56,6 +66,12 @@ WORK_RESULTS: tuple[workload.WorkResult, ...] = (
         )
     ),
     workload.EchoResult(b"echo"),
+    workload.AnnealResult(
+        3,
+        20,
+        (workload.EnergyLevel(-3.25, 19), workload.EnergyLevel(-0.25, 1)),
+        (workload.LowState(-3.25, b"\x02", 19), workload.LowState(-0.25, b"\x01", 1)),
+    ),
 )
 
 _RESULT = payloads.TaskResult(

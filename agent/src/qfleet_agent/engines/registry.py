@@ -42,6 +42,7 @@ _CANDIDATES = (
         "circuits",
         warm=True,
     ),
+    Candidate("dwave-samplers", "annealing", "dimod", "dwave-samplers", ("anneal.sample",), "annealing"),
 )
 
 

@@ -6,10 +6,15 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from qfleet.render import programs, terminal
+from qfleet.render import annealing, programs, terminal
 from qfleet_wire import api
 
 SIMULATED = "The quantum states were simulated by classical processors on the devices."
+
+_NOTES: dict[type[api.ResultView], str] = {
+    api.AnnealResultView: "The samplers are classical algorithms that ran on the devices.",
+}
+"""What is said of the kinds that simulate no quantum state."""
 
 Drawer = Callable[[Any, int, int], Iterable[RenderableType]]
 """Draws a view: the most entries of each list, and the width in characters. Nothing where there is none."""
@@ -17,6 +22,7 @@ Drawer = Callable[[Any, int, int], Iterable[RenderableType]]
 _DRAWERS: dict[type[api.ResultView], Drawer] = {
     api.SampleResultView: programs.sampled,
     api.ExpectResultView: programs.values,
+    api.AnnealResultView: annealing.states,
 }
 
 
@@ -28,7 +34,7 @@ def result(view: api.ResultView, *, top: int, width: int) -> RenderableType:
     if not drawn:
         # Nothing was simulated, so nothing is said of it.
         return Group(Text("no results", style="dim"), *sources(view.sources))
-    seed = Text(f"\nseed {view.seed}. {SIMULATED}", style="dim")
+    seed = Text(f"\nseed {view.seed}. {_NOTES.get(type(view), SIMULATED)}", style="dim")
     return Group(*drawn, *sources(view.sources), seed)
 
 

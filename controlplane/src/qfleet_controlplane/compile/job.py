@@ -9,7 +9,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from math import isfinite
 
-from qfleet_controlplane.compile import interface, observables, program, source
+from qfleet_controlplane.compile import annealing, interface, observables, program, source
 from qfleet_controlplane.compile.compiled import (
     PROGRAM_BYTES,
     RESULT_BYTES,
@@ -207,4 +207,5 @@ _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "probe.echo": _echo,
     "circuit.sample": _program,
     "circuit.expect": _program,
+    "anneal.sample": annealing.compile_annealing,
 }

@@ -7,7 +7,7 @@ are the ones of the machines' tables.
 from typing import TypeAlias
 
 from qfleet_wire.api.amplitude import AmplitudeRequest, AmplitudeResultView
-from qfleet_wire.api.annealing import AnnealRequest, AnnealResultView
+from qfleet_wire.api.annealing import AnnealRequest, AnnealResultView, EnergyView, Label, StateView
 from qfleet_wire.api.asked import Asked
 from qfleet_wire.api.dynamics import DynamicsRequest, DynamicsResultView
 from qfleet_wire.api.fleet import (
@@ -73,6 +73,7 @@ __all__ = [
     "DynamicsRequest",
     "DynamicsResultView",
     "EchoResultView",
+    "EnergyView",
     "ExpectItemView",
     "ExpectResultView",
     "FleetView",
@@ -85,6 +86,7 @@ __all__ = [
     "JobView",
     "KernelRequest",
     "KernelResultView",
+    "Label",
     "PhiRequest",
     "PhiResultView",
     "Place",
@@ -95,6 +97,7 @@ __all__ = [
     "SampleItemView",
     "SampleResultView",
     "SourceView",
+    "StateView",
     "TaskCounts",
     "TaskView",
     "TelemetryGap",

@@ -11,7 +11,17 @@ stands in ``items``, each with its ``shots``: so a device can admit a work witho
 from typing import TypeAlias
 
 from qfleet_wire.workload.amplitude import AmplitudeEstimate, AmplitudeResult
-from qfleet_wire.workload.annealing import AnnealResult, AnnealSample
+from qfleet_wire.workload.annealing import (
+    READS_PER_BLOCK,
+    AnnealItem,
+    AnnealResult,
+    AnnealSample,
+    EnergyLevel,
+    LowState,
+    QuadraticModel,
+    Sampler,
+    VariableType,
+)
 from qfleet_wire.workload.blocks import SHOTS_PER_BLOCK, block_seed
 from qfleet_wire.workload.circuits import (
     CircuitExpect,
@@ -59,10 +69,12 @@ WorkResult: TypeAlias = (
 )
 
 __all__ = [
+    "READS_PER_BLOCK",
     "SHOTS_PER_BLOCK",
     "WITHOUT_VECTOR",
     "AmplitudeEstimate",
     "AmplitudeResult",
+    "AnnealItem",
     "AnnealResult",
     "AnnealSample",
     "CircuitExpect",
@@ -70,11 +82,13 @@ __all__ = [
     "DynamicsResult",
     "DynamicsSolve",
     "EchoResult",
+    "EnergyLevel",
     "ExpectItem",
     "ExpectResult",
     "ExpectValues",
     "KernelMatrix",
     "KernelResult",
+    "LowState",
     "Method",
     "Moments",
     "Observable",
@@ -82,9 +96,12 @@ __all__ = [
     "PhiEvaluate",
     "PhiResult",
     "ProbeEcho",
+    "QuadraticModel",
     "SampleCounts",
     "SampleItem",
     "SampleResult",
+    "Sampler",
+    "VariableType",
     "VariationalMinimise",
     "VariationalResult",
     "Work",

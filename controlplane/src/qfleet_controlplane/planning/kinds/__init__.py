@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from qfleet_controlplane.planning import cost, views
-from qfleet_controlplane.planning.kinds import echo, expectation, sampling
+from qfleet_controlplane.planning.kinds import annealing, echo, expectation, sampling
 from qfleet_controlplane.planning.kinds.base import Kind
 from qfleet_controlplane.planning.plan import Fleet, Plan, Slice, capacity
 from qfleet_controlplane.planning.specification import Specification
@@ -16,6 +16,7 @@ KINDS: dict[str, Kind] = {
     "probe.echo": echo,
     "circuit.sample": sampling,
     "circuit.expect": expectation,
+    "anneal.sample": annealing,
 }
 """A new kind is a module and a line here."""
 
