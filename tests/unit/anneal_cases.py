@@ -31,8 +31,13 @@ def serialized(bqm: dimod.BinaryQuadraticModel) -> dict[str, Any]:
 
 
 def request(bqm: dimod.BinaryQuadraticModel, **fields: Any) -> api.JobRequest:
-    work = api.AnnealRequest(**{"model": serialized(bqm), "reads": 40, "sweeps": 100} | fields)
-    return api.JobRequest(kind="anneal.sample", work=work, seed=7)
+    whole: dict[str, Any] = {"model": serialized(bqm), "reads": 40, "sweeps": 100} | fields
+    return api.JobRequest(kind="anneal.sample", work=api.AnnealRequest(**whole), seed=7)
+
+
+def exact(bqm: dimod.BinaryQuadraticModel) -> dimod.SampleSet:
+    """All states of a model, by ``dimod``."""
+    return dimod.ExactSolver().sample(bqm)  # type: ignore[no-untyped-call] # not annotated
 
 
 def specification(asked: api.JobRequest) -> Specification:

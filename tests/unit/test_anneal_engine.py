@@ -1,6 +1,5 @@
 """Annealing from request to view, against an exact solver that knows nothing of qfleet."""
 
-import dimod
 import numpy as np
 import pytest
 from tests.unit import anneal_cases as cases
@@ -20,7 +19,7 @@ def test_every_method_finds_the_ground_state_of_the_exact_solver(method: str, ki
     bqm = cases.model(12, kind, seed=3)
     asked = cases.request(bqm, method=method)
     view = cases.viewed(asked, cases.ran(cases.specification(asked), WHOLE))
-    exact = dimod.ExactSolver().sample(bqm).first
+    exact = cases.exact(bqm).first
     best = view.states[0]
     assert dict(zip(view.variables, best.values, strict=True)) == dict(exact.sample)
     assert best.energy == pytest.approx(exact.energy, abs=1e-9)
@@ -32,7 +31,7 @@ def test_all_states_of_a_small_model_are_found_with_their_energies() -> None:
     bqm = cases.model(3, "BINARY")
     asked = cases.request(bqm, reads=4000, sweeps=1, keep=8, beta_range=(1e-9, 1e-9))
     view = cases.viewed(asked, cases.ran(cases.specification(asked), Slice(0, 1, 0, 4000)))
-    exact = dimod.ExactSolver().sample(bqm)
+    exact = cases.exact(bqm)
     assert [state.energy for state in view.states] == pytest.approx(sorted(exact.record.energy), abs=1e-12)
     for state in view.states:
         assert state.energy == pytest.approx(bqm.energy(dict(enumerate(state.values))), abs=1e-12)

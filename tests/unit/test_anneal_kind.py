@@ -1,9 +1,13 @@
 """How annealing is planned, what makes a result invalid, and when two contradict each other."""
 
+from io import StringIO
+
 import msgspec
 import pytest
+from rich.console import Console
 from tests.unit import anneal_cases as cases
 
+from qfleet.render import results
 from qfleet_controlplane.planning import cost, kinds, merge
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_wire import codec, workload
@@ -103,3 +107,17 @@ def test_without_results_the_view_is_empty() -> None:
     view = cases.viewed(ASKED)
     assert (view.reads, view.states, view.energies) == (0, (), ())
     assert view.variables == tuple(range(10))
+
+
+@pytest.mark.parametrize(("method", "told"), [("simulated", "simulated annealing"), ("tabu", "tabu search")])
+def test_the_terminal_shows_states_and_energies(method: str, told: str) -> None:
+    asked = cases.request(cases.model(3, "SPIN"), method=method, sweeps=1)
+    view = cases.viewed(asked, cases.ran(cases.specification(asked), PART))
+    console = Console(width=80, file=StringIO(), color_system=None)
+    console.print(results.result(view, top=2, width=80))
+    drawn = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
+    assert f"40 reads by {told}" in drawn
+    assert "0, 1, 2" in drawn
+    best = view.states[0]
+    assert "".join("+" if value > 0 else "-" for value in best.values) in drawn
+    assert "classical algorithms" in drawn
