@@ -11,6 +11,7 @@ import tomllib
 import msgspec
 
 from qfleet_wire.errors import InvalidSpecification
+from qfleet_wire.noise import Noise
 
 
 class Recognise(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +70,8 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     engines: tuple[str, ...]
     link: LinkClass = LinkClass()
     security: Security = Security()
+    noise: Noise | None = None
+    """What disturbs programs on the quantum processor that such a device stands in for; a job names it."""
     agent_min_version: str = "0.1.0"
     update_channel: str = "stable"
 

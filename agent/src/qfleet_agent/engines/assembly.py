@@ -6,7 +6,9 @@ when the code is assembled, once per parameter point at most; the others when th
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import qulacs
 from qulacs import gate as gates
@@ -26,11 +28,21 @@ class _Label:
     position = -1
 
 
-class Planner:
-    """What assembling a program learns once for all its parameter points."""
+Extension: TypeAlias = Callable[[Any, int], Step]
+"""Builds the step of a statement that is none of the wire's, given its position; the step draws numbers."""
 
-    def __init__(self, program: circuit.Program) -> None:
+
+class Planner:
+    """What assembling a program learns once for all its parameter points.
+
+    ``extensions`` are by type of a statement that the program's body holds beside those of the wire.
+    """
+
+    def __init__(
+        self, program: circuit.Program, extensions: Mapping[type, Extension] = MappingProxyType({})
+    ) -> None:
         self.program = program
+        self.extensions = extensions
         self.fuse = program.qubits >= fusion.FROM_QUBITS
         self._plans: dict[tuple[int, int], list[fusion.Block]] = {}
 
@@ -73,6 +85,8 @@ class _Assembler:
             circuit.Continue: lambda statement: self._jump(self._loop(statement)[0]),
             circuit.End: lambda _: self._jump(self._end),
         }
+        for kind, build in planner.extensions.items():
+            self._statements[kind] = functools.partial(self._extended, build)
 
     def code(self) -> Code:
         """Return what was laid out."""
@@ -125,6 +139,9 @@ class _Assembler:
             return following
 
         self._append(step)
+
+    def _extended(self, build: Extension, statement: object) -> None:
+        self._append(build(statement, len(self._steps)), stochastic=True)
 
     def _measure(self, statement: circuit.Measure) -> None:
         here, qubit, slot = len(self._steps), statement.qubit, statement.slot

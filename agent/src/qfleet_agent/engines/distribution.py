@@ -8,15 +8,12 @@ the state and about 2^8 operations per shot or per row that is hit, whichever ar
 """
 
 import numpy as np
-import numpy.typing as npt
 import qulacs
 
-from qfleet_agent.engines.draws import Uniforms
+from qfleet_agent.engines.draws import Indices, Uniforms
 
 _ROW_QUBITS = 8
 _SHOTS_AT_ONCE = 1024
-
-Indices = npt.NDArray[np.int64]
 
 
 class Distribution:

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from qfleet_wire import workload
 
 Uniforms: TypeAlias = npt.NDArray[np.float64]
+Indices: TypeAlias = npt.NDArray[np.int64]
+"""Basis states: qubit q is bit q."""
 
 _KEPT = 1024
 """Vectors that one block keeps: 8 MiB."""

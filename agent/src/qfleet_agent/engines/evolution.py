@@ -5,24 +5,15 @@ how a job was split. Where several points begin with the same gates, those are e
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import qulacs
 
 from qfleet_agent.engines import assembly, draws, fusion, memory, validity
-from qfleet_agent.engines.errors import WorkInvalid
 from qfleet_agent.engines.expressions import Scope
+from qfleet_agent.engines.finals import Final, without_finals
 from qfleet_agent.engines.trajectories import Code, Machine
-from qfleet_wire import circuit, circuit_facts, workload
-
-
-class Final(NamedTuple):
-    """A measurement at the very end: qubit, slot, bit."""
-
-    qubit: int
-    slot: int
-    bit: int
+from qfleet_wire import circuit, circuit_facts
 
 
 class Static:
@@ -65,7 +56,7 @@ class Dynamic:
 
     def __init__(self, planner: assembly.Planner, parameters: Sequence[float], *, budget: int) -> None:
         program = planner.program
-        body, self.finals = _without_finals(program.body)
+        body, self.finals = without_finals(program.body)
         self._code: Code = assembly.assemble(planner, body, parameters)
         self._origin: Machine | None = None
         if memory.states(program.qubits, 3) <= budget:
@@ -99,39 +90,3 @@ class Plan:
     def dynamic(self, parameters: Sequence[float]) -> Dynamic:
         """Prepare a program that is not static for one parameter point."""
         return Dynamic(self._planner, parameters, budget=self._budget)
-
-
-def check_parameters(program: circuit.Program, parameters: Sequence[float]) -> None:
-    """Check that a work item supplies the parameters that the program names.
-
-    Raises:
-        WorkInvalid: their number differs.
-    """
-    if len(parameters) != len(program.parameters):
-        raise WorkInvalid(
-            f"a work item gives {len(parameters)} parameters; the program names {len(program.parameters)}"
-        )
-
-
-def blocks_of(
-    item: workload.SampleItem | workload.ExpectItem, job_seed: int
-) -> Iterator[tuple[int, int, int]]:
-    """Yield (block, shots, seed) for each block of an item."""
-    for offset, shots in enumerate(draws.sizes(item.shots)):
-        block = item.first_block + offset
-        yield block, shots, workload.block_seed(job_seed, item.index, block)
-
-
-def _without_finals(
-    body: tuple[circuit.Statement, ...],
-) -> tuple[tuple[circuit.Statement, ...], tuple[Final, ...]]:
-    """Part the run of measurements at the very end from the statements before it."""
-    end = len(body)
-    while end and isinstance(body[end - 1], circuit.Measure):
-        end -= 1
-    last = {
-        (statement.slot, statement.bit): Final(statement.qubit, statement.slot, statement.bit)
-        for statement in body[end:]
-        if isinstance(statement, circuit.Measure) and statement.slot is not None
-    }
-    return body[:end], tuple(last.values())

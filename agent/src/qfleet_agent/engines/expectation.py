@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from qfleet_agent.engines.errors import WorkInvalid
-from qfleet_agent.engines.evolution import Dynamic, Plan, blocks_of, check_parameters
+from qfleet_agent.engines.evolution import Dynamic, Plan
+from qfleet_agent.engines.finals import blocks_of, check_parameters
 from qfleet_agent.engines.paulis import Observables
 from qfleet_agent.engines.sampling import Report
 from qfleet_wire import workload
@@ -31,19 +32,20 @@ def expect(work: workload.CircuitExpect, *, budget: int, report: Report) -> work
             values = observables.values(plan.static.state(item.parameters))
             moments: tuple[workload.Moments, ...] = (workload.Moments(item.first_block, 0, values),)
         else:
-            moments = _dynamic(work, item, plan.dynamic(item.parameters), observables, share)
+            moments = averaged(work, item, plan.dynamic(item.parameters), observables, share)
         done.append(workload.ExpectValues(item.index, moments))
         share(1.0)
     return workload.ExpectResult(tuple(done))
 
 
-def _dynamic(
+def averaged(
     work: workload.CircuitExpect,
     item: workload.ExpectItem,
     dynamic: Dynamic,
     observables: Observables,
     report: Report,
 ) -> tuple[workload.Moments, ...]:
+    """Sum the observables over each block's shots, each in the final state of its trajectory."""
     if item.shots < 1:
         raise WorkInvalid(f"item {item.index} has {item.shots} shots; a program with measurements needs some")
     moments = []

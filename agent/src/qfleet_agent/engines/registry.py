@@ -42,7 +42,23 @@ _CANDIDATES = (
         "circuits",
         warm=True,
     ),
+    Candidate(
+        "qulacs",
+        "noise_trajectories",
+        "qulacs_core",
+        "qulacs",
+        ("circuit.sample/trajectories", "circuit.expect/trajectories"),
+        "circuits",
+    ),
     Candidate("dwave-samplers", "annealing", "dimod", "dwave-samplers", ("anneal.sample",), "annealing"),
+    Candidate(
+        "qutip",
+        "noise_exact",
+        "qutip",
+        "qutip",
+        ("circuit.sample/density", "circuit.expect/density"),
+        "dynamics",
+    ),
 )
 
 

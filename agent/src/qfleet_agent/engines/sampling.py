@@ -12,7 +12,8 @@ import numpy as np
 
 from qfleet_agent.engines import draws, tally
 from qfleet_agent.engines.distribution import Distribution
-from qfleet_agent.engines.evolution import Dynamic, Plan, Static, blocks_of, check_parameters
+from qfleet_agent.engines.evolution import Dynamic, Plan, Static
+from qfleet_agent.engines.finals import blocks_of, check_parameters
 from qfleet_wire import workload
 
 Report = Callable[[float], None]

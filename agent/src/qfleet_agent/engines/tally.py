@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qfleet_agent.engines.distribution import Indices
-from qfleet_agent.engines.evolution import Final
+from qfleet_agent.engines.draws import Indices
+from qfleet_agent.engines.finals import Final
 from qfleet_wire import circuit
 
 _WORD = 62

@@ -18,7 +18,7 @@ from qulacs import gate
 from qfleet_agent.engines.draws import Block
 from qfleet_agent.engines.expressions import Slots
 
-_CERTAIN = 1e-12
+CERTAIN = 1e-12
 """An outcome less likely than this is rounding noise and does not happen."""
 
 Shots: TypeAlias = npt.NDArray[np.int64]
@@ -107,6 +107,20 @@ class Machine:
         self.state.normalize(probability)
         return outcome
 
+    def choose(self, change: float, ways: int, position: int) -> int:
+        """Let each shot choose by its next number u at ``position`` of the code; the group parts by choices.
+
+        For u < 1 - ``change`` nothing is chosen, 0; else 1 + ⌊(u - (1 - change)) ways / change⌋, which is
+        one of ``ways`` alike.
+        """
+        if len(self.shots) > 1:
+            outcome = self._choose_together(change, ways, position)
+        else:
+            over = float(self.draw()[0]) - (1.0 - change)
+            outcome = 0 if over < 0 else 1 + min(int(over * (ways / change)), ways - 1)
+        self.draws += 1
+        return outcome
+
     def draw(self) -> npt.NDArray[np.float64]:
         """Return the next number of each shot of the group."""
         assert self._block is not None, "explore sets the block"
@@ -115,7 +129,7 @@ class Machine:
     def _decide(self, qubit: int, position: int) -> tuple[int, float]:
         zero, one = weights(self.state, qubit)
         share = zero / (zero + one)
-        if not _CERTAIN < share < 1 - _CERTAIN:
+        if not CERTAIN < share < 1 - CERTAIN:
             return (0, zero) if share > 0.5 else (1, one)
         ones = self.draw() >= share
         count = int(np.count_nonzero(ones))
@@ -131,6 +145,23 @@ class Machine:
         )
         self.shots = self.shots[here]
         return (outcome, one if outcome else zero)
+
+    def _choose_together(self, change: float, ways: int, position: int) -> int:
+        """Choose, and let the rarest choice go on first: at most half of the group. The rest choose again."""
+        over = self.draw() - (1.0 - change)
+        if np.all(over < 0):
+            return 0
+        choices = np.floor(np.clip(over * (ways / change), -1.0, ways - 1.0)).astype(np.int64) + 1
+        found, counts = np.unique(choices, return_counts=True)
+        outcome = int(found[np.argmin(counts)])
+        if len(found) > 1:
+            here = choices == outcome
+            rest = self.shots[~here]
+            self._waiting.append(
+                _Waiting(position, list(self.slots), self._copy(self.state), rest, self.draws, -1, 1.0)
+            )
+            self.shots = self.shots[here]
+        return outcome
 
     def _resume(self, waiting: _Waiting) -> int:
         if waiting.state is not None:

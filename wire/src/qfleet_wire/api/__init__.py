@@ -34,6 +34,7 @@ from qfleet_wire.api.jobs import (
     TaskView,
 )
 from qfleet_wire.api.kernel import KernelRequest, KernelResultView
+from qfleet_wire.api.noise import NoiseRequest
 from qfleet_wire.api.problems import Place, Problem
 from qfleet_wire.api.results import (
     EchoResultView,
@@ -87,6 +88,7 @@ __all__ = [
     "KernelRequest",
     "KernelResultView",
     "Label",
+    "NoiseRequest",
     "PhiRequest",
     "PhiResultView",
     "Place",

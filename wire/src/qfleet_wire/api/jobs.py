@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from qfleet_wire.api.asked import Asked
+from qfleet_wire.api.noise import NoiseRequest
 from qfleet_wire.api.status import JobStatus
 from qfleet_wire.names import Millis
 
@@ -38,7 +39,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     holds the task's lease may give its result. Defaults are not spelled, so that a control plane
     of before is asked what it knows.
 
-    ``work`` is what the other kinds ask for; its ``kind`` is the job's.
+    ``noise`` is what disturbs a program, ``work`` what the other kinds ask for; its ``kind`` is the job's.
     """
 
     kind: JobKind
@@ -49,6 +50,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     parameters: tuple[dict[str, float], ...] = ()
     items: int = 1
     work: Asked | None = None
+    noise: NoiseRequest | None = None
     seed: int | None = None
     priority: int = 0
     max_attempts: int = MAX_ATTEMPTS

@@ -41,6 +41,7 @@ from qfleet_wire.workload.echo import EchoResult, ProbeEcho
 from qfleet_wire.workload.integration import PhiEvaluate, PhiResult
 from qfleet_wire.workload.kernel import KernelMatrix, KernelResult
 from qfleet_wire.workload.methods import WITHOUT_VECTOR, Method, capability
+from qfleet_wire.workload.noise import NoiseModel
 from qfleet_wire.workload.variational import VariationalMinimise, VariationalResult
 
 Work: TypeAlias = (
@@ -91,6 +92,7 @@ __all__ = [
     "LowState",
     "Method",
     "Moments",
+    "NoiseModel",
     "Observable",
     "PauliTerm",
     "PhiEvaluate",

@@ -4,6 +4,7 @@ import msgspec
 
 from qfleet_wire.circuit import Program
 from qfleet_wire.workload.methods import Method
+from qfleet_wire.workload.noise import NoiseModel
 
 
 class PauliTerm(msgspec.Struct, frozen=True, array_like=True):
@@ -45,22 +46,24 @@ class ExpectItem(msgspec.Struct, frozen=True):
 
 
 class CircuitSample(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.sample"):
-    """Draw shots from a program; ``method`` as in ``capability``."""
+    """Draw shots from a program; ``method`` as in ``capability``. ``noise`` goes with a method of its own."""
 
     program: Program
     seed: int
     items: tuple[SampleItem, ...]
     method: Method = ""
+    noise: NoiseModel | None = None
 
 
 class CircuitExpect(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.expect"):
-    """Expectation values of observables after a program; ``method`` as in ``capability``."""
+    """Expectation values of observables after a program; ``method`` and ``noise`` as in ``CircuitSample``."""
 
     program: Program
     seed: int
     observables: tuple[Observable, ...]
     items: tuple[ExpectItem, ...]
     method: Method = ""
+    noise: NoiseModel | None = None
 
 
 class SampleCounts(msgspec.Struct, frozen=True):

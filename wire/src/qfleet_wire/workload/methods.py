@@ -2,8 +2,9 @@
 
 from typing import Literal, TypeAlias
 
-Method: TypeAlias = Literal["", "stabilizer", "density"]
-"""A state vector where nothing is said; ``stabilizer`` for Clifford programs, ``density`` for noise."""
+Method: TypeAlias = Literal["", "stabilizer", "density", "trajectories"]
+"""A state vector where nothing is said; ``stabilizer`` for Clifford programs; for noise the ``density``
+matrix, or ``trajectories`` on state vectors."""
 
 WITHOUT_VECTOR: frozenset[str] = frozenset({"stabilizer"})
 """Methods whose cost does not grow with 2^qubits: a device's widest state vector says nothing about them."""
