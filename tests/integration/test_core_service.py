@@ -11,7 +11,6 @@ from tests.integration.core_fleet import A, B, Devices, finish, join, reconnect,
 
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from qfleet_controlplane.machine import events
-from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.service.published import LAST_VERSION, MOST_FINISHED
 from qfleet_controlplane.service.service import Service
 from qfleet_controlplane.store import audit, engines
@@ -165,7 +164,7 @@ def test_a_result_that_comes_again_after_a_restart_counts_once(database_url: str
             await service.post(events.HeardBatch(A, (flush,)))
             await service.post(events.HeardBatch(B, (flush,)))
             async with asyncio.timeout(10):
-                while (await service.device(B)).trust == Policy().trust_start:
+                while (await service.device(B)).trust == 0.5:
                     await one_round(service)
             acknowledged = [name for name, item in again.got if isinstance(item, payloads.Acknowledge)]
             assert acknowledged == [A, B]

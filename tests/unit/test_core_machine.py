@@ -201,10 +201,10 @@ def test_a_second_result_is_compared() -> None:
     (wanted,) = bench.of(effects.Compare)
     assert (wanted.device, wanted.result.task) == (A, task.id)
     bench.handle(events.Compared(task.id, B, A, None))
-    trust = {name: device.trust for name, device in bench.machine.state.devices.items()}
-    assert trust[A] == trust[B] > POLICY.trust_start
+    trust = {name: device.record.trust for name, device in bench.machine.state.devices.items()}
+    assert trust[A] == trust[B] > 0.5
     bench.handle(events.Compared(task.id, B, A, "counts differ"))
-    assert bench.machine.state.devices[A].trust < POLICY.trust_start
+    assert bench.machine.state.devices[A].record.trust < 0.5
     assert [alarm.kind for alarm in bench.of(effects.Alarm)] == ["disagreement"]
 
 

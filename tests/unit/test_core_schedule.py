@@ -16,14 +16,14 @@ ECHO = Specification(kind="probe.echo", seed=1, items=1)
 @dataclass(frozen=True)
 class Pending:
     name: str
-    excluded: tuple[str, ...] = ()
+    barred: tuple[str, ...] = ()
 
 
 def demand(
-    count: int, *, job: Specification = HEAVY, priority: int = 0, age: int = 0, excluded: tuple[str, ...] = ()
+    count: int, *, job: Specification = HEAVY, priority: int = 0, age: int = 0, barred: tuple[str, ...] = ()
 ) -> schedule.Demand:
     requirement = schedule.Requirement(job.kind, job.qubits, kinds.memory_bytes(job))
-    pending = [Pending(f"{age}-{number}", excluded) for number in range(count)]
+    pending = [Pending(f"{age}-{number}", barred) for number in range(count)]
     return schedule.Demand(priority, (age, str(age)), requirement, job, lambda _: (1, 0), pending)
 
 
@@ -81,10 +81,10 @@ def test_every_worker_has_one_task_however_heavy() -> None:
     assert len(schedule.schedule([demand(9, job=very)], [slot("one", told)])) == 2
 
 
-def test_an_excluded_device_is_passed_over() -> None:
+def test_a_barred_device_is_passed_over() -> None:
     slots = [slot("free"), slot("laden", backlog=1000, held=3)]
-    assert devices_of(schedule.schedule([demand(1, excluded=("free",))], slots)) == {"laden": 1}
-    assert schedule.schedule([demand(1, excluded=("free", "laden"))], slots) == []
+    assert devices_of(schedule.schedule([demand(1, barred=("free",))], slots)) == {"laden": 1}
+    assert schedule.schedule([demand(1, barred=("free", "laden"))], slots) == []
 
 
 def test_an_excluded_task_does_not_hold_up_the_next_one() -> None:

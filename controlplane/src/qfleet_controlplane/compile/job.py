@@ -9,7 +9,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from math import isfinite
 
-from qfleet_controlplane.compile import annealing, interface, observables, program, source
+from qfleet_controlplane.compile import annealing, interface, observables, program, reliance, source
 from qfleet_controlplane.compile.compiled import (
     PROGRAM_BYTES,
     RESULT_BYTES,
@@ -64,6 +64,7 @@ def _program(request: api.JobRequest) -> CompiledJob:
 
 
 def _check_common(request: api.JobRequest) -> None:
+    reliance.check(request)
     check_number("max_attempts", request.max_attempts, 1, 100)
     check_number("lost_after_s", request.lost_after_s, 1, _YEAR_S)
     check_number("time_limit_s", request.time_limit_s, 0.001, _YEAR_S)

@@ -49,7 +49,7 @@ def assembled(turn: Turn, event: events.Assembled) -> None:
         return
     arrival = artefact.arrival
     task = turn.state.tasks.get(arrival.result.task)
-    if task is None or task.status in tables.TASK_OVER:
+    if task is None or task.status not in tables.TASK_OPEN:
         drop(turn, device, event.digest)
     elif not counting.may_count(task, device, arrival.result.attempt):
         counting.set_aside(turn, device, arrival.result)

@@ -5,7 +5,7 @@ for a moment. A task whose every possible device has refused fails with all the 
 fails is tried again until its job's ``max_attempts``.
 """
 
-from qfleet_controlplane.machine import endings, history, leases, state, tables
+from qfleet_controlplane.machine import copies, endings, history, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import regions, schedule
 from qfleet_wire import payloads
@@ -51,6 +51,8 @@ def failed(turn: Turn, task: state.Task, error: str) -> None:
     else:
         _last_word(turn, task)
     turn.save_task(task)
+    if task.status == "failed":
+        copies.look(turn, task)
     endings.settle_end(turn, task.job)
 
 
@@ -85,6 +87,7 @@ def end(turn: Turn, task: state.Task, reason: str) -> None:
     add_error(task, reason)
     _last_word(turn, task)
     turn.save_task(task)
+    copies.look(turn, task)
     endings.settle_end(turn, task.job)
 
 
@@ -94,7 +97,7 @@ def add_error(task: state.Task, error: str) -> None:
 
 
 def _last_word(turn: Turn, task: state.Task) -> None:
-    for error in task.errors:
+    for error in task.errors if task.group is None else ():  # else it is no news before its copies fail too
         endings.note_error(task.job, error)
     turn.changed[task.job.id] = task.job
 
@@ -102,8 +105,9 @@ def _last_word(turn: Turn, task: state.Task) -> None:
 def nobody_left(turn: Turn, task: state.Task) -> bool:
     """Whether every device here that could run a task has refused it."""
     needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
+    barred = task.barred
     return not any(
-        device.name not in task.excluded and schedule.lacks(needed, device.announcement) is None
+        device.name not in barred and schedule.lacks(needed, device.announcement) is None
         for device in turn.state.devices.values()
         if device.announcement is not None
         and device.status not in tables.SHUT_OUT
@@ -114,6 +118,8 @@ def nobody_left(turn: Turn, task: state.Task) -> bool:
 def able_elsewhere(turn: Turn, task: state.Task) -> bool:
     """Whether another region may have the task and has a device for it."""
     job = task.job
+    if task.group is not None and not task.group.untouched:
+        return False  # its copies belong together
     needed = leases.requirement(job.specification, job.plan.memory_bytes)
     return any(
         regions.carries(facts, job.request.residency) and regions.able(facts, needed)

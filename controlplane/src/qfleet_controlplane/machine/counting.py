@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from qfleet_controlplane.machine import alarms, attempts, effects, endings, leases, state
+from qfleet_controlplane.machine import alarms, attempts, copies, effects, endings, leases, state
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import kinds
 from qfleet_wire import codec, payloads, workload
@@ -26,6 +26,10 @@ def judge(turn: Turn, device: state.Device, arrival: state.Arrival, body: bytes)
     _win(turn, device, task, result.attempt)
     task.digest = hashlib.sha256(body).digest()
     turn.effects.append(_saved(turn, device, arrival))
+    if task.group is not None:
+        turn.state.aside.pop(task.id, None)
+        copies.look(turn, task)
+        return True
     for other, told in turn.state.aside.pop(task.id, ()):
         turn.effects.append(effects.Compare(turn.cause, other, told))
     endings.settle_end(turn, task.job)
@@ -33,7 +37,12 @@ def judge(turn: Turn, device: state.Device, arrival: state.Arrival, body: bytes)
 
 
 def may_count(task: state.Task, device: state.Device, attempt: int) -> bool:
-    """Whether a result of this attempt may end the task: by default any, else the lease holder's only."""
+    """Whether a result of this attempt may end the task: by default any, else the lease holder's only.
+
+    Of the copies of a task a device can answer one.
+    """
+    if task.group is not None and device.name in task.group.engaged(task):
+        return False
     return task.job.request.first_valid_wins or leases.holds(task, device, attempt)
 
 
@@ -84,7 +93,7 @@ def _win(turn: Turn, device: state.Device, task: state.Task, attempt: int) -> No
         task.job.pending.remove(task)
     else:
         leases.withdraw(turn, task, "another device was first")
-    state.move(task, "succeed")
+    state.move(task, "succeed" if task.group is None else "answer")
     task.device, task.attempt = device.name, attempt
     task.job.devices.add(device.name)
     state.advance(task, 1.0)

@@ -4,7 +4,7 @@ What a device says counts only while it is not shut out. A device that was silen
 until their jobs' patience ends; one that is shut out or enrolled anew loses them at once.
 """
 
-from qfleet_controlplane.machine import attempts, events, leases, state, tables
+from qfleet_controlplane.machine import attempts, copies, events, leases, state, tables
 from qfleet_controlplane.machine.effects import Alarm
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import schedule
@@ -16,7 +16,7 @@ def find(turn: Turn, name: DeviceName) -> state.Device:
     """Return the device, known from now on."""
     device = turn.state.devices.get(name)
     if device is None:
-        device = state.Device(name, "invited", trust=turn.policy.trust_start)
+        device = state.Device(name, "invited")
         turn.state.devices[name] = device
     return device
 
@@ -213,6 +213,18 @@ def shut_out(turn: Turn, event: events.Revoked | events.Quarantined | events.Ret
         else:
             attempts.lose(turn, task, f"the device was {device.status}")
     turn.audit(event.who, f"device.{action}", device.name, event.reason)
+    if action != "retire":
+        copies.take_answers_back(turn, device.name)
+
+
+def shut_out_accused(turn: Turn) -> None:
+    """Quarantine the devices that were found to lie."""
+    while turn.accused:
+        name, reason = turn.accused.popitem()
+        if turn.state.devices[name].status in tables.SHUT_OUT:
+            continue
+        turn.effects.append(Alarm(turn.cause, "quarantine", name, reason))
+        shut_out(turn, events.Quarantined(name, reason, "controlplane"), "quarantine")
 
 
 def released(turn: Turn, event: events.Released) -> None:
@@ -220,6 +232,8 @@ def released(turn: Turn, event: events.Released) -> None:
     device = find(turn, event.device)
     if _step(turn, device, "release"):
         device.reason = None
+        # Whoever releases it has looked into it: what it did before is not held against it again.
+        device.record = device.record._replace(judged=0, suspicion=0.0)
         turn.audit(event.who, "device.release", device.name)
 
 

@@ -19,7 +19,12 @@ _CHAPTERS: Sequence[tuple[str, str, tables.Table, str]] = (
         """\
 `lease` begins a new attempt on a device, `adopt` takes back one that a device has kept. `silence`: the
 device is not heard; `hear`: it is back; `lose`: the job's patience is over, or the device is out of
-service. `move`: another region has it from now on. A task stays `failed` when no attempt is left.""",
+service. `move`: another region has it from now on. A task stays `failed` when no attempt is left.
+
+Of a job whose devices must agree each task has copies, and these are the lives of copies. `answer`: a result
+is stored and waits for the others; `succeed`: enough of them agree; `reject`: they say something else, or
+too few agree; `redo`: its device was shut out, so another is asked. A `spare` copy is called when devices
+contradict each other, and dismissed when they do not.""",
     ),
     (
         "Job",

@@ -5,13 +5,13 @@ closed, so that a thing that changed ten times is written once. Sends happen aft
 every one of them may be repeated.
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
 
 from qfleet_controlplane.machine.state import Device, Job, Task
 from qfleet_wire import payloads
-from qfleet_wire.names import DeviceName, Millis, TaskId
+from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
 
 class _Effect(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +78,12 @@ class SaveResult(_Effect, frozen=True):
     received: Millis
 
 
+class DropResult(_Effect, frozen=True):
+    """A stored result that waited for agreement goes: its device was shut out."""
+
+    task: TaskId
+
+
 class SaveBatch(_Effect, frozen=True):
     """A signed flush of results of which at least one counts: its provenance."""
 
@@ -122,7 +128,7 @@ class Audit(_Effect, frozen=True):
 class Alarm(_Effect, frozen=True):
     """Something is wrong that a person should look at; it stands in the audit log too."""
 
-    kind: Literal["disagreement", "artefact", "invalid-result", "journal"]
+    kind: Literal["disagreement", "artefact", "invalid-result", "journal", "probe", "quarantine"]
     subject: str
     detail: str
 
@@ -155,6 +161,21 @@ class Compare(_Effect, frozen=True):
     result: payloads.TaskResult
 
 
+class Weighing(NamedTuple):
+    """A stored result to be compared: where, its SHA-256, and the architecture it was computed on."""
+
+    position: int
+    digest: bytes
+    machine: str
+
+
+class Weigh(_Effect, frozen=True):
+    """Compare the stored results of some copies of a task with each other; post ``events.Weighed``."""
+
+    job: JobId
+    copies: tuple[Weighing, ...]
+
+
 Effect: TypeAlias = (
     SaveJob
     | SaveTask
@@ -163,6 +184,7 @@ Effect: TypeAlias = (
     | MoveTasks
     | OrderDone
     | SaveResult
+    | DropResult
     | SaveBatch
     | SaveChunk
     | SaveTelemetry
@@ -173,4 +195,5 @@ Effect: TypeAlias = (
     | Notify
     | Assemble
     | Compare
+    | Weigh
 )

@@ -9,8 +9,8 @@ def settle_end(turn: Turn, job: state.Job) -> None:
     over = sum(job.counts.get(status, 0) for status in tables.TASK_OVER)
     if over < len(job.tasks) or job.status in tables.JOB_OVER:
         return
-    succeeded = job.counts.get("succeeded", 0)
-    if succeeded == len(job.tasks):
+    succeeded = job.achieved
+    if succeeded == job.wanted:
         close(turn, job, "succeed")
     else:
         close(turn, job, "split" if succeeded else "fail")

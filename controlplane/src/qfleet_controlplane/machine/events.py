@@ -5,7 +5,7 @@ Messages of devices come verified: the link has opened them, and checked the sig
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -171,6 +171,27 @@ class Compared(_Event, frozen=True):
     difference: str | None
 
 
+class Weighing(NamedTuple):
+    """How the results at two positions of a job's plan compare; the digests say which results they were.
+
+    ``exact``: equality was demanded of them, up to rounding.
+    """
+
+    first: int
+    second: int
+    first_digest: bytes
+    second_digest: bytes
+    difference: str | None
+    exact: bool
+
+
+class Weighed(_Event, frozen=True):
+    """Results of copies of a job's tasks were compared with each other."""
+
+    job: JobId
+    found: tuple[Weighing, ...]
+
+
 class Tick(_Event, frozen=True):
     """A timer is due."""
 
@@ -215,6 +236,7 @@ Event: TypeAlias = (
     | Retired
     | Assembled
     | Compared
+    | Weighed
     | Tick
     | Settle
     | Reloaded

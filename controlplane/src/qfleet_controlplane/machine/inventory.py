@@ -25,7 +25,7 @@ def reconcile(turn: Turn, device: state.Device, told: payloads.Inventory) -> Non
 def stray(turn: Turn, device: state.Device, task_id: TaskId, attempt: int) -> None:
     """Cancel what a device says it works on, if nobody needs it any more."""
     task = turn.state.tasks.get(task_id)
-    if task is None or task.status in tables.TASK_OVER:
+    if task is None or task.status not in tables.TASK_OPEN:
         turn.send(device.name, payloads.Cancel(task_id, attempt, "the task is over"))
 
 
@@ -51,7 +51,7 @@ def _adopt(turn: Turn, device: state.Device, task: state.Task) -> None:
 
     It is sent again until answered: the device may have ended it since, if this was overtaken.
     """
-    if device.status != "online" or device.name in task.excluded:
+    if device.status != "online" or device.name in task.barred:
         return
     task.job.pending.remove(task)
     state.move(task, "adopt")
@@ -68,6 +68,6 @@ def _is_settled(turn: Turn, device: state.Device, task_id: TaskId, attempt: int)
     task = turn.state.tasks.get(task_id)
     return (
         task is not None
-        and task.status == "succeeded"
+        and task.status in tables.TASK_STORED
         and (task.device, task.attempt) == (device.name, attempt)
     )

@@ -1,12 +1,13 @@
 """Jobs: taken in and planned, cancelled, and expired."""
 
+from itertools import islice
 from typing import Any
 
 from qfleet_controlplane.machine import endings, events, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import cost, kinds, plan, schedule
 from qfleet_controlplane.planning.specification import Specification
-from qfleet_wire.names import JobId, Millis, TaskId
+from qfleet_wire.names import JobId, Millis
 
 _TOLD = 5
 """Devices named when none can run a job: a large fleet would fill the screen."""
@@ -20,10 +21,7 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
         planned = kinds.plan(event.specification, fleet_for(turn, event.specification))
     job = state.Job(event.job, event.request, event.specification, planned, turn.now)
     job.placement = list(event.placement)
-    job.tasks = [
-        state.Task(TaskId(f"{event.job}-{position}"), job, position)
-        for position in range(len(planned.slices))
-    ]
+    job.tasks = state.planned(job, range(len(planned.slices)))
     turn.state.add(job)
     if event.request.deadline_s is not None:
         job.deadline = Millis(turn.now + int(event.request.deadline_s * 1000))
@@ -46,8 +44,13 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
         for device in turn.state.devices.values()
         if device.status not in {"revoked", "retired"} and device.announcement is not None
     }
-    if not known or any(schedule.lacks(requirement, told) is None for told in known.values()):
-        return  # the first able one is found at once; only a refusal looks at all of them
+    able = (name for name, told in known.items() if schedule.lacks(requirement, told) is None)
+    found = len(list(islice(able, requirement.devices)))
+    if not known or found >= requirement.devices:
+        return  # the first able ones are found at once; only a refusal looks at all of them
+    if found:
+        message = f"{requirement.devices} devices must agree, but only {found} of this fleet can run the job"
+        raise plan.PlanRefused(message, f"ask for agree = {found}, or enrol further devices that can run it")
     # The largest are named: they say how far the job would have to shrink.
     largest = sorted(known, key=lambda name: (known[name].max_qubits, known[name].task_memory_bytes))
     reasons = schedule.explain(requirement, {name: known[name] for name in largest[-_TOLD:]})

@@ -27,7 +27,9 @@ _MOST_LEASES = 4_000
 
 def requirement(specification: Specification, memory_bytes: int) -> schedule.Requirement:
     """What a job's tasks need of a device."""
-    return schedule.Requirement(specification.capability, specification.qubits, memory_bytes)
+    return schedule.Requirement(
+        specification.capability, specification.qubits, memory_bytes, specification.agree
+    )
 
 
 def settle(turn: Turn) -> None:
@@ -91,7 +93,7 @@ class _Able:
 def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int:
     """Lease tasks of these jobs, ``most`` at most; return how many."""
     wanted = min(most, sum(len(job.pending) for job in jobs))
-    spare = _most_excluded(jobs) if turn.state.excluding else 0
+    spare = _most_barred(jobs) if turn.state.excluding or any(job.groups for job in jobs) else 0
     buckets = {id(bucket): bucket for job in jobs for bucket in able.buckets(job)}
     room = min(wanted + spare, max(_FEWEST_SLOTS + spare, _MOST_SLOTS // len(buckets)))
     slots = [slot for bucket in buckets.values() for slot in _slots(turn, bucket, room)]
@@ -100,7 +102,11 @@ def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int
     windows = [(job, _Window(job, wanted + _EXTRA)) for job in jobs]
     choices = schedule.schedule([_demand(job, window) for job, window in windows], slots, wanted)
     for choice in choices:
-        _lease(turn, cast("state.Task", choice.task), choice)
+        task = cast("state.Task", choice.task)
+        if task.group is not None and choice.device in task.barred:
+            able.cut = True  # another copy of it was given to the same device just now
+        else:
+            _lease(turn, task, choice)
     for job, window in windows:
         _requeue(job, window.seen)
     unseen = sum(len(bucket.idle) + len(bucket.busy) for bucket in buckets.values()) > len(slots)
@@ -108,10 +114,15 @@ def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int
     return len(choices)
 
 
-def _most_excluded(jobs: list[state.Job]) -> int:
-    """Devices that any of the next tasks has been refused by: so many more are looked at."""
+def _most_barred(jobs: list[state.Job]) -> int:
+    """Devices that may not have some one of the next tasks: so many more are looked at."""
     return max(
-        (len(task.excluded) for job in jobs for task in islice(job.pending, _EXTRA) if task.excluded),
+        (
+            len(task.barred) + (0 if task.group is None else len(task.group.tasks))
+            for job in jobs
+            for task in islice(job.pending, _EXTRA)
+            if task.excluded or task.group is not None
+        ),
         default=0,
     )
 

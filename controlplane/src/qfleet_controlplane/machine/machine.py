@@ -10,6 +10,7 @@ from typing import Any
 from qfleet_controlplane.machine import (
     alarms,
     artefacts,
+    copies,
     devices,
     effects,
     endings,
@@ -40,6 +41,8 @@ class Machine:
         self._sequence += 1
         turn = Turn(self.state, self.policy, now, self._sequence)
         _HANDLERS[type(event)](turn, event)
+        if turn.accused:
+            devices.shut_out_accused(turn)
         return turn.close()
 
     def next_due(self) -> Millis | None:
@@ -56,6 +59,8 @@ def _reloaded(turn: Turn, event: events.Reloaded) -> None:
         jobs.estimate_held(turn, job)
     for device in known.devices.values():
         devices.resume(turn, device)
+    for job in list(known.jobs.values()):
+        copies.resume(turn, job)
     for job in list(known.jobs.values()):
         endings.settle_end(turn, job)
     messages.ask_all(turn, event)
@@ -127,6 +132,7 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     events.Released: devices.released,
     events.Assembled: artefacts.assembled,
     events.Compared: results.compared,
+    events.Weighed: copies.weighed,
     events.Tick: _tick,
     events.Settle: _settle,
     events.Reloaded: _reloaded,

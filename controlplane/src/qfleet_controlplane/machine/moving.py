@@ -7,7 +7,7 @@ another region is far ahead. What nobody can run is said, not hidden: the job te
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from qfleet_controlplane.machine import attempts, census, events, leases, shares, state
+from qfleet_controlplane.machine import attempts, census, copies, events, leases, shares, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import admission, rebalance, regions, schedule
 from qfleet_wire.names import Millis
@@ -83,6 +83,9 @@ def _note_waiting(turn: Turn, job: state.Job, here: regions.RegionFacts) -> None
 
 def _groups(turn: Turn, job: state.Job, here: str) -> dict[str, _Group]:
     """The tasks that may be moved: those that every device here has refused, and the others."""
+    if job.groups:
+        copies.give_up_stuck(turn, job)
+        return _whole_groups(turn, job, here)
     refused = [task for task in job.pending if task.excluded][:_MOST_REFUSED]
     refused = [task for task in refused if attempts.nobody_left(turn, task)]
     groups: dict[str, _Group] = {}
@@ -94,6 +97,15 @@ def _groups(turn: Turn, job: state.Job, here: str) -> dict[str, _Group]:
         if others:
             groups[job.id] = _Group(job, others, _stranded(turn, job, here))
     return groups
+
+
+def _whole_groups(turn: Turn, job: state.Job, here: str) -> dict[str, _Group]:
+    """Of the copies of a task that no device has yet, the first: all of them move, or none."""
+    if not turn.state.elsewhere or job.status in tables.JOB_OVER:
+        return {}
+    whole = [next(iter(group.tasks.values())) for group in job.groups.values() if group.untouched]
+    others = [task for task in whole if _may_move(turn, task)]
+    return {job.id: _Group(job, others, _stranded(turn, job, here))} if others else {}
 
 
 def _stranded(turn: Turn, job: state.Job, here: str) -> str:
@@ -128,8 +140,9 @@ def _waiting(key: str, group: _Group) -> rebalance.Waiting:
 
 def _carry_out(turn: Turn, group: _Group, move: rebalance.Move, here: str) -> None:
     """Take the tasks that would be leased last."""
-    tasks = group.tasks[-move.tasks :]
+    first = group.tasks[-move.tasks :]
     del group.tasks[-move.tasks :]
+    tasks = [copy for task in first for copy in ([task] if task.group is None else task.group.tasks.values())]
     noun = "task" if len(tasks) == 1 else "tasks"
     sentence = f"{len(tasks):,} {noun} moved from {here} to {move.to}: {move.reason}."
     shares.leave(turn, group.job, tasks, move.to, sentence)

@@ -33,8 +33,3 @@ class Policy:
     """Of a device's alarms of one kind, within so long …"""
     most_alarms: int = 5
     """… so many are raised, and the others counted."""
-    trust_start: float = 0.5
-    trust_gain: float = 0.1
-    """Share of the missing trust that an agreeing duplicate gives."""
-    trust_loss: float = 0.5
-    """Share of its trust that a device keeps when a duplicate contradicts it."""

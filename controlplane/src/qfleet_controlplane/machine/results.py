@@ -7,6 +7,7 @@ work from the device is acknowledged, so that outboxes drain whatever was lost o
 from qfleet_controlplane.machine import (
     alarms,
     artefacts,
+    copies,
     counting,
     effects,
     endings,
@@ -14,6 +15,7 @@ from qfleet_controlplane.machine import (
     leases,
     state,
     tables,
+    trusting,
 )
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_wire import codec, payloads
@@ -46,18 +48,13 @@ def arrive(turn: Turn, device: state.Device, flush: payloads.Results) -> None:
 
 
 def compared(turn: Turn, event: events.Compared) -> None:
-    """Raise the trust in devices that agree; raise an alarm about those that do not."""
+    """Raise the trust in devices that agree; raise an alarm about those that do not.
+
+    Nobody knows which of two is wrong, so nobody is accused.
+    """
     if event.first == event.second:
         return
-    for name in (event.first, event.second):
-        device = turn.state.devices.get(name)
-        if device is None:
-            continue
-        if event.difference is None:
-            device.trust += (1.0 - device.trust) * turn.policy.trust_gain
-        else:
-            device.trust *= turn.policy.trust_loss
-        turn.save_device(device)
+    trusting.compared(turn, (event.first, event.second), agree=event.difference is None)
     if event.difference is not None:
         detail = f"{event.first} and {event.second}: {event.difference}"
         turn.effects.append(effects.Alarm(turn.cause, "disagreement", event.task, detail))
@@ -69,7 +66,7 @@ def _awaits_chunks(turn: Turn, device: state.Device, result: payloads.TaskResult
         result.artefact is not None
         and result.outcome == "succeeded"
         and task is not None
-        and task.status not in tables.TASK_OVER
+        and task.status in tables.TASK_OPEN
         and counting.may_count(task, device, result.attempt)
     )
 
@@ -78,7 +75,7 @@ def _take(turn: Turn, device: state.Device, arrival: state.Arrival) -> bool:
     """Deal with one result; return whether it counts."""
     result = arrival.result
     task = turn.state.tasks.get(result.task)
-    if task is None or task.status in tables.TASK_OVER:
+    if task is None or task.status not in tables.TASK_OPEN:
         _again(turn, device, task, result)
     elif result.outcome == "succeeded" and not counting.may_count(task, device, result.attempt):
         counting.set_aside(turn, device, result)
@@ -101,7 +98,7 @@ def _again(turn: Turn, device: state.Device, task: state.Task | None, result: pa
         return
     if result.artefact is not None:
         artefacts.drop(turn, device, result.artefact)
-    if task is None or task.status == "succeeded":
+    if task is None or (task.status == "succeeded" and task.group is None):
         turn.effects.append(effects.Compare(turn.cause, device.name, result))
 
 
@@ -115,4 +112,5 @@ def _expire(turn: Turn, task: state.Task) -> None:
         task.job.pending.remove(task)
     state.move(task, "expire")
     turn.save_task(task)
+    copies.look(turn, task)
     endings.settle_end(turn, task.job)

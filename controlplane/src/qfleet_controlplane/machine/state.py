@@ -8,11 +8,12 @@ has answered) is only ever a hint that the next inventory settles. Finished jobs
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from qfleet_controlplane.machine import tables
 from qfleet_controlplane.machine.pool import Pool
 from qfleet_controlplane.machine.timers import Timers
-from qfleet_controlplane.planning import plan, regions, specification
+from qfleet_controlplane.planning import plan, regions, specification, trust
 from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
@@ -48,11 +49,105 @@ class Task:
     arrived: Millis = _NEVER
     """When it came from another region."""
     cost_ms: float = 0.0
+    group: "Group | None" = None
+    """The copies beside which it stands; None where a job has no copies."""
+
+    @property
+    def barred(self) -> tuple[str, ...]:
+        """Devices that may not have it: those that refused it, and those with another copy."""
+        return self.excluded if self.group is None else (*self.excluded, *self.group.engaged(self))
 
     @property
     def slice(self) -> plan.Slice:
         """The part of the job that this task computes."""
         return self.job.plan.slices[self.position]
+
+
+class Relation(NamedTuple):
+    """How two results compare: how they contradict each other, and whether equality was demanded."""
+
+    difference: str | None
+    exact: bool
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """The copies of one slice of a job, by position, and how the results compare that are known."""
+
+    index: int
+    tasks: dict[int, "Task"] = field(default_factory=dict)
+    relations: dict[tuple[int, int], Relation] = field(default_factory=dict)
+
+    @property
+    def over(self) -> bool:
+        """Whether it was decided about."""
+        return any(task.status == "succeeded" for task in self.tasks.values()) or all(
+            task.status in tables.TASK_OVER for task in self.tasks.values()
+        )
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no device has, or had answered, any of the copies."""
+        return all(task.status in {"pending", "spare"} for task in self.tasks.values())
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether two results contradict each other."""
+        return any(relation.difference is not None for relation in self.relations.values())
+
+    @property
+    def disputed(self) -> bool:
+        """Whether something went wrong that another device must make good."""
+        broken = any(task.status == "failed" or task.excluded for task in self.tasks.values())
+        return broken or self.contradicted
+
+    def engaged(self, besides: "Task") -> list[str]:
+        """Devices that have another copy than this one, or had the last word on it."""
+        return [
+            task.device
+            for task in self.tasks.values()
+            if task is not besides and task.device is not None and task.status in _ENGAGING
+        ]
+
+    def relation(self, one: "Task", other: "Task") -> Relation | None:
+        """How two results compare; None while that is not known."""
+        if one.digest == other.digest:
+            return _EQUAL
+        return self.relations.get(_pair(one.position, other.position))
+
+    def difference(self, one: "Task", other: "Task") -> str | None:
+        """How two results contradict each other."""
+        found = self.relation(one, other)
+        return None if found is None else found.difference
+
+    def exact(self, one: "Task", other: "Task") -> bool:
+        """Whether two results were to be equal, and are not."""
+        found = self.relation(one, other)
+        return found is not None and found.exact and found.difference is not None
+
+    def differ(self, first: int, second: int) -> bool:
+        """Whether the results at two positions contradict each other."""
+        return self.differ_tasks(self.tasks[first], self.tasks[second])
+
+    def differ_tasks(self, one: "Task", other: "Task") -> bool:
+        """Whether two results contradict each other."""
+        return self.difference(one, other) is not None
+
+    def note(self, first: int, second: int, relation: Relation) -> None:
+        """Remember how the results at two positions compare."""
+        self.relations[_pair(first, second)] = relation
+
+    def forget(self, position: int) -> None:
+        """Forget what was compared with a result that is dropped."""
+        self.relations = {pair: found for pair, found in self.relations.items() if position not in pair}
+
+
+_EQUAL = Relation(None, exact=True)
+_ENGAGING = tables.TASK_HELD | tables.TASK_STORED | {"failed"}
+
+
+def _pair(first: int, second: int) -> tuple[int, int]:
+    return (first, second) if first < second else (second, first)
 
 
 @dataclass(slots=True, eq=False)
@@ -84,11 +179,27 @@ class Job:
     """… of so many in all tasks that are here; an item that is split by shots counts for each."""
     stranded_since: Millis | None = None
     """Since when no usable device here can run its waiting tasks."""
+    groups: dict[int, Group] = field(default_factory=dict)
+    """Copies by slice; empty where each task is given to one device."""
 
     @property
     def items(self) -> int:
         """Number of items over all slices."""
         return self.plan.items
+
+    @property
+    def achieved(self) -> int:
+        """Number of slices that have their result."""
+        if not self.groups:
+            return self.counts.get("succeeded", 0)
+        return sum(
+            any(task.status == "succeeded" for task in group.tasks.values()) for group in self.groups.values()
+        )
+
+    @property
+    def wanted(self) -> int:
+        """Number of slices that are here."""
+        return len(self.groups) if self.groups else len(self.tasks)
 
     @property
     def lost_after_ms(self) -> int:
@@ -106,7 +217,8 @@ class Device:
     heartbeat: payloads.Heartbeat | None = None
     last_seen: Millis | None = None
     reason: str | None = None
-    trust: float = 0.5
+    record: trust.Record = trust.UNKNOWN
+    """What its results have shown of it."""
     certificate_hash: bytes | None = None
     certificate_expires: Millis | None = None
     silent_since: Millis | None = None
@@ -225,6 +337,7 @@ class State:
         self.jobs[job.id] = job
         tasks, job.tasks = job.tasks, []
         job.counts, job.pending, job.done_items, job.all_items = {}, deque(), 0.0, 0
+        job.groups = {}
         self.extend(job, tasks)
 
     def extend(self, job: Job, tasks: Iterable[Task]) -> None:
@@ -233,9 +346,10 @@ class State:
             job.tasks.append(task)
             job.counts[task.status] = job.counts.get(task.status, 0) + 1
             items = task.slice.items
-            job.all_items += items
+            job.all_items += items if _wanted(task) else 0
             job.done_items += task.progress * items
             self.tasks[task.id] = task
+            _join(job, task)
             for name in task.excluded:
                 self.excluding.setdefault(name, set()).add(task.id)
             if task.status in tables.TASK_HELD:
@@ -258,9 +372,17 @@ class State:
         job.pending = deque(task for task in job.pending if task.position not in gone)
         for task in tasks:
             job.counts[task.status] -= 1
-            job.all_items -= task.slice.items
+            job.all_items -= task.slice.items if _wanted(task) else 0
             job.done_items -= task.progress * task.slice.items
             self._forget(task)
+            if task.group is not None:
+                job.groups.pop(task.group.index, None)
+
+    def call(self, task: Task) -> None:
+        """Let a spare copy wait for a device."""
+        move(task, "call")
+        task.job.all_items += task.slice.items
+        self.enqueue(task, first=True)
 
     def drop(self, job: Job) -> None:
         """Forget a finished job."""
@@ -295,6 +417,42 @@ class State:
 def lasting(placement: Iterable[str]) -> list[str]:
     """A stored placement without what was true only when it was stored."""
     return [sentence for sentence in placement if not sentence.startswith(WAITS)]
+
+
+def task_id(job: JobId, position: int) -> TaskId:
+    """The id of the task at a position of a job's plan."""
+    return TaskId(f"{job}-{position}")
+
+
+def planned(job: Job, positions: Iterable[int]) -> list[Task]:
+    """New tasks of a job; of the copies of a slice as many wait as must agree, the others are spare."""
+    kept = job.specification
+    return [
+        Task(
+            task_id(job.id, position),
+            job,
+            position,
+            "pending" if position % kept.copies < kept.agree else "spare",
+        )
+        for position in positions
+    ]
+
+
+def _join(job: Job, task: Task) -> None:
+    """Let a copy stand beside the others of its slice."""
+    copies = job.specification.copies
+    if copies > 1:
+        index = task.position // copies
+        group = job.groups.get(index)
+        if group is None:
+            group = job.groups[index] = Group(index)
+        group.tasks[task.position] = task
+        task.group = group
+
+
+def _wanted(task: Task) -> bool:
+    """Whether a task counts towards its job's progress: a copy that was never needed does not."""
+    return task.status != "spare" and not (task.status == "dismissed" and task.progress == 0.0)
 
 
 def move(task: Task, action: str) -> None:

@@ -51,11 +51,31 @@ TASK: Table = MappingProxyType(
         ("leased", "expire"): "expired",
         ("running", "expire"): "expired",
         ("unknown", "expire"): "expired",
+        ("spare", "call"): "pending",
+        ("spare", "move"): "spare",
+        ("spare", "dismiss"): "dismissed",
+        ("spare", "cancel"): "cancelled",
+        ("spare", "expire"): "expired",
+        ("pending", "answer"): "answered",
+        ("leased", "answer"): "answered",
+        ("running", "answer"): "answered",
+        ("unknown", "answer"): "answered",
+        ("answered", "succeed"): "succeeded",
+        ("answered", "reject"): "rejected",
+        ("answered", "redo"): "pending",
+        ("answered", "cancel"): "cancelled",
+        ("answered", "expire"): "expired",
+        ("pending", "dismiss"): "dismissed",
+        ("leased", "dismiss"): "dismissed",
+        ("running", "dismiss"): "dismissed",
+        ("unknown", "dismiss"): "dismissed",
     }
 )
 """``lease`` raises the attempt, ``adopt`` takes back the attempt that a device still holds.
 
-``move`` gives the task to another region, where it goes on as it is.
+``move`` gives the task to another region, where it goes on as it is. The last steps are those of copies
+that several devices must agree about: ``answer`` stores a result that waits for the others, ``redo`` drops
+it because its device was shut out, ``call`` needs one device more, ``dismiss`` none.
 """
 
 JOB: Table = MappingProxyType(
@@ -124,11 +144,17 @@ DEVICE: Table = MappingProxyType(
 )
 """``revoked`` has no way out: its row is never deleted, and the name is spent."""
 
-TASK_OVER = frozenset({"succeeded", "failed", "cancelled", "expired"})
+TASK_OVER = frozenset({"succeeded", "failed", "cancelled", "expired", "rejected", "dismissed"})
 """A task here has its last word; ``failed`` only stays when no attempt is left."""
 
 TASK_HELD = frozenset({"leased", "running", "unknown"})
 """A task here belongs to a device."""
+
+TASK_STORED = frozenset({"succeeded", "answered", "rejected"})
+"""The result of a task here is stored."""
+
+TASK_OPEN = frozenset({"pending"}) | TASK_HELD
+"""A result of a task here would be of use."""
 
 JOB_OVER = frozenset({"succeeded", "partial", "failed", "cancelled"})
 

@@ -28,6 +28,8 @@ class Turn:
     cause: int
     effects: list[Effect] = field(default_factory=list)
     changed: dict[str, Job] = field(default_factory=dict)
+    accused: dict[DeviceName, str] = field(default_factory=dict)
+    """Devices to be quarantined when the event is handled, and why."""
 
     def save_task(self, task: Task) -> None:
         """Store a task, and tell the watchers of its job."""

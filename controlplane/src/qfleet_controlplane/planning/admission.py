@@ -66,7 +66,10 @@ def lack(facts: RegionFacts, requirement: schedule.Requirement) -> str:
     if not facts.classes:
         return "no device there has said yet what it can do"
     nearest = max(facts.classes, key=lambda entry: _ability(entry, requirement.kind))
-    return schedule.lacks(requirement, nearest) or "it lacks nothing"
+    lacking = schedule.lacks(requirement, nearest)
+    if lacking is None and requirement.devices > 1:
+        return f"{requirement.devices} devices must agree, and fewer there can run it"
+    return lacking or "it lacks nothing"
 
 
 def _ability(entry: DeviceClass, kind: str) -> tuple[bool, int, int]:

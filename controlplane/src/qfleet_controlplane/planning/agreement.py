@@ -6,7 +6,11 @@ larger than chance makes it once in ``1 / LEVEL`` honest comparisons.
 """
 
 import math
+from collections.abc import Iterable
 from statistics import NormalDist
+from typing import Any
+
+import msgspec
 
 from qfleet_controlplane.planning import merge
 
@@ -17,7 +21,33 @@ TOLERANCE = 1e-7
 FEWEST = 5.0
 """Cells of a chi-square table with a smaller expected count are pooled."""
 
+_SHOWN = 60
 _SIGMA = NormalDist().inv_cdf(1.0 - LEVEL / 2.0)
+
+
+def unequal(one: msgspec.Struct, other: msgspec.Struct) -> str | None:
+    """Say where two results are not equal up to rounding; None when they are.
+
+    For results of the same engine on the same architecture: both drew the same numbers, so no chance is
+    left, and only the last digits of a floating-point number may depend on a processor's instructions.
+    """
+    return _unequal("the result", msgspec.to_builtins(one), msgspec.to_builtins(other))
+
+
+def _unequal(where: str, one: Any, other: Any) -> str | None:
+    if isinstance(one, float) and isinstance(other, float):
+        near = math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        return None if near else f"{where} is {one!r} and {other!r}"
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return _first(_unequal(f"{where}.{name}", one[name], other[name]) for name in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return _first(_unequal(f"{where}[{number}]", *pair) for number, pair in pairs)
+    return None if one == other else f"{where} differs: {str(one)[:_SHOWN]} and {str(other)[:_SHOWN]}"
+
+
+def _first(found: Iterable[str | None]) -> str | None:
+    return next((each for each in found if each is not None), None)
 
 
 def counts_differ(one: dict[int, merge.Counts], other: dict[int, merge.Counts]) -> str | None:

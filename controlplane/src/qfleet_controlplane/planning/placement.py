@@ -66,13 +66,17 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
         plan.PlanRefused: the job cannot be planned at all.
     """
     memory = kinds.memory_bytes(specification)
-    requirement = schedule.Requirement(specification.kind, specification.qubits, memory)
+    requirement = schedule.Requirement(
+        specification.capability, specification.qubits, memory, specification.agree
+    )
     everyone = sorted(facts, key=_name)
     admitted, refusals = admission.admit(everyone, requirement, wishes.residency)
     admitted, passed_over = admission.within_reach(admitted)
     planned = kinds.plan(specification, _fleet(specification, requirement, admitted))
     candidates = [_candidate(entry, requirement, specification, planned) for entry in admitted]
-    counts = _divide(candidates, len(planned.slices), wishes)
+    # The copies of a task belong to one region.
+    copies = specification.copies
+    counts = [copies * each for each in _divide(candidates, len(planned.slices) // copies, wishes)]
     shares: list[Share] = []
     first = 0
     for candidate, count in zip(candidates, counts, strict=True):

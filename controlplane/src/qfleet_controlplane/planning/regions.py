@@ -75,8 +75,10 @@ def aged(facts: RegionFacts, age_ms: float) -> RegionFacts:
 
 
 def able(facts: RegionFacts, requirement: schedule.Requirement) -> list[DeviceClass]:
-    """Classes of the region that can run a task."""
-    return [entry for entry in facts.classes if schedule.lacks(requirement, entry) is None]
+    """Classes of the region that can run a task; none where too few devices could agree about it."""
+    found = [entry for entry in facts.classes if schedule.lacks(requirement, entry) is None]
+    enough = requirement.devices <= 1 or sum(entry.known for entry in found) >= requirement.devices
+    return found if enough else []
 
 
 def carries(facts: RegionFacts, residency: Iterable[str]) -> bool:

@@ -26,6 +26,8 @@ class Requirement(NamedTuple):
     kind: str
     qubits: int
     memory_bytes: int
+    devices: int = 1
+    """Devices that must agree: a region needs so many."""
 
 
 class Capability(Protocol):
@@ -95,8 +97,8 @@ class Candidate(Protocol):
     """A pending task as the scheduler sees it."""
 
     @property
-    def excluded(self) -> tuple[str, ...]:
-        """Devices that refused it."""
+    def barred(self) -> tuple[str, ...]:
+        """Devices that may not have it."""
 
 
 class Demand(NamedTuple):
@@ -221,7 +223,7 @@ class _Queue:
                 heapq.heappop(self._heap)
             elif finish > known:
                 heapq.heapreplace(self._heap, (finish, index, slot))
-            elif slot.name in task.excluded:
+            elif slot.name in task.barred:
                 aside.append(heapq.heappop(self._heap))
             else:
                 cost_ms = self._rates[slot.name].cost_ms(*self._demand.size(task))

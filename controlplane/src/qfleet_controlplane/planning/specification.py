@@ -32,6 +32,16 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     """Of other workloads: the encoded work without what is a slice's own …"""
     effort: Effort = Effort()
     """… and what it costs."""
+    agree: int = 1
+    """Results of different devices that must agree about a task …"""
+    copies: int = 1
+    """… of so many devices at most, each with a copy of the task."""
+    probes: float = 0.0
+    """Tasks with a known answer that are mixed in: a share of the job's below 1, else their number …"""
+    secret: bytes = b""
+    """… and what they are drawn from; of a probe itself, what its answer follows from."""
+    probe: bool = False
+    """Whether the job is such a task: it is nobody's answer."""
 
     @property
     def capability(self) -> str:

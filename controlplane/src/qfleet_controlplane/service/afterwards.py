@@ -6,6 +6,7 @@ again and it all starts over.
 
 import asyncio
 import hashlib
+import itertools
 import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
@@ -39,6 +40,8 @@ class Afterwards:
         """Start what a batch asks for."""
         for effect in batch.assemble:
             self._start(partial(self._assemble, effect))
+        if batch.weigh:
+            self._start(partial(self._weigh, batch.weigh))
         if batch.compare:
             self._start(partial(self._compare, batch.compare))
 
@@ -79,6 +82,45 @@ class Afterwards:
 
         for event in await self._database.read(query):
             self._post(event)
+
+    async def _weigh(self, wanted: list[effects.Weigh]) -> None:
+        def query(connection: sa.Connection) -> list[events.Weighed]:
+            return [weighed(connection, effect) for effect in wanted]
+
+        for event in await self._database.read(query):
+            self._post(event)
+
+
+def weighed(connection: sa.Connection, effect: effects.Weigh) -> events.Weighed:
+    """Compare the results of copies, each with each; those that are not there any more are left out."""
+    found: list[tuple[effects.Weighing, queries.StoredResult]] = []
+    for copy in effect.copies:
+        stored = queries.result(connection, effect.job, copy.position)
+        if stored is not None and hashlib.sha256(stored.body).digest() == copy.digest:
+            found.append((copy, stored))
+    pairs = itertools.combinations(found, 2)
+    return events.Weighed(effect.job, tuple(_relation(*one, *other) for one, other in pairs))
+
+
+def _relation(
+    one: effects.Weighing, first: queries.StoredResult, other: effects.Weighing, second: queries.StoredResult
+) -> events.Weighing:
+    """Demand equality, up to rounding, where both ran the same engine on the same architecture."""
+    exact = bool(one.machine) and one.machine == other.machine and _engine(first) == _engine(second)
+    difference = None
+    if first.body != second.body:
+        try:
+            difference = kinds.contradiction(
+                records.work_result_of(first.body), records.work_result_of(second.body), exact=exact
+            )
+        except RemoteError as error:
+            difference = f"a result cannot be read: {error}"
+    return events.Weighing(one.position, other.position, one.digest, other.digest, difference, exact)
+
+
+def _engine(stored: queries.StoredResult) -> tuple[str, str] | None:
+    told = stored.provenance
+    return None if told is None else (told.engine, told.engine_version)
 
 
 def compared(connection: sa.Connection, effect: effects.Compare) -> events.Compared | None:

@@ -41,6 +41,8 @@ class Batch:
     _created: list[state.Job] = field(default_factory=list)
     _moved: dict[tuple[JobId, str], tuple[state.Job, list[state.Task]]] = field(default_factory=dict)
     _done: list[int] = field(default_factory=list)
+    weigh: list[effects.Weigh] = field(default_factory=list)
+    _withdrawn: dict[TaskId, None] = field(default_factory=dict)
     _results: list[bulk.Row] = field(default_factory=list)
     _batches: dict[bytes, bulk.Row] = field(default_factory=dict)
     _chunks: dict[tuple[str, bytes, int], bulk.Row] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class Batch:
             shares=[records.share_row(job, self._views[job.id], self.region) for job in self._jobs.values()],
             opened=[self._opened(job, to) for (_, to), (job, _) in self._moved.items()],
             tasks=self._task_rows(),
+            withdrawn=[records.split_task(task) for task in self._withdrawn],
             results=self._results,
             batches=list(self._batches.values()),
             chunks=list(self._chunks.values()),
@@ -141,6 +144,12 @@ class Batch:
     def _save_result(self, effect: effects.SaveResult) -> None:
         self._results.append(records.result_row(effect))
 
+    def _drop_result(self, effect: effects.DropResult) -> None:
+        """One that came in this batch is not stored at all; one that comes after it is."""
+        place = records.split_task(effect.task)
+        self._results = [row for row in self._results if row[:2] != place]
+        self._withdrawn[effect.task] = None
+
     def _save_batch(self, effect: effects.SaveBatch) -> None:
         self._batches[effect.batch] = (
             effect.batch,
@@ -192,6 +201,9 @@ class Batch:
     def _assemble(self, effect: effects.Assemble) -> None:
         self.assemble.append(effect)
 
+    def _weigh(self, effect: effects.Weigh) -> None:
+        self.weigh.append(effect)
+
     def _compare(self, effect: effects.Compare) -> None:
         self.compare.append(effect)
 
@@ -204,6 +216,7 @@ _TAKE: Mapping[type, Callable[[Batch, Any], None]] = {
     effects.MoveTasks: Batch._move_tasks,  # noqa: SLF001
     effects.OrderDone: Batch._order_done,  # noqa: SLF001
     effects.SaveResult: Batch._save_result,  # noqa: SLF001
+    effects.DropResult: Batch._drop_result,  # noqa: SLF001
     effects.SaveBatch: Batch._save_batch,  # noqa: SLF001
     effects.SaveChunk: Batch._save_chunk,  # noqa: SLF001
     effects.SaveTelemetry: Batch._save_telemetry,  # noqa: SLF001
@@ -214,4 +227,5 @@ _TAKE: Mapping[type, Callable[[Batch, Any], None]] = {
     effects.Notify: Batch._notify,  # noqa: SLF001
     effects.Assemble: Batch._assemble,  # noqa: SLF001
     effects.Compare: Batch._compare,  # noqa: SLF001
+    effects.Weigh: Batch._weigh,  # noqa: SLF001
 }

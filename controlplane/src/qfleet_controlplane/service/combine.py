@@ -53,6 +53,9 @@ def _status(shares: Sequence[api.JobView], counts: api.TaskCounts) -> api.JobSta
         return "running" if begun else "planned"
     if counts.cancelled:
         return "cancelled"
+    if counts.rejected or counts.dismissed:  # of copies: each share has judged its own
+        ends = {share.status for share in shares if _total(share.tasks)}
+        return ends.pop() if len(ends) == 1 else "partial"
     if counts.succeeded == _total(counts):
         return "succeeded"
     return "partial" if counts.succeeded else "failed"

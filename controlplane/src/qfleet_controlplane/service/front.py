@@ -24,7 +24,7 @@ from qfleet_controlplane.store import audit, records, roster
 from qfleet_controlplane.store.commit import Commit
 from qfleet_controlplane.store.database import Database
 from qfleet_wire import api
-from qfleet_wire.names import JobId, Millis, RegionName, TaskId
+from qfleet_wire.names import JobId, Millis, RegionName
 
 _POLL_S = 0.25
 _CANCEL_S = 10.0
@@ -235,7 +235,7 @@ def _share(
 ) -> state.Job:
     job = state.Job(event.job, event.request, event.specification, placed.plan, now)
     job.placement = list(placed.sentences)
-    job.tasks = [state.Task(TaskId(f"{job.id}-{position}"), job, position) for position in share.positions]
+    job.tasks = state.planned(job, share.positions)
     state.State().add(job)
     return job
 

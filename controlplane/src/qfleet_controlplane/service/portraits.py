@@ -66,6 +66,6 @@ def device_view(device: state.Device, region: str) -> api.DeviceView:
         load=beat.load if beat else None,
         temperature_c=beat.temperature_c if beat else None,
         certificate_expires=device.certificate_expires,
-        trust=device.trust,
+        trust=device.record.trust,
         reason=device.reason,
     )

@@ -39,7 +39,7 @@ def result(connection: sa.Connection, job: JobId) -> api.ResultView | None:
     stored = queries.stored_job(connection, job)
     if stored is None:
         return None
-    counted = [_counted(found) for found in queries.results(connection, job)]
+    counted = [_counted(found) for found in queries.results(connection, job, stored.specification.copies)]
     heading = views.Heading(job, combine(stored.views).status, stored.request)
     return kinds.view(heading, stored.specification, counted)
 

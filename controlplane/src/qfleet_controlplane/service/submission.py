@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 
+import msgspec
+
 from qfleet_controlplane.compile import job as compile_job
+from qfleet_controlplane.compile import reliance
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec
 from qfleet_wire.names import JobId
 
 _ID_BYTES = 8
+_SECRET_BYTES = 32
 _SEED_BYTES = 6
 """Seeds drawn here stay below 2^53, so that every JSON reader keeps them whole."""
 
@@ -23,7 +27,20 @@ def prepare(
     job = JobId(random(_ID_BYTES).hex()) if job is None else job
     drawn = int.from_bytes(random(_SEED_BYTES), "big")
     seed = drawn if request.seed is None else request.seed
-    return events.JobSubmitted(job, request, specify(request, seed), who)
+    return events.JobSubmitted(job, request, _relied_on(request, specify(request, seed), random), who)
+
+
+def _relied_on(
+    request: api.JobRequest, whole: Specification, random: Callable[[int], bytes]
+) -> Specification:
+    """Add how far devices are relied on."""
+    return msgspec.structs.replace(
+        whole,
+        agree=request.agree,
+        copies=reliance.copies(request),
+        probes=request.probes,
+        secret=random(_SECRET_BYTES) if request.probes else b"",
+    )
 
 
 def specify(request: api.JobRequest, seed: int) -> Specification:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from qfleet_controlplane.store import audit, bulk, leases, orders
 from qfleet_controlplane.store.tables import fleet, work
-from qfleet_wire.names import DeviceName
+from qfleet_wire.names import DeviceName, JobId
 
 _JOBS = bulk.Insert(work.jobs)
 _SHARES = bulk.Insert(work.shares, "replace")
@@ -33,6 +33,8 @@ class Commit:
     shares: Sequence[bulk.Row] = ()
     opened: Sequence[bulk.Row] = ()
     tasks: Sequence[bulk.Row] = ()
+    withdrawn: Sequence[tuple[JobId, int]] = ()
+    """Job and position of stored results that go, before ``results`` come."""
     results: Sequence[bulk.Row] = ()
     batches: Sequence[bulk.Row] = ()
     chunks: Sequence[bulk.Row] = ()
@@ -58,6 +60,8 @@ class Commit:
         _SHARES.write(connection, self.shares)
         _OPENED.write(connection, self.opened)
         _TASKS.write(connection, self.tasks)
+        for job, position in self.withdrawn:
+            connection.execute(_withdraw(job, position))
         _RESULTS.write(connection, self.results)
         _BATCHES.write(connection, self.batches)
         # After the results, which keep what they stand on; before the chunks, which came after the drop.
@@ -75,6 +79,7 @@ class Commit:
         """Whether there is nothing to store."""
         return not (
             self.tasks
+            or self.withdrawn
             or self.results
             or self.shares
             or self.opened
@@ -86,6 +91,10 @@ class Commit:
             or self.ordered
             or self.done
         )
+
+
+def _withdraw(job: JobId, position: int) -> sa.Delete:
+    return work.results.delete().where(work.results.c.job == job, work.results.c.position == position)
 
 
 def _drop(device: DeviceName, digest: bytes) -> sa.Delete:

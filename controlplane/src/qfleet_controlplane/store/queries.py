@@ -107,11 +107,24 @@ def stored_job(connection: sa.Connection, job: JobId) -> StoredJob | None:
     )
 
 
-def results(connection: sa.Connection, job: JobId) -> Iterator[StoredResult]:
-    """The results of a job that count, in the order of its tasks."""
+def results(connection: sa.Connection, job: JobId, copies: int = 1) -> Iterator[StoredResult]:
+    """The results of a job that count, in the order of its tasks.
+
+    With ``copies`` of each task there are further ones: of those that agree the first counts.
+    """
     query = sa.select(work.results).where(work.results.c.job == job).order_by(work.results.c.position)
+    if copies > 1:
+        good = sa.and_(
+            work.tasks.c.job == work.results.c.job,
+            work.tasks.c.position == work.results.c.position,
+            work.tasks.c.status == "succeeded",
+        )
+        query = query.join(work.tasks, good)
+    last = -1
     for row in connection.execute(query).all():
-        yield _result(connection, row)
+        if row.position // copies != last:
+            last = row.position // copies
+            yield _result(connection, row)
 
 
 def result(connection: sa.Connection, job: JobId, position: int) -> StoredResult | None:

@@ -10,6 +10,7 @@ import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.machine import effects, state
+from qfleet_controlplane.planning import trust
 from qfleet_controlplane.planning.plan import Plan
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.store.bulk import Row
@@ -89,13 +90,14 @@ def device_row(device: state.Device, region: str) -> Row:
         device.name,
         device.status,
         None if device.reason is None else device.reason.replace("\0", "\ufffd"),
-        device.trust,
+        device.record.trust,
         device.last_seen,
         device.certificate_hash,
         device.certificate_expires,
         None if device.announcement is None else codec.encode(device.announcement),
         None if device.heartbeat is None else codec.encode(device.heartbeat),
         region,
+        *device.record,
     )
 
 
@@ -205,7 +207,7 @@ def device_of(row: sa.Row[Any]) -> state.Device:
         heartbeat=_optional(row.heartbeat, payloads.Heartbeat),
         last_seen=row.last_seen,
         reason=row.reason,
-        trust=row.trust,
+        record=trust.Record(row.confirmed, row.contradicted, row.judged, row.suspicion),
         certificate_hash=row.certificate_hash,
         certificate_expires=row.certificate_expires,
     )

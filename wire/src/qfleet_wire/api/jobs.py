@@ -39,6 +39,10 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     holds the task's lease may give its result. Defaults are not spelled, so that a control plane
     of before is asked what it knows.
 
+    With ``agree`` k above 1 each task is given to different devices until k of their results agree, ``of``
+    so many devices at most (0: 2k - 1). ``probes`` mixes tasks with a known answer in: below 1 a share of
+    the job's tasks, from 1 on a number of them.
+
     ``noise`` is what disturbs a program, ``work`` what the other kinds ask for; its ``kind`` is the job's.
     """
 
@@ -61,10 +65,18 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     prefer: Literal["time", "energy"] = "time"
     replace: bool = True
     first_valid_wins: bool = True
+    agree: int = 1
+    of: int = 0
+    probes: float = 0.0
 
 
 class TaskCounts(msgspec.Struct, frozen=True):
-    """How many of a job's tasks are in each state."""
+    """How many of a job's tasks are in each state.
+
+    Of copies that different devices must agree about: ``answered`` ones wait for the others, ``spare`` ones
+    are given out when devices contradict each other, ``rejected`` ones were outvoted, and ``dismissed``
+    ones were not needed.
+    """
 
     pending: int = 0
     leased: int = 0
@@ -74,6 +86,10 @@ class TaskCounts(msgspec.Struct, frozen=True):
     unknown: int = 0
     cancelled: int = 0
     expired: int = 0
+    spare: int = 0
+    answered: int = 0
+    rejected: int = 0
+    dismissed: int = 0
 
 
 class TaskView(msgspec.Struct, frozen=True):

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, views
+from qfleet_controlplane.planning import agreement, cost, views
 from qfleet_controlplane.planning.kinds import annealing, echo, expectation, sampling
 from qfleet_controlplane.planning.kinds.base import Kind
-from qfleet_controlplane.planning.plan import Fleet, Plan, Slice, capacity
+from qfleet_controlplane.planning.plan import MOST_TASKS, Fleet, Plan, PlanRefused, Slice, capacity
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, payloads, workload
 
@@ -28,7 +28,23 @@ def plan(job: Specification, fleet: Fleet) -> Plan:
         PlanRefused: it cannot be planned.
     """
     slices, sentences = KINDS[job.kind].split(job, fleet)
+    if job.copies > 1:
+        slices, sentences = copied(job, slices, sentences)
     return Plan(slices, (*sentences, capacity(fleet)), job.items, memory_bytes(job))
+
+
+def copied(
+    job: Specification, slices: tuple[Slice, ...], sentences: list[str]
+) -> tuple[tuple[Slice, ...], list[str]]:
+    """Let the copies of each slice stand side by side."""
+    if len(slices) * job.copies > MOST_TASKS:
+        message = f"{len(slices):,} tasks with {job.copies} copies are over the limit of {MOST_TASKS:,} tasks"
+        raise PlanRefused(message, "let fewer devices be asked, or make the job smaller")
+    told = (
+        f"Each task is given to {job.agree} different devices, and to up to {job.copies} until {job.agree} "
+        "of their results agree."
+    )
+    return tuple(part for part in slices for _ in range(job.copies)), [*sentences, told]
 
 
 def rates(job: Specification, calibration: payloads.Calibration = cost.DEFAULT) -> cost.Rates:
@@ -85,6 +101,11 @@ def differ(one: workload.WorkResult, other: workload.WorkResult) -> str | None:
     if type(one) is not type(other):
         return "the answers are of different kinds"
     return KINDS[str(one.__struct_config__.tag)].differ(one, other)
+
+
+def contradiction(one: workload.WorkResult, other: workload.WorkResult, *, exact: bool) -> str | None:
+    """As ``differ``; with ``exact``, results must be equal up to rounding, whatever chance might explain."""
+    return agreement.unequal(one, other) if exact else differ(one, other)
 
 
 def view(heading: views.Heading, job: Specification, results: Sequence[views.Counted]) -> api.ResultView:

@@ -20,8 +20,15 @@ devices = sa.Table(
     sa.Column("announcement", sa.LargeBinary),
     sa.Column("heartbeat", sa.LargeBinary),
     sa.Column("region", sa.Text, nullable=False, server_default=""),
+    sa.Column("confirmed", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("contradicted", sa.Float, nullable=False, server_default="0"),
+    sa.Column("judged", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("suspicion", sa.Float, nullable=False, server_default="0"),
 )
-"""Rows are never deleted: a revoked name stays revoked. The two before the last are MessagePack payloads."""
+"""Rows are never deleted: a revoked name stays revoked. ``announcement`` and ``heartbeat`` are MessagePack.
+
+``trust`` follows from the last four (``planning.trust``); it stands here for whoever reads the table.
+"""
 
 telemetry = sa.Table(
     "telemetry",
