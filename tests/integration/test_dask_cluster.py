@@ -9,6 +9,7 @@ import psutil
 import pytest
 from tests.integration import dask_site
 
+from qfleet_agent.engines import program_samples
 from qfleet_agent.workers import calibration, cluster, events, pool
 from qfleet_agent.workers.bridge_frames import Site, Trouble
 from qfleet_agent.workers.errors import DuplicateTask, PoolClosed, WorkFailed
@@ -40,12 +41,12 @@ ENDLESS = codec.encode(
 def walk(shots: int, *, seed: int = 7) -> bytes:
     """A dynamic program whose counts depend on every draw."""
     items = (workload.SampleItem(0, (), 0, shots),)
-    return codec.encode(workload.CircuitSample(calibration.walk(5), seed, items))
+    return codec.encode(workload.CircuitSample(program_samples.walk(5), seed, items))
 
 
 def values() -> bytes:
     observables = tuple(workload.Observable(p, (workload.PauliTerm(0.7, ((p, 0), (p, 3))),)) for p in "XYZ")
-    program = calibration.layers(8)
+    program = program_samples.layers(8, 12)
     return codec.encode(workload.CircuitExpect(program, 3, observables, (workload.ExpectItem(0, ()),)))
 
 
@@ -198,7 +199,7 @@ def test_a_running_task_is_cancelled_and_its_process_ends(shared: dask_site.Clus
 
 def test_a_task_beyond_its_memory_fails_with_the_numbers(shared: dask_site.Cluster) -> None:
     wide = codec.encode(
-        workload.CircuitSample(calibration.layers(22), 1, (workload.SampleItem(0, (), 0, 1),))
+        workload.CircuitSample(program_samples.layers(22, 12), 1, (workload.SampleItem(0, (), 0, 1),))
     )
 
     async def scenario(bench: Bench) -> None:

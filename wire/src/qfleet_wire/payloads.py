@@ -88,16 +88,31 @@ class TelemetryAcknowledge(msgspec.Struct, frozen=True, tag="telemetry-ack"):
 # ── up: device to controller ────────────────────────────────────────────────────────────────
 
 
-class Calibration(msgspec.Struct, frozen=True):
-    """Measured speed of an engine on a device: the coefficients of the planner's cost model."""
+class Calibration(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Measured speed of an engine on a device: the coefficients of the cost model in ``costs``.
+
+    The first three are all that agents of before measure, and all that control planes of before read.
+    """
 
     engine: str
     amplitude_ns: float
-    """Nanoseconds per gate and amplitude of a state vector."""
+    """Nanoseconds per gate and amplitude of a state vector, at the largest size that was measured."""
     gate_us: float
     """Microseconds per gate that do not depend on the width."""
     shot_us: float
     """Microseconds per shot of a dynamic program beside its gates."""
+    curve: tuple[tuple[float, float], ...] = ()
+    """Sizes of a state, ascending, and microseconds of a pass over it; empty: not measured."""
+    item_us: float = 0.0
+    part_us: float = 0.0
+    turn_us: float = 0.0
+    history_us: float = 0.0
+    draw_us: float = 0.0
+    """Microseconds of each thing that ``costs.Load`` counts; they mean something where there is a curve."""
+    load_ms: float = 0.0
+    """Milliseconds that the engine takes to be loaded, once in a worker's life."""
+    kinds: tuple[str, ...] = ()
+    """What was measured, as in ``Engine.kinds``; empty: all that the engine runs."""
 
 
 class Engine(msgspec.Struct, frozen=True):

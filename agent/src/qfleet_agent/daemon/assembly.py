@@ -133,7 +133,7 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     clustered = None if settings.scheduler is None else await cluster_site.remembered(place, journal)
     place = place if clustered is None else clustered.place
     calibrations = await (
-        speed.known(journal, place.engines, place.hardware.machine, place.bounds.workers)
+        speed.known(journal, speed.Here(place.engines, place.hardware.machine, place.bounds.workers))
         if clustered is None
         else clustered.calibrations()
     )

@@ -24,7 +24,7 @@ from qfleet_agent.workers.bridge_frames import Connect, Site, Trouble
 from qfleet_agent.workers.cluster import Cluster
 from qfleet_wire import codec
 from qfleet_wire.errors import RemoteError
-from qfleet_wire.payloads import Calibration, Engine
+from qfleet_wire.payloads import Calibration
 
 ANY_WORKERS = 0
 """Calibrations are kept for a cluster of any size: a task uses one worker."""
@@ -63,7 +63,7 @@ class ClusterSite:
 
     async def calibrations(self) -> tuple[Calibration, ...]:
         """How fast its engines are, as far as that was measured."""
-        return await speed.known(self._journal, *self._which()) or ()
+        return await speed.known(self._journal, self._which()) or ()
 
     async def run(self, executor: Executor, moved: Moved) -> None:
         """Tell of every change until cancelled, and measure engines that are new."""
@@ -76,14 +76,15 @@ class ClusterSite:
                 self.place = self._placed()
                 if self._trouble is None:
                     await self._journal.put({Name.SITE: codec.encode(self._site)})
-                    if await speed.known(self._journal, *self._which()) is None and (
+                    if await speed.known(self._journal, self._which()) is None and (
                         measuring is None or measuring.done()
                     ):
                         measuring = group.create_task(self._measure(executor))
                 moved(self.place, await self.calibrations())
 
     async def _measure(self, executor: Executor) -> None:
-        await speed.measure(self._journal, executor, *self._which())
+        memory = self.place.bounds.task_memory_bytes
+        await speed.measure(self._journal, executor, self._which(), memory_bytes=memory)
         self._changed.set()
 
     def _found(self, found: Site | Trouble) -> None:
@@ -105,8 +106,8 @@ class ClusterSite:
             return place
         return replace(place, bounds=_idle(place))
 
-    def _which(self) -> tuple[tuple[Engine, ...], str, int]:
-        return self.place.engines, self.place.hardware.machine, ANY_WORKERS
+    def _which(self) -> speed.Here:
+        return speed.Here(self.place.engines, self.place.hardware.machine, ANY_WORKERS)
 
 
 def describe(name: str, site: Site) -> str:

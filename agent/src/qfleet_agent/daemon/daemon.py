@@ -225,11 +225,13 @@ class Daemon:
         if self.cluster is not None:
             await self.cluster.run(self.executor, self._moved)
             return
-        which = (place.engines, place.hardware.machine, place.bounds.workers)
-        if await speed.known(self.journal, *which) is not None:
+        here = speed.Here(place.engines, place.hardware.machine, place.bounds.workers)
+        if await speed.known(self.journal, here) is not None:
             return
         await asyncio.sleep(CALIBRATION_DELAY_S)
-        calibrations = await speed.measure(self.journal, self.executor, *which)
+        calibrations = await speed.measure(
+            self.journal, self.executor, here, memory_bytes=place.bounds.task_memory_bytes
+        )
         if calibrations:
             announced = place.announcement(calibrations)
             self.performer.tell(events.Announced(self.performer.number(), announced))

@@ -99,8 +99,8 @@ class Executor:
         """Make the workers now, without a task."""
         self._open()
 
-    async def calibrate(self, engines: Sequence[Engine]) -> tuple[Calibration, ...]:
-        """Measure these engines in a worker."""
+    async def calibrate(self, engines: Sequence[Engine], memory_bytes: int) -> tuple[Calibration, ...]:
+        """Measure these engines in a worker, with so much memory at most."""
         # Needed once in the life of an installation: not in the memory of every other day.
         from qfleet_agent.workers import calibration  # noqa: PLC0415  # see above
 
@@ -109,7 +109,9 @@ class Executor:
         assert self._opening is not None
         await asyncio.shield(self._opening)
         try:
-            return () if self._pool is None else await calibration.calibrate(self._pool, engines)
+            if self._pool is None:
+                return ()
+            return await calibration.calibrate(self._pool, engines, memory_bytes=memory_bytes)
         finally:
             self._release()
 

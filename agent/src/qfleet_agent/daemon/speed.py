@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +17,10 @@ from qfleet_wire.payloads import Calibration, Engine
 log = logging.getLogger(__name__)
 
 
+MODEL = 1
+"""Number of the cost model that is measured; what was measured for another is measured again."""
+
+
 class Measured(msgspec.Struct, frozen=True):
     """Calibrations and the engines (name, version) and device they hold for."""
 
@@ -23,12 +28,19 @@ class Measured(msgspec.Struct, frozen=True):
     machine: str
     workers: int
     calibrations: tuple[Calibration, ...]
+    model: int = 0
 
 
-async def known(
-    journal: Journal, engines: tuple[Engine, ...], machine: str, workers: int
-) -> tuple[Calibration, ...] | None:
-    """Return what was measured before; None when it was for other engines or another device."""
+class Here(NamedTuple):
+    """What a measurement holds for."""
+
+    engines: tuple[Engine, ...]
+    machine: str
+    workers: int
+
+
+async def known(journal: Journal, here: Here) -> tuple[Calibration, ...] | None:
+    """Return what was measured before; None when it was for other engines, another device or model."""
     stored = await journal.get(Name.CALIBRATION)
     if stored is None:
         return None
@@ -36,22 +48,23 @@ async def known(
         measured = codec.decode(stored, Measured)
     except RemoteError:
         return None
-    fits = (measured.engines, measured.machine, measured.workers) == (_names(engines), machine, workers)
+    wanted = (_names(here.engines), here.machine, here.workers, MODEL)
+    fits = (measured.engines, measured.machine, measured.workers, measured.model) == wanted
     return measured.calibrations if fits else None
 
 
 async def measure(
-    journal: Journal, executor: Executor, engines: tuple[Engine, ...], machine: str, workers: int
+    journal: Journal, executor: Executor, here: Here, *, memory_bytes: int
 ) -> tuple[Calibration, ...] | None:
-    """Measure in a worker, and keep what came of it; None when the workers could not."""
+    """Measure in a worker, with what a task may use there, and keep it; None when the workers could not."""
     try:
-        calibrations = await executor.calibrate(engines)
+        calibrations = await executor.calibrate(here.engines, memory_bytes)
     except AgentError as error:
         log.warning("The engines could not be measured: %s", error, extra={"action": "calibration-failed"})
         return None
-    if not calibrations and any("circuit.sample" in engine.kinds for engine in engines):
+    if not calibrations and any("circuit.sample" in engine.kinds for engine in here.engines):
         return None  # they failed, which may pass: measured again after the next start
-    measured = Measured(_names(engines), machine, workers, calibrations)
+    measured = Measured(_names(here.engines), here.machine, here.workers, calibrations, MODEL)
     try:
         await journal.put({Name.CALIBRATION: codec.encode(measured)})
     except sqlite3.OperationalError as error:  # they are measured again after the next start

@@ -1,16 +1,23 @@
 """Runs any work: the one door into the engines, used by the worker's child process only."""
 
 import importlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from typing import Protocol, cast
 
-from qfleet_agent.engines import registry
+import msgspec
+
+from qfleet_agent.engines import registry, timing
 from qfleet_agent.engines.errors import EngineMissing
 from qfleet_wire import payloads, workload
 
 
 class Runner(Protocol):
-    """What a module of this package offers that the registry names as an engine's runner."""
+    """What a module of this package offers that the registry names as an engine's runner.
+
+    A module may also offer ``samples() -> Iterable[timing.Sample]``: what is timed of its engine. One without
+    is planned by what a slow small board would take.
+    """
 
     @staticmethod
     def run(work: workload.Work, *, budget: int, report: Callable[[float], None]) -> workload.WorkResult:
@@ -50,6 +57,46 @@ def execute(work: workload.Work, *, budget: int, report: Callable[[float], None]
     """
     engine_of(work)
     return _runner(registry.runner_of(capability_of(work))).run(work, budget=budget, report=report)
+
+
+def measure(asked: timing.Timing, *, memory_bytes: int) -> timing.Timed:
+    """Measure an engine with the samples of the modules that run its kinds.
+
+    What the first module says holds for all kinds that the others say nothing of.
+
+    Raises:
+        EngineMissing: it is not installed.
+    """
+    modules: dict[str, tuple[str, ...]] = {}
+    for kind in asked.kinds:
+        if registry.engine_for(kind) is None:
+            raise EngineMissing(registry.missing(kind))
+        name = registry.runner_of(kind)
+        modules[name] = (*modules.get(name, ()), kind)
+    found: list[payloads.Calibration] = []
+    for name, kinds in modules.items():
+        timed = _timed(name, asked, timing.Budget(1e-3 * asked.budget_ms / len(modules), memory_bytes))
+        found += timed if not found else [timing.only_for(each, kinds) for each in timed]
+    return timing.Timed(tuple(found))
+
+
+def _timed(name: str, asked: timing.Timing, budget: timing.Budget) -> list[payloads.Calibration]:
+    begun = time.perf_counter()
+    runner = _runner(name)
+    runner.warm()
+    load_ms = (time.perf_counter() - begun) * 1e3
+
+    def run(work: workload.Work, memory_bytes: int) -> object:
+        return runner.run(work, budget=memory_bytes, report=_nobody)
+
+    offered: Callable[[], Iterable[timing.Sample]] = getattr(runner, "samples", tuple)
+    found = timing.measure(asked.engine, offered(), run, budget=budget)
+    return [msgspec.structs.replace(each, load_ms=load_ms) for each in found]
+
+
+def _nobody(share: float) -> None:
+    """Nobody is told how far a sample is."""
+    del share
 
 
 def preload() -> None:

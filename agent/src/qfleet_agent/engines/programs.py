@@ -1,9 +1,10 @@
 """The engine for programs on state vectors: sampling and expectation values with qulacs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from qfleet_agent.engines import expectation, sampling
+from qfleet_agent.engines import expectation, program_samples, sampling
 from qfleet_agent.engines.errors import WorkInvalid
+from qfleet_agent.engines.timing import Sample
 from qfleet_wire import circuit, workload
 
 _WARM_QUBITS = 14
@@ -42,3 +43,8 @@ def warm() -> None:
     )
     for work in works:
         run(work, budget=_WARM_BYTES, report=lambda _: None)
+
+
+def samples() -> Iterable[Sample]:
+    """Programs that tell this engine's coefficients."""
+    return program_samples.samples()

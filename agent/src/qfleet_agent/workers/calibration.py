@@ -1,24 +1,28 @@
-"""Measures an engine's speed once, in a worker, for the planner's cost model.
+"""Has the engines measured once, in a worker, for the planner's cost model.
 
-The model is that of ``payloads.Calibration``: a gate costs a constant and a share for each amplitude, a
-shot of a dynamic program a constant beside its gates. Times are the worker's own, the least of a few.
+What is timed is each engine's own business (``engines.timing``). All of it together takes ``LIMIT_S`` at
+most, beside the time that heavy engines take to load.
 """
 
+import logging
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from qfleet_agent.engines.timing import Timed, Timing
 from qfleet_agent.workers.errors import WorkFailed
 from qfleet_agent.workers.events import Finished
-from qfleet_wire import circuit, codec, payloads, workload
+from qfleet_wire import codec, payloads
 
-_WIDE, _DEPTH = 18, 12
-_STEPS, _GATES = 12, 5
-"""Measurements of a walk, and gates before each in the longer one."""
-_SHOTS = workload.SHOTS_PER_BLOCK
-_REPEATS = 3
-_MEMORY_BYTES = 64 * 1024 * 1024
-_LIMIT_S = 60.0
-_BIT = circuit.ClassicalType("bit", 1)
+LIMIT_S = 4.5
+"""Longest time for all engines together."""
+_FIRST_S = 2.5
+"""Longest time for the first one: that of programs, whose states grow large."""
+_MEMORY_BYTES = 256 * 1024 * 1024
+"""What a sample may use; a device whose tasks get less is not measured with as large states."""
+_PATIENCE_S = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class Workers(Protocol):
@@ -28,60 +32,41 @@ class Workers(Protocol):
         """Run one work; raises ``WorkFailed``."""
 
 
-async def calibrate(workers: Workers, engines: Sequence[payloads.Engine]) -> tuple[payloads.Calibration, ...]:
-    """Time small fixed works in a worker (about a second on a laptop); one calibration per circuit engine.
+async def calibrate(
+    workers: Workers, engines: Sequence[payloads.Engine], *, memory_bytes: int = _MEMORY_BYTES
+) -> tuple[payloads.Calibration, ...]:
+    """Measure the engines of the workers, those for programs first.
 
-    ``engines`` are those of the workers.
-    An engine that is missing or fails gets none: the planner then uses its defaults.
+    An engine that offers no samples or fails gets no calibration: the planner then uses its defaults.
     """
-    engine = next((one for one in engines if "circuit.sample" in one.kinds), None)
-    if engine is None:
-        return ()
+    left_s = LIMIT_S
+    found: list[payloads.Calibration] = []
+    ordered = sorted(engines, key=_rank)
+    for position, engine in enumerate(ordered):
+        if left_s <= 0.0:
+            log.info("No time is left to measure %s.", engine.name, extra={"action": "calibration-cut"})
+            continue
+        share_s = _FIRST_S if position == 0 else left_s / (len(ordered) - position)
+        begun = time.monotonic()
+        asked = Timing(engine.name, engine.kinds, 1e3 * share_s)
+        timed = await _timed(workers, asked, min(memory_bytes, _MEMORY_BYTES))
+        loading_s = sum(1e-3 * each.load_ms for each in timed[:1])
+        left_s -= max(0.0, time.monotonic() - begun - loading_s)
+        found += timed
+    return tuple(found)
+
+
+def _rank(engine: payloads.Engine) -> tuple[bool, bool]:
+    return ("circuit.sample" not in engine.kinds, "probe.echo" in engine.kinds)
+
+
+async def _timed(workers: Workers, asked: Timing, memory_bytes: int) -> tuple[payloads.Calibration, ...]:
+    work = codec.encode(asked)
     try:
-        wide = await _seconds(workers, layers(_WIDE), 1)
-        short = await _seconds(workers, walk(1), _SHOTS)
-        long = await _seconds(workers, walk(_GATES), _SHOTS)
-    except WorkFailed:
-        return ()
-    return (calibration(engine.name, wide=wide, short=short, long=long),)
-
-
-def calibration(engine: str, *, wide: float, short: float, long: float) -> payloads.Calibration:
-    """Solve the model for its coefficients, none below zero; times in seconds."""
-    gate = max(0.0, (long - short) / (_SHOTS * _STEPS * (_GATES - 1)))
-    shot = max(0.0, short / _SHOTS - gate * _STEPS)
-    amplitude = max(0.0, wide / len(layers(_WIDE).body) - gate) / 2**_WIDE
-    return payloads.Calibration(engine, amplitude * 1e9, gate * 1e6, shot * 1e6)
-
-
-def layers(qubits: int) -> circuit.Program:
-    """Layers of one-qubit rotations and controlled flips, as in common circuits."""
-    body: list[circuit.Statement] = []
-    for layer in range(_DEPTH):
-        for qubit in range(qubits):
-            angles = tuple(circuit.Constant(0.1 * (layer + qubit + part)) for part in range(3))
-            body.append(circuit.Gate("u", (qubit,), angles))
-        body.extend(
-            circuit.Gate("x", (qubit + 1,), controls=(circuit.Control(qubit),))
-            for qubit in range(layer % 2, qubits - 1, 2)
+        done = await workers.run(work, memory_bytes=memory_bytes, time_limit_s=_PATIENCE_S)
+    except WorkFailed as error:
+        log.warning(
+            "%s could not be measured: %s", asked.engine, error, extra={"action": "calibration-failed"}
         )
-    return circuit.Program(qubits, (), (), tuple(body))
-
-
-def walk(gates: int) -> circuit.Program:
-    """A program whose shots part at every step, so that each runs alone, with some gates a step."""
-    body: list[circuit.Statement] = []
-    for _ in range(_STEPS):
-        body += [circuit.Gate("h", (0,)), *(circuit.Gate("t", (1,)) for _ in range(gates - 1))]
-        body.append(circuit.Measure(0, 0, 0))
-    body.append(circuit.If(circuit.Variable(0), (circuit.Gate("x", (1,)),)))
-    return circuit.Program(2, (circuit.Slot("c", _BIT, 0, output=True),), (), tuple(body))
-
-
-async def _seconds(workers: Workers, program: circuit.Program, shots: int) -> float:
-    work = codec.encode(workload.CircuitSample(program, 1, (workload.SampleItem(0, (), 0, shots),)))
-    times = [
-        (await workers.run(work, memory_bytes=_MEMORY_BYTES, time_limit_s=_LIMIT_S)).duration_ms
-        for _ in range(_REPEATS)
-    ]
-    return min(times) / 1000
+        return ()
+    return codec.decode(done.body, Timed).calibrations

@@ -306,7 +306,9 @@ class State:
         """The class of a device; None for one that has not announced itself."""
         if device.kind is None and device.announcement is not None:
             kind = regions.kind_of(device.announcement)
-            device.kind = self.kinds.setdefault(kind, kind)
+            if kind not in self.kinds:
+                self.kinds[kind] = regions.known_as(kind, self.kinds.values())
+            device.kind = self.kinds[kind]
         return device.kind
 
     def offer(self, device: Device) -> None:

@@ -1,8 +1,7 @@
-"""What work costs: the units of estimates, and a device's measured coefficients.
+"""What work costs: the units of estimates, and which of a device's measured coefficients count.
 
-A gate on n qubits touches 2^n amplitudes, so an evolution takes ``gates × (2^n × a + g)`` with the
-coefficients of ``payloads.Calibration`` (a: nanoseconds per amplitude, g: microseconds per gate).
-A dynamic program pays that for every shot. Estimates order and bound; they never refuse work.
+The model itself stands in ``qfleet_wire.costs``, for devices measure by it. Estimates order and bound; they
+never refuse work.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,10 +12,8 @@ from qfleet_wire import payloads
 DEFAULT = payloads.Calibration(engine="default", amplitude_ns=2.0, gate_us=2.0, shot_us=20.0)
 """A slow small board: assumed of a device that has measured nothing yet."""
 
-DRAW_US = 0.2
-"""Drawing one shot from a state that is already evolved."""
 SETUP_MS = 0.2
-"""Decoding and building a program, per item."""
+"""Decoding a work and building what it computes, per item, where that was not measured."""
 TASK_MS = 5.0
 """What a task costs beside its work: journal, two messages, a worker's attention."""
 BASE_BYTES = 48 * 1024 * 1024
@@ -26,14 +23,19 @@ STATE_BYTES = 16
 
 
 class Rates(NamedTuple):
-    """Milliseconds per item, and per shot of an item."""
+    """Milliseconds per item, per shot of an item, and once per task."""
 
     item_ms: float
     shot_ms: float
+    task_ms: float = 0.0
 
-    def cost_ms(self, items: int, shots: int) -> float:
-        """Time for ``items`` items of ``shots`` shots each."""
-        return items * (self.item_ms + shots * self.shot_ms)
+    def cost_ms(self, items: float, shots: float) -> float:
+        """Time of a task of ``items`` items of ``shots`` shots each."""
+        return self.task_ms + items * self.each_ms(shots)
+
+    def each_ms(self, shots: float) -> float:
+        """Time of an item of ``shots`` shots."""
+        return self.item_ms + shots * self.shot_ms
 
 
 class Measured(Protocol):
@@ -54,7 +56,8 @@ def calibration_of(announcement: Measured | None, kind: str) -> payloads.Calibra
         return DEFAULT
     engines = {engine.name for engine in announcement.engines if kind in engine.kinds}
     measured = [entry for entry in announcement.calibrations if entry.engine in engines]
-    return min(measured, key=_speed) if measured else DEFAULT
+    own = [entry for entry in measured if kind in entry.kinds]
+    return min(own or [entry for entry in measured if not entry.kinds], key=_speed, default=DEFAULT)
 
 
 def median(weighed: Iterable[tuple[Rates, int]]) -> Rates:
@@ -63,6 +66,7 @@ def median(weighed: Iterable[tuple[Rates, int]]) -> Rates:
     return Rates(
         _weighted_median([(rate.item_ms, weight) for rate, weight in entries]),
         _weighted_median([(rate.shot_ms, weight) for rate, weight in entries]),
+        _weighted_median([(rate.task_ms, weight) for rate, weight in entries]),
     )
 
 

@@ -63,7 +63,7 @@ def worth(total_ms: float, units: int, fleet: Fleet) -> int:
     """Number of tasks that ``units`` indivisible units of work are worth."""
     workers = fleet.workers or 4
     wanted = max(workers * PIECES if workers > 1 else 1, math.ceil(total_ms / LONGEST_MS))
-    gain = int(total_ms / (WORTH * cost.TASK_MS))
+    gain = int(total_ms / (WORTH * (cost.TASK_MS + fleet.rates.task_ms)))
     return max(1, min(units, wanted, gain, MOST_TASKS))
 
 
@@ -75,7 +75,7 @@ def groups(units: int, number: int) -> list[tuple[int, int]]:
 
 def by_items(job: Specification, fleet: Fleet, unit: str) -> tuple[tuple[Slice, ...], list[str]]:
     """Split a job by whole items only, each a ``unit`` to people."""
-    each_ms = fleet.rates.cost_ms(1, job.shots)
+    each_ms = fleet.rates.each_ms(job.shots)
     number = worth(job.items * each_ms, job.items, fleet)
     slices = tuple(Slice(first, count, 0, job.shots) for first, count in groups(job.items, number))
     return slices, [grouping(job.items, unit, len(slices), each_ms)] if job.items > 1 else []
@@ -84,7 +84,7 @@ def by_items(job: Specification, fleet: Fleet, unit: str) -> tuple[tuple[Slice, 
 def by_blocks(job: Specification, fleet: Fleet, size: int) -> tuple[Slice, ...] | None:
     """Split each item's shots by blocks of ``size``; None when whole items are small enough."""
     blocks = math.ceil(job.shots / size)
-    number = worth(job.items * fleet.rates.cost_ms(1, job.shots), job.items * blocks, fleet)
+    number = worth(job.items * fleet.rates.each_ms(job.shots), job.items * blocks, fleet)
     if number <= job.items:
         return None
     pieces = min(blocks, math.ceil(number / job.items))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, kinds, schedule
+from qfleet_controlplane.planning import cost, kinds, schedule, speeds
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -90,19 +90,36 @@ def carries(facts: RegionFacts, residency: Iterable[str]) -> bool:
 def task_ms(entry: DeviceClass, specification: Specification, items: float, shots: float) -> float:
     """Estimated time of a task of so many items and shots on one worker of the class."""
     calibration = cost.calibration_of(entry, specification.capability)
-    each = kinds.rates(specification, calibration)
-    return cost.TASK_MS + items * (each.item_ms + shots * each.shot_ms)
+    return cost.TASK_MS + kinds.rates(specification, calibration).cost_ms(items, shots)
 
 
 def kind_of(told: payloads.Announcement) -> DeviceClass:
-    """The class of a device, with nobody in it; speeds are rounded to steps of a quarter."""
+    """The class of a device, with nobody in it; speeds are rounded to steps of a quarter, curves thinned."""
     return DeviceClass(
         engines=tuple(sorted((payloads.Engine(e.name, "", e.kinds) for e in told.engines), key=_name)),
         workers=max(0, told.workers),
         max_qubits=told.max_qubits,
         task_memory_bytes=told.task_memory_bytes,
-        calibrations=tuple(_rounded(entry, 1.25) for entry in told.calibrations),
+        calibrations=tuple(speeds.rounded(entry, 1.25) for entry in told.calibrations),
     )
+
+
+def known_as(kind: DeviceClass, known: Iterable[DeviceClass]) -> DeviceClass:
+    """The class that a device is counted to: one that is there and about as fast, or its own.
+
+    Devices of one make measure themselves a little differently each; without this every one of them would
+    be a class of its own.
+    """
+    for other in known:
+        if (
+            kind.max_qubits == other.max_qubits
+            and kind.workers == other.workers
+            and kind.task_memory_bytes == other.task_memory_bytes
+            and kind.engines == other.engines
+            and speeds.alike(kind.calibrations, other.calibrations)
+        ):
+            return other
+    return kind
 
 
 def classes(members: Iterable[tuple[DeviceClass, bool]]) -> tuple[DeviceClass, ...]:
@@ -169,12 +186,12 @@ def _merged(entries: list[DeviceClass], coarser: Callable[[DeviceClass], DeviceC
 
 
 def _coarse_speed(entry: DeviceClass) -> DeviceClass:
-    rounded = tuple(_rounded(each, 2.0) for each in entry.calibrations)
+    rounded = tuple(speeds.rounded(each, 2.0) for each in entry.calibrations)
     return _bare(entry, calibrations=rounded, task_memory_bytes=_octave(entry.task_memory_bytes, 8))
 
 
 def _coarse_size(entry: DeviceClass) -> DeviceClass:
-    rounded = tuple(_rounded(each, 8.0) for each in entry.calibrations)
+    rounded = tuple(speeds.rounded(each, 8.0) for each in entry.calibrations)
     return _bare(
         entry, calibrations=rounded, workers=0, task_memory_bytes=_octave(entry.task_memory_bytes, 1)
     )
@@ -194,19 +211,3 @@ _COARSER = (_coarse_speed, _coarse_size, _only_kinds)
 def _octave(value: int, steps: int) -> int:
     """Number of the step that a size lies in, ``steps`` to a doubling."""
     return round(steps * math.log2(max(1, value)))
-
-
-def _rounded(calibration: payloads.Calibration, ratio: float) -> payloads.Calibration:
-    return payloads.Calibration(
-        calibration.engine,
-        _step(calibration.amplitude_ns, ratio),
-        _step(calibration.gate_us, ratio),
-        _step(calibration.shot_us, ratio),
-    )
-
-
-def _step(value: float, ratio: float) -> float:
-    """Round to the nearest power of ``ratio``, three digits."""
-    if not value > 0.0 or math.isinf(value):
-        return 0.0
-    return float(f"{ratio ** round(math.log(value, ratio)):.3g}")

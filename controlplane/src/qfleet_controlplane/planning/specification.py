@@ -4,6 +4,8 @@ import msgspec
 
 from qfleet_controlplane.compile.effort import Effort
 from qfleet_wire import api, workload
+from qfleet_wire.costs import NOTHING, Load
+from qfleet_wire.program_load import ProgramLoad
 
 
 class Specification(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +44,11 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     """… and what they are drawn from; of a probe itself, what its answer follows from."""
     probe: bool = False
     """Whether the job is such a task: it is nobody's answer."""
+
+    load: ProgramLoad = ProgramLoad()
+    """What a program does, counted; nothing in jobs that were stored before it was."""
+    ending: Load = NOTHING
+    """What follows each of its evolutions, for the values of observables."""
 
     @property
     def capability(self) -> str:

@@ -8,7 +8,7 @@ from qfleet_controlplane.compile import job as compile_job
 from qfleet_controlplane.compile import reliance
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.planning.specification import Specification
-from qfleet_wire import api, codec
+from qfleet_wire import api, codec, program_load
 from qfleet_wire.names import JobId
 
 _ID_BYTES = 8
@@ -70,4 +70,8 @@ def specify(request: api.JobRequest, seed: int) -> Specification:
         bits=program.output_bits,
         registers=tuple(program.slots[index].type.width for index in program.outputs),
         dynamic=facts.dynamic,
+        load=program_load.of_program(program, compiled.shots),
+        ending=program_load.values(
+            {term.paulis for observable in compiled.observables for term in observable.terms}
+        ),
     )

@@ -57,9 +57,7 @@ def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) ->
     each = [rates(job, calibration) for calibration in calibrations]
     if not each:
         return rates(job)
-    return cost.Rates(
-        statistics.median(rate.item_ms for rate in each), statistics.median(rate.shot_ms for rate in each)
-    )
+    return cost.Rates(*map(statistics.median, zip(*each, strict=True)))
 
 
 def memory_bytes(job: Specification) -> int:

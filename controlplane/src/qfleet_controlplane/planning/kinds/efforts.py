@@ -3,14 +3,18 @@
 from qfleet_controlplane.planning import cost
 from qfleet_controlplane.planning.plan import Slice
 from qfleet_controlplane.planning.specification import Specification
-from qfleet_wire import payloads
+from qfleet_wire import costs, payloads
 
 
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """Steps of so many elements, for each item and for each of its shots."""
     effort = job.effort
-    step_ms = effort.elements * calibration.amplitude_ns * 1e-6 + calibration.gate_us * 1e-3
-    return cost.Rates(cost.SETUP_MS + effort.item_steps * step_ms, effort.shot_steps * step_ms)
+
+    def time_ms(steps: float, items: float) -> float:
+        load = costs.Load(items=items, steps=steps, passes=steps)
+        return costs.milliseconds(load, effort.elements, calibration)
+
+    return cost.Rates(cost.SETUP_MS + time_ms(effort.item_steps, 1.0), time_ms(effort.shot_steps, 0.0))
 
 
 def memory_bytes(job: Specification) -> int:

@@ -28,10 +28,7 @@ class _Expect(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.expe
 
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point, and each product is a pass over the state."""
-    if job.dynamic:
-        return programs.dynamic_rates(job, calibration)
-    parts = programs.times(job, calibration)
-    return cost.Rates(cost.SETUP_MS + parts.evolution_ms + parts.values_ms, 0.0)
+    return programs.rates(job, calibration, ending=job.ending)
 
 
 def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:

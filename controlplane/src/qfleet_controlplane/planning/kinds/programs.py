@@ -1,42 +1,51 @@
 """What sampling a program and evaluating its observables have in common.
 
-A gate on n qubits touches 2^n amplitudes, so an evolution takes ``gates × (2^n × a + g)`` with the
-coefficients of ``payloads.Calibration`` (a: nanoseconds per amplitude, g: microseconds per gate).
-A dynamic program pays that for every shot.
+What a program does was counted when it was compiled (``qfleet_wire.program_load``): once a task, once a
+parameter point, and once a block of shots of a dynamic program, whose shots share their histories.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from qfleet_controlplane.planning import cost, plan, views
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
-from qfleet_wire import payloads
+from qfleet_wire import costs, payloads
+from qfleet_wire.costs import NOTHING, Load
+from qfleet_wire.program_load import ProgramLoad
 from qfleet_wire.workload import SHOTS_PER_BLOCK
 
 POINT = "parameter point"
 BRANCHES = 12
 
 
-class Times(NamedTuple):
-    """Milliseconds of an evolution, of a pass over the state, and of all observables."""
+def rates(
+    job: Specification, calibration: payloads.Calibration, *, ending: Load, drawing: Load = NOTHING
+) -> cost.Rates:
+    """Rates of a program on a device with this calibration.
 
-    evolution_ms: float
-    sweep_ms: float
-    values_ms: float
+    ``ending`` is what follows each evolution (each history, if the program is dynamic), ``drawing`` what all
+    shots of a point take beside it.
+    """
+    counted = load_of(job)
+
+    def time_ms(load: Load) -> float:
+        return costs.milliseconds(load, 2.0**job.qubits, calibration)
+
+    if job.dynamic:
+        block = counted.block + ending * counted.block.histories
+        return cost.Rates(time_ms(counted.item), time_ms(block) / counted.block_shots, time_ms(counted.task))
+    shots_ms = time_ms(drawing) / max(1, job.shots)
+    return cost.Rates(time_ms(counted.item + ending), shots_ms, time_ms(counted.task))
 
 
-def times(job: Specification, calibration: payloads.Calibration) -> Times:
-    """Estimate the parts of a program's time on a device with this calibration."""
-    sweep_ms = 2.0**job.qubits * calibration.amplitude_ns * 1e-6
-    evolution_ms = job.gates * (sweep_ms + calibration.gate_us * 1e-3)
-    return Times(evolution_ms, sweep_ms, job.terms * sweep_ms)
-
-
-def dynamic_rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
-    """Rates of a program that is run once per shot."""
-    parts = times(job, calibration)
-    return cost.Rates(cost.SETUP_MS, parts.evolution_ms + parts.values_ms + calibration.shot_us * 1e-3)
+def load_of(job: Specification) -> ProgramLoad:
+    """What the program does; of one that was stored before it was counted, as its length says."""
+    if job.load.known:
+        return job.load
+    gates = Load(steps=job.gates, passes=job.gates)
+    if job.dynamic:
+        return ProgramLoad(item=Load(items=1, parts=job.gates), block=gates + Load(turns=1), block_shots=1)
+    return ProgramLoad(item=gates + Load(items=1, parts=job.gates))
 
 
 def memory_bytes(job: Specification) -> int:

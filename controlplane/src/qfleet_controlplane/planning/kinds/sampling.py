@@ -9,7 +9,8 @@ from qfleet_controlplane.planning import agreement, cost, merge, plan, views
 from qfleet_controlplane.planning.kinds import programs
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
-from qfleet_wire import api, codec, payloads, workload
+from qfleet_wire import api, codec, payloads, program_load, workload
+from qfleet_wire.costs import NOTHING, Load
 
 ANSWER = workload.SampleResult
 memory_bytes = programs.memory_bytes
@@ -28,9 +29,9 @@ class _Sample(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.samp
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point; drawing a shot costs next to nothing."""
     if job.dynamic:
-        return programs.dynamic_rates(job, calibration)
-    parts = programs.times(job, calibration)
-    return cost.Rates(cost.SETUP_MS + parts.evolution_ms + parts.sweep_ms, cost.DRAW_US * 1e-3)
+        return programs.rates(job, calibration, ending=NOTHING)
+    drawing = program_load.drawing(job.shots, job.qubits, job.bits)
+    return programs.rates(job, calibration, ending=Load(passes=program_load.READ_PASSES), drawing=drawing)
 
 
 def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:
