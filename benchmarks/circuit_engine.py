@@ -1,28 +1,32 @@
-"""Our side of the circuit figures: one process with the engine, told what to do line by line.
+"""Our side of the circuit figures: one process with the engine, as a worker runs it.
 
-``python -m benchmarks.circuit_engine WORK`` reads an encoded ``workload.CircuitSample`` and
-answers each line of standard input with one line: the seconds of a run.
+``python -m benchmarks.circuit_engine WORK`` reads the encoded work that a device would get; the last
+result goes to ``WORK.result``.
 """
 
 import sys
-import time
 from pathlib import Path
+from typing import Any
+
+from benchmarks import circuit_server
 
 from qfleet_agent.engines import execution
 from qfleet_wire import codec, workload
 
+_WORK: Any = workload.Work
+
 
 def main() -> None:
-    """Run the work once per line; the last result's outcomes go to ``WORK.counts``."""
+    """Serve standard input."""
     path = Path(sys.argv[1])
     execution.preload()
-    work = codec.decode(path.read_bytes(), workload.CircuitSample)
-    for _ in sys.stdin:
-        started = time.perf_counter()
+    work = codec.decode(path.read_bytes(), _WORK, limit=1 << 30)
+
+    def run() -> None:
         result = execution.execute(work, budget=1 << 32, report=lambda _: None)
-        seconds = time.perf_counter() - started
-        path.with_suffix(".counts").write_bytes(codec.encode(result))
-        print(seconds, flush=True)
+        path.with_suffix(".result").write_bytes(codec.encode(result))
+
+    circuit_server.serve(run, {})
 
 
 if __name__ == "__main__":

@@ -1,58 +1,64 @@
-"""The peer of the circuit figures: one process with qiskit-aer's statevector method.
+"""The peer of the circuit figures: one process with qiskit-aer.
 
-``python -m benchmarks.circuit_peer WORK`` builds the gates of our work as a Qiskit circuit and
-answers each line of standard input with one line: for ``run`` the seconds of a run, for
-``check`` how well our outcomes and its own fit its exact distribution.
+``python -m benchmarks.circuit_peer CIRCUIT METHOD SHOTS`` reads Qiskit's own file of the circuit, already
+transpiled for Aer. ``check`` tells how well our outcomes and its own fit its exact distribution.
 """
 
 import os
 import sys
-import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from qiskit import QuantumCircuit
+from benchmarks import circuit_server
+from qiskit import QuantumCircuit, qpy
 from qiskit_aer import AerSimulator
 
-from qfleet_wire import circuit, codec, workload
+from qfleet_wire import codec, workload
 
 
 def main() -> None:
     """Serve standard input."""
-    path = Path(sys.argv[1])
-    work = codec.decode(path.read_bytes(), workload.CircuitSample)
-    built = translate(work.program)
-    shots = work.items[0].shots
-    simulator = AerSimulator(method="statevector", max_parallel_threads=int(os.environ["OMP_NUM_THREADS"]))
-    for line in sys.stdin:
-        if line.strip() == "check":
-            print(*check(simulator, built, path.with_suffix(".counts"), shots), flush=True)
-            continue
-        started = time.perf_counter()
-        simulator.run(built, shots=shots, seed_simulator=1).result().get_counts()
-        print(time.perf_counter() - started, flush=True)
+    path, method, shots = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    with path.open("rb") as file:
+        (built,) = qpy.load(file)
+    simulator = AerSimulator(method=method, max_parallel_threads=int(os.environ["OMP_NUM_THREADS"]))
+
+    def counts(seed: int) -> dict[str, int]:
+        found: dict[str, int] = simulator.run(built, shots=shots, seed_simulator=seed).result().get_counts()
+        return found
+
+    def check() -> str:
+        ours = _counts(path.with_suffix(".result"))
+        if method == "stabilizer":
+            return _same_outcomes(ours, counts(2))
+        return _likelihoods(simulator, built, ours, counts(2))
+
+    circuit_server.serve(lambda: counts(1), {"check": check})
 
 
-def translate(program: circuit.Program) -> QuantumCircuit:
-    """Rebuild a program of ``u``, ``cx`` and final measurements, gate by gate."""
-    built = QuantumCircuit(program.qubits, program.qubits)
-    for statement in program.body:
-        if isinstance(statement, circuit.Measure):
-            built.measure(statement.qubit, statement.bit)
-            continue
-        assert isinstance(statement, circuit.Gate)
-        if statement.controls:
-            built.cx(statement.controls[0].qubit, statement.qubits[0])
-        else:
-            angles = [angle.value for angle in statement.arguments if isinstance(angle, circuit.Constant)]
-            built.u(*angles, statement.qubits[0])
-    return built
+def _counts(path: Path) -> Counter[int]:
+    (item,) = codec.decode(path.read_bytes(), workload.SampleResult, limit=1 << 30).items
+    size = (item.bits + 7) // 8
+    return Counter({
+        int.from_bytes(item.outcomes[n * size : (n + 1) * size], "little"): count
+        for n, count in enumerate(item.counts)
+    })  # fmt: skip
 
 
-def check(
-    simulator: AerSimulator, built: QuantumCircuit, counts: Path, shots: int
-) -> tuple[float, float, float, float]:
+def _same_outcomes(ours: Counter[int], theirs: dict[str, int]) -> str:
+    """Of a state with few outcomes: shares of the first of them, exactly 1/2 of a GHZ state."""
+    other = Counter({int(key, 2): count for key, count in theirs.items()})
+    if ours.keys() != other.keys():
+        return "nan nan nan nan"
+    first, shots = min(ours), ours.total()
+    return f"0.5 {0.5 / np.sqrt(shots)} {ours[first] / shots} {other[first] / shots}"
+
+
+def _likelihoods(
+    simulator: AerSimulator, built: QuantumCircuit, ours: Counter[int], theirs: dict[str, int]
+) -> str:
     """Mean of log p over the exact distribution, its standard error, over our shots, and over its own.
 
     p is the peer's exact probability: a sample from another distribution has another mean.
@@ -64,19 +70,10 @@ def check(
     p: npt.NDArray[np.float64] = np.abs(state) ** 2
     logarithms = np.log(np.maximum(p, 1e-300))
     mean = float(np.sum(p * logarithms))
-    error = float(np.sqrt(np.sum(p * (logarithms - mean) ** 2) / shots))
-    (item,) = codec.decode(counts.read_bytes(), workload.SampleResult).items
-    size = (item.bits + 7) // 8
-    ours = [
-        int.from_bytes(item.outcomes[at : at + size], "little") for at in range(0, len(item.outcomes), size)
-    ]
-    theirs = simulator.run(built, shots=shots, seed_simulator=2).result().get_counts()
-    return (
-        mean,
-        error,
-        float(np.average(logarithms[ours], weights=item.counts)),
-        float(np.average(logarithms[[int(key, 2) for key in theirs]], weights=list(theirs.values()))),
-    )
+    error = float(np.sqrt(np.sum(p * (logarithms - mean) ** 2) / ours.total()))
+    mine = float(np.average(logarithms[list(ours)], weights=list(ours.values())))
+    other = float(np.average(logarithms[[int(key, 2) for key in theirs]], weights=list(theirs.values())))
+    return f"{mean} {error} {mine} {other}"
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Random circuits through the engine, against qiskit-aer's statevector method in the same run.
+"""Programs through the engine, against qiskit-aer in the same run: time and peak memory.
 
-Qiskit draws the circuit (``random_circuit``, depth 10, gates on one and two qubits) and takes it apart
-into ``u`` and ``cx``; both sides get those gates, the same number of threads and 1,000 shots, in turns:
-ours first, then theirs, then the other way round. Before anything is timed both samples are held
-against the peer's exact distribution. ``python -m benchmarks.circuits`` prints the rows.
+Both sides get the same program (ours through the compiler, the peer's transpiled for it), the same
+number of threads and shots, in turns: ours first, then theirs, then the other way round. Before
+anything is timed both samples are held against the peer's exact distribution. The widest program is also
+held against a plain numpy pass over its state. ``python -m benchmarks circuits`` prints the rows.
 """
 
 import importlib.metadata
@@ -15,73 +15,88 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks.figures import Figure, ratios, spread, table
-from qiskit import transpile
-from qiskit.circuit.random import random_circuit
+import numpy as np
+from benchmarks.circuit_programs import Case, cases
+from benchmarks.figures import Figure, number, ratios, spread
+from qiskit import qpy, transpile
+from qiskit_aer import AerSimulator
 
 from qfleet_agent.workers import limits
-from qfleet_wire import circuit, codec, workload
 
-WIDTHS = (20, 22)
-DEPTH = 10
-SHOTS = 1000
-WARM_PAIRS = 9
+WARM_PAIRS = 7
 WHOLE_PAIRS = 5
-GOAL_RATIO = 0.8
+PASSES = 9
+GOAL_TIME, GOAL_MEMORY = 0.8, 0.5
 SIGMAS = 5.0
+PASS_QUBITS = 22
 OURS, PEER = "benchmarks.circuit_engine", "benchmarks.circuit_peer"
 _ROOT = Path(__file__).parents[1]
 
 
+class Measured(NamedTuple):
+    """Seconds of several runs, and the peak memory of the process in bytes for each."""
+
+    seconds: list[float]
+    memory: list[float]
+
+
 def run() -> list[Figure]:
-    """Measure each width warm and as whole processes."""
+    """Measure each program warm and as whole processes."""
     rows: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="qfleet-") as folder:
-        for width in WIDTHS:
-            path = Path(folder) / f"{width}.work"
-            path.write_bytes(codec.encode(work(width, seed=width)))
-            rows += [_figure(width, "warm", *_warm(path)), _figure(width, "whole process", *_whole(path))]
+        for number_, case in enumerate(cases()):
+            ours, theirs = _commands(case, Path(folder) / str(number_))
+            warm = _warm(ours, theirs)
+            whole = _whole(ours, theirs)
+            rows += [_time(case, "warm", *warm), _time(case, "whole process", *whole), _memory(case, *whole)]
+            if case.circuit.num_qubits == PASS_QUBITS:
+                rows.append(_bandwidth(case, warm[0]))
     return rows
 
 
-def work(width: int, *, seed: int) -> workload.CircuitSample:
-    """Draw a random circuit and write it in our form."""
-    drawn = transpile(
-        random_circuit(width, DEPTH, max_operands=2, seed=seed), basis_gates=["u", "cx"], optimization_level=0
-    )
-    body: list[circuit.Statement] = []
-    for instruction in drawn.data:
-        qubits = [drawn.find_bit(qubit).index for qubit in instruction.qubits]
-        if instruction.operation.name == "cx":
-            body.append(circuit.Gate("x", (qubits[1],), controls=(circuit.Control(qubits[0]),)))
-        else:
-            angles = tuple(circuit.Constant(float(angle)) for angle in instruction.operation.params)
-            body.append(circuit.Gate("u", (qubits[0],), angles))
-    body += [circuit.Measure(qubit, 0, qubit) for qubit in range(width)]
-    slots = (circuit.Slot("c", circuit.ClassicalType("bit", width), 0, output=True),)
-    program = circuit.Program(width, slots, (), tuple(body))
-    return workload.CircuitSample(program, seed, (workload.SampleItem(0, (), 0, SHOTS),))
+def _commands(case: Case, path: Path) -> tuple[list[str], list[str]]:
+    work, circuit = path.with_suffix(".work"), path.with_suffix(".qpy")
+    work.write_bytes(case.work())
+    built = transpile(case.circuit, AerSimulator(method=case.method), optimization_level=0)
+    with circuit.open("wb") as file:
+        qpy.dump(built, file)
+    return [OURS, str(work)], [PEER, str(circuit), case.method, str(case.shots)]
 
 
-def _warm(path: Path) -> tuple[list[float], list[float]]:
-    with _server(OURS, path) as ours, _server(PEER, path) as theirs:
-        ours("run")
-        _agree(theirs("check"))
-        theirs("run")
-        return _pairs(lambda: float(ours("run")), lambda: float(theirs("run")), WARM_PAIRS)
+def _warm(ours: list[str], theirs: list[str]) -> tuple[Measured, Measured]:
+    with _server(ours) as mine, _server(theirs) as other:
+        mine("run")
+        _agree(other("check"))
+        other("run")
+        seconds = _pairs(lambda: float(mine("run")), lambda: float(other("run")), WARM_PAIRS)
+        return Measured(seconds[0], [float(mine("memory"))]), Measured(seconds[1], [float(other("memory"))])
 
 
-def _whole(path: Path) -> tuple[list[float], list[float]]:
-    return _pairs(lambda: _once(OURS, path), lambda: _once(PEER, path), WHOLE_PAIRS)
+def _whole(ours: list[str], theirs: list[str]) -> tuple[Measured, Measured]:
+    mine, other = Measured([], []), Measured([], [])
+
+    def once(command: list[str], into: Measured) -> float:
+        started = time.perf_counter()
+        with _server(command) as ask:
+            ask("run")
+            memory = float(ask("memory"))
+        seconds = time.perf_counter() - started
+        into.seconds.append(seconds)
+        into.memory.append(memory)
+        return seconds
+
+    _pairs(lambda: once(ours, mine), lambda: once(theirs, other), WHOLE_PAIRS)
+    return mine, other
 
 
 def _pairs(
     ours: Callable[[], float], theirs: Callable[[], float], count: int
 ) -> tuple[list[float], list[float]]:
     mine, other = [], []
-    for number in range(count):
-        if number % 2:
+    for turn in range(count):
+        if turn % 2:
             other.append(theirs())
             mine.append(ours())
         else:
@@ -90,18 +105,11 @@ def _pairs(
     return mine, other
 
 
-def _once(module: str, path: Path) -> float:
-    started = time.perf_counter()
-    with _server(module, path) as ask:
-        ask("run")
-    return time.perf_counter() - started
-
-
 @contextmanager
-def _server(module: str, path: Path) -> Iterator[Callable[[str], str]]:
+def _server(command: list[str]) -> Iterator[Callable[[str], str]]:
     environment = os.environ | limits.environment(threads())
     with subprocess.Popen(
-        [sys.executable, "-m", module, str(path)],
+        [sys.executable, "-m", *command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -117,7 +125,7 @@ def _server(module: str, path: Path) -> Iterator[Callable[[str], str]]:
             requests.flush()
             answer = answers.readline()
             if not answer:
-                raise RuntimeError(f"{module} ended without an answer to {what!r}")
+                raise RuntimeError(f"{command[0]} ended without an answer to {what!r}")
             return answer
 
         yield ask
@@ -127,10 +135,9 @@ def _server(module: str, path: Path) -> Iterator[Callable[[str], str]]:
 def _agree(answer: str) -> None:
     mean, error, ours, theirs = map(float, answer.split())
     for name, found in (("qfleet", ours), ("the peer", theirs)):
-        if abs(found - mean) > SIGMAS * error:
+        if not abs(found - mean) <= SIGMAS * error:
             raise RuntimeError(
-                f"{name} drew from another distribution: mean log-probability {found:.4f}, "
-                f"exact {mean:.4f} ± {error:.4f}"
+                f"{name} drew from another distribution: {found:.4f}, exact {mean:.4f} ± {error:.4f}"
             )
 
 
@@ -139,21 +146,52 @@ def threads() -> int:
     return os.cpu_count() or 1
 
 
-def _figure(width: int, how: str, ours: list[float], theirs: list[float]) -> Figure:
-    ratio = ratios(ours, theirs)
-    version = importlib.metadata.version("qiskit-aer")
+def _time(case: Case, how: str, ours: Measured, theirs: Measured) -> Figure:
+    ratio = ratios(ours.seconds, theirs.seconds)
     return Figure(
-        what=f"{width}-qubit random circuit, depth {DEPTH}, {SHOTS:,} shots, {how}",
-        ours=spread(ours).text("s"),
-        peer=f"qiskit-aer {version} statevector, {threads()} threads each: {spread(theirs).text('s')}",
+        what=f"{case.name}, {how}",
+        ours=spread(ours.seconds).text("s"),
+        peer=f"{_peer(case)}: {spread(theirs.seconds).text('s')}",
         ratio=ratio.text("×"),
-        goal=f"≤ {GOAL_RATIO} ×",
-        met=ratio.median <= GOAL_RATIO,
+        goal=f"≤ {GOAL_TIME} ×",
+        met=ratio.median <= GOAL_TIME,
     )
 
 
-if __name__ == "__main__":
-    sys.stdout.write(
-        f"qulacs {importlib.metadata.version('qulacs')}, qiskit {importlib.metadata.version('qiskit')}, "
-        f"qiskit-aer {importlib.metadata.version('qiskit-aer')}, {threads()} threads each\n\n{table(run())}\n"
+def _memory(case: Case, ours: Measured, theirs: Measured) -> Figure:
+    ratio = ratios(ours.memory, theirs.memory)
+    mine, other = ([size / 2**20 for size in side.memory] for side in (ours, theirs))
+    return Figure(
+        what=f"{case.name}, peak memory of the whole process",
+        ours=spread(mine).text("MiB"),
+        peer=f"{_peer(case)}: {spread(other).text('MiB')}",
+        ratio=ratio.text("×"),
+        goal=f"≤ {GOAL_MEMORY} ×",
+        met=ratio.median <= GOAL_MEMORY,
     )
+
+
+def _bandwidth(case: Case, ours: Measured) -> Figure:
+    """Hold the time for one two-qubit gate against a numpy pass that reads and writes the state once."""
+    state = np.ones(1 << PASS_QUBITS, np.complex128)
+    factor = np.exp(0.1j)
+    passes = []
+    for _ in range(PASSES):
+        started = time.perf_counter()
+        np.multiply(state, factor, out=state)
+        passes.append(time.perf_counter() - started)
+    pairs = case.circuit.num_qubits * (case.circuit.num_qubits // 2)
+    each = [seconds / pairs for seconds in ours.seconds]
+    plain = spread(passes)
+    return Figure(
+        what=f"{case.name}: a pair's gate, of {pairs}",
+        ours=spread([1000 * seconds for seconds in each]).text("ms"),
+        peer=f"numpy pass over the state, one thread: {spread([1000 * p for p in passes]).text('ms')}",
+        ratio=f"{number(spread(each).median / plain.median)} ×",
+        goal="near 1 ×",
+    )
+
+
+def _peer(case: Case) -> str:
+    version = importlib.metadata.version("qiskit-aer")
+    return f"qiskit-aer {version} {case.method}, {threads()} threads each"

@@ -6,6 +6,7 @@ when the code is assembled, once per parameter point at most; the others when th
 """
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -13,7 +14,7 @@ from typing import Any, TypeAlias
 import qulacs
 from qulacs import gate as gates
 
-from qfleet_agent.engines import fusion, kernels, matrices
+from qfleet_agent.engines import diagonals, fusion, kernels, matrices
 from qfleet_agent.engines.errors import ProgramFailed, WorkInvalid
 from qfleet_agent.engines.expressions import Reader, Scope, Slots
 from qfleet_agent.engines.trajectories import Code, Machine, Step
@@ -260,9 +261,9 @@ def bound(scope: Scope, statement: circuit.Gate) -> tuple[float, ...]:
 def circuit_of(blocks: Sequence[fusion.Block], qubits: int, bind: fusion.Bind) -> qulacs.QuantumCircuit:
     """Build the blocks as one qulacs circuit."""
     built = qulacs.QuantumCircuit(qubits)
-    for block in blocks:
-        for item in block.build(bind):
-            built.add_gate(item)
+    items = itertools.chain.from_iterable(block.primitives(bind) for block in blocks)
+    for item in diagonals.gather(items) if qubits >= diagonals.FROM_QUBITS else items:
+        built.add_gate(kernels.kernel(item))
     return built
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 import numpy as np
-import qulacs
 
 from qfleet_agent.engines import kernels
 from qfleet_agent.engines.matrices import Matrix, Primitive, primitive, snapped
@@ -27,7 +26,7 @@ class Block:
     def __init__(self, qubits: tuple[int, ...]) -> None:
         self.qubits = qubits
         self.gates: list[circuit.Gate] = []
-        self._built: list[qulacs.QuantumGateBase] | None = None
+        self._fixed: Sequence[Primitive] | None = None
 
     @property
     def fixed(self) -> bool:
@@ -41,15 +40,14 @@ class Block:
                 self.gates.extend(other.gates)
                 other.gates.clear()
 
-    def build(self, bind: Bind) -> list[qulacs.QuantumGateBase]:
-        """Return the gates to apply; those of a fixed block are built once."""
-        if self._built is not None:
-            return self._built
-        items = [item for gate in self.gates if (item := primitive(gate, bind(gate))) is not None]
-        built = [kernels.kernel(item) for item in cheapest(items)]
+    def primitives(self, bind: Bind) -> Sequence[Primitive]:
+        """Return what to apply; that of a fixed block is worked out once."""
+        if self._fixed is not None:
+            return self._fixed
+        items = cheapest([item for gate in self.gates if (item := primitive(gate, bind(gate))) is not None])
         if self.fixed:
-            self._built = built
-        return built
+            self._fixed = items
+        return items
 
 
 def plan(gates: Iterable[circuit.Gate], *, fuse: bool) -> list[Block]:

@@ -49,6 +49,8 @@ def cost(item: Primitive) -> float:
 
 def kernel(item: Primitive) -> qulacs.QuantumGateBase:
     """Build the gate; it can be applied any number of times."""
+    if item.diagonal:
+        return _diagonal(list(item.targets), item.matrix)
     if not item.controls:
         return _plain(item)
     if len(item.controls) == 1:

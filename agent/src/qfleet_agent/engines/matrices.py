@@ -45,6 +45,8 @@ class Primitive(NamedTuple):
     controls: tuple[tuple[int, int], ...] = ()
     name: str | None = None
     """Name of the base gate if the matrix is its own."""
+    diagonal: bool = False
+    """``matrix`` holds the diagonal only, shape (2^targets,): of a gate that has many targets."""
 
     @property
     def qubits(self) -> tuple[int, ...]:
