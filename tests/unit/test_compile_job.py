@@ -170,7 +170,7 @@ def test_facts_of_a_dynamic_program() -> None:
         ("s q[0];", True), ("t q[0];", False), ("pow(2) @ t q[0];", True), ("rx(pi/2) q[0];", True),
         ("rx(0.3) q[0];", False), ("cp(pi) q[0], q[1];", True), ("cp(pi/2) q[0], q[1];", False),
         ("ctrl @ y q[0], q[1];", True), ("ch q[0], q[1];", False), ("ccx q[0], q[1], q[2];", False),
-        ("swap q[0], q[1];", True), ("cswap q[0], q[1], q[2];", False), ("pow(0.5) @ x q[0];", False),
+        ("swap q[0], q[1];", True), ("cswap q[0], q[1], q[2];", False), ("pow(0.5) @ x q[0];", True),
         ("U(pi/2, 0, pi) q[0];", True), ("pow(0.5) @ z q[0];", True), ("negctrl @ gphase(pi/2) q[0];", True),
     ],
 )  # fmt: skip

@@ -12,7 +12,7 @@ from qfleet_agent.engines import execution, registry
 from qfleet_agent.engines.errors import EngineMissing
 from qfleet_wire import circuit, workload
 
-HEAVY = ("numpy", "scipy", "qulacs", "qulacs_core", "sqlite_utils", "dimod")
+HEAVY = ("numpy", "scipy", "qulacs", "qulacs_core", "sqlite_utils", "dimod", "stim")
 PROGRAM = circuit.Program(1, (), (), ())
 SAMPLE = workload.CircuitSample(PROGRAM, 1, (workload.SampleItem(0, (), 0, 1),))
 

@@ -106,7 +106,9 @@ class Operator:
             bounds = {"north": range(cut), "south": range(cut, len(placed.plan.slices))}
             shares = tuple(placement.Share(name, part) for name, part in bounds.items() if part)
             placed = placed._replace(shares=shares)
-        event = msgspec.structs.replace(event, plan=placed.plan, placement=placed.sentences)
+        event = msgspec.structs.replace(
+            event, specification=placed.specification, plan=placed.plan, placement=placed.sentences
+        )
         world.trace.fault("job divided", event.job, str(len(placed.shares)))
         world.site.write(front._divided(event, placed, Millis(letters.START + world.clock.now)).write)
         done(True)  # noqa: FBT003 - stored

@@ -35,6 +35,8 @@ class Limits:
     """Deepest nesting of statements or expressions in a compiled program."""
     qubits: int = 64
     """Widest program for a state-vector engine that the wire carries."""
+    tableau_qubits: int = 10_000
+    """Widest program of any kind: a Clifford one, on a stabilizer tableau."""
     shots: int = 100_000_000
     """Most shots in one job."""
     items: int = 1_000_000

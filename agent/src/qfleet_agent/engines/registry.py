@@ -59,6 +59,14 @@ _CANDIDATES = (
         ("circuit.sample/density", "circuit.expect/density"),
         "dynamics",
     ),
+    Candidate(
+        "stim",
+        "stabilizer",
+        "stim",
+        "stim",
+        ("circuit.sample/stabilizer", "circuit.expect/stabilizer"),
+        "clifford",
+    ),
 )
 
 

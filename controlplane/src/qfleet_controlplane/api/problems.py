@@ -72,7 +72,8 @@ def _problem_of(error: Exception, code: str) -> Problem:
         case RequestRefused():
             return Problem("request", f"{error.field} {error.message}", error.hint, field=error.field)
         case PlanRefused():
-            return Problem(code, str(error), error.hint)
+            where = None if error.where is None else Place(*error.where)
+            return Problem(code, str(error), error.hint, where, None if where is None else "program")
         case _:
             return Problem(code, str(error))
 

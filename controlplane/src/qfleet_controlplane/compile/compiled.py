@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
+from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
 from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts
@@ -39,6 +40,10 @@ class CompiledJob:
     problem: bytes = b""
     effort: Effort = NO_EFFORT
     qubits: int = 0
+    clifford: bool = False
+    """Whether a stabilizer tableau computes it at all its points …"""
+    obstacle: Obstacle | None = None
+    """… and what of a program is in the way."""
 
 
 def check_number(field: str, value: float, least: float, most: float) -> None:

@@ -14,6 +14,7 @@ from openqasm import ast
 
 from qfleet_controlplane.compile import typed
 from qfleet_controlplane.compile.errors import Placed, refuse
+from qfleet_controlplane.compile.places import Places
 from qfleet_controlplane.compile.scopes import Entry, Scope, Variable
 from qfleet_controlplane.compile.typed import Typed
 from qfleet_wire import circuit
@@ -67,6 +68,7 @@ class Context:
     scope: Scope
     run: Callable[["Context", Sequence[ast.Statement]], Flow]
     call: Callable[["Context", ast.Node, ast.SubroutineDefinition, Sequence[ast.Node]], Typed | None]
+    places: Places = field(default_factory=Places)
     slots: list[circuit.Slot] = field(default_factory=list)
     block: list[circuit.Statement] = field(default_factory=list)
     known: dict[int, Value] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class Context:
             self.written.add(slot)
         elif isinstance(statement, circuit.End):
             self.ended = True
+        self.places.note(node, statement)
         self.block.append(statement)
 
     def checked(self, node: Placed, value: Typed) -> circuit.Expression:

@@ -4,19 +4,13 @@ Figures are estimates of work, not promises: loops whose length is known only at
 counted as ``UNKNOWN_PASSES`` passes, and of two branches the longer one.
 """
 
-import math
 from dataclasses import dataclass
 
-from qfleet_wire import circuit, circuit_facts
+from qfleet_wire import circuit, circuit_clifford, circuit_facts
 from qfleet_wire.circuit import Constant, Gate
 
 UNKNOWN_PASSES = 10
 """Passes that a loop of unknown length is counted as."""
-
-_FREE = frozenset({"id", "x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "swap", "gphase"})
-_ONE_CONTROL = frozenset({"id", "x", "y", "z"})
-_PHASES = {"z": 1.0, "s": 0.5, "sdg": -0.5, "t": 0.25, "tdg": -0.25}
-"""Angles of diagonal gates as multiples of π."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,30 +91,5 @@ def _depth(body: tuple[circuit.Statement, ...]) -> int:
 
 def is_clifford(gate: Gate) -> bool:
     """Whether a gate maps Paulis to Paulis whatever the parameters; False where that is unclear."""
-    controls = len(gate.controls)
-    if controls > 1:
-        return False
-    angle = _phase(gate)
-    if angle is not None:
-        return _multiple(angle, 1.0 if controls and gate.name != "gphase" else 0.5)
-    if not float(gate.power).is_integer():
-        return False
-    if gate.name in _FREE:
-        return not controls or gate.name in _ONE_CONTROL
     angles = [each.value for each in gate.arguments if isinstance(each, Constant)]
-    if controls or len(angles) < len(gate.arguments):
-        return False
-    return gate.name in ("rx", "ry", "rz", "u") and all(_multiple(each / math.pi, 0.5) for each in angles)
-
-
-def _phase(gate: Gate) -> float | None:
-    """The angle of a diagonal gate in multiples of π, if it is one and constant."""
-    if gate.name in _PHASES:
-        return _PHASES[gate.name] * gate.power
-    if gate.name in ("p", "gphase") and isinstance(gate.arguments[0], Constant):
-        return gate.arguments[0].value / math.pi * gate.power
-    return None
-
-
-def _multiple(value: float, unit: float) -> bool:
-    return abs(value / unit - round(value / unit)) < 1e-12
+    return len(angles) == len(gate.arguments) and circuit_clifford.steps(gate, angles) is not None

@@ -6,10 +6,19 @@ the end of each shot.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 from math import isfinite
 
-from qfleet_controlplane.compile import annealing, interface, observables, program, reliance, source
+from qfleet_controlplane.compile import (
+    annealing,
+    clifford,
+    interface,
+    observables,
+    program,
+    reliance,
+    source,
+)
 from qfleet_controlplane.compile.compiled import (
     PROGRAM_BYTES,
     RESULT_BYTES,
@@ -20,6 +29,7 @@ from qfleet_controlplane.compile.compiled import (
 from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
 from qfleet_controlplane.compile.interface import Input
+from qfleet_controlplane.compile.places import Places
 from qfleet_wire import api, circuit, circuit_facts, codec
 from qfleet_wire.limits import LIMITS
 from qfleet_wire.workload import SHOTS_PER_BLOCK
@@ -51,16 +61,17 @@ def _program(request: api.JobRequest) -> CompiledJob:
     declared = interface.inputs(loaded.tree)
     _check_parameters(request, declared)
     bindings, swept = _split(request, declared)
-    compiled = program.compile_source(loaded, bindings=bindings, swept=swept)
+    places = Places()
+    compiled = program.compile_source(loaded, bindings=bindings, swept=swept, places=places)
     size = len(codec.encode(compiled))
     if size > PROGRAM_BYTES:
         hint = f"at most {PROGRAM_BYTES} are sent to a device; shorten the program"
         raise RequestRefused("program", f"compiles to {size} bytes", hint)
     points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
     facts = facts_of(compiled)
-    if request.kind == "circuit.sample":
-        return _sample(request, compiled, points, facts)
-    return _expect(request, compiled, points, facts)
+    done = (_sample if request.kind == "circuit.sample" else _expect)(request, compiled, points, facts)
+    obstacle = clifford.obstacle(compiled, points, places, exact=request.kind == "circuit.expect")
+    return replace(done, clifford=obstacle is None, obstacle=obstacle)
 
 
 def _check_common(request: api.JobRequest) -> None:

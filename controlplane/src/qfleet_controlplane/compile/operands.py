@@ -64,10 +64,9 @@ def declare(context: Context, node: ast.QubitDeclaration) -> None:
     if context.hardware:
         raise refuse(node, "qubits declared after hardware qubits were used", _MIXED)
     first = context.qubits
-    if first + size > LIMITS.qubits:
-        raise refuse(
-            node, f"{first + size} qubits are more than {LIMITS.qubits}", "no device can simulate so many"
-        )
+    if first + size > LIMITS.tableau_qubits:
+        hint = "no device can simulate so many"
+        raise refuse(node, f"{first + size} qubits are more than {LIMITS.tableau_qubits}", hint)
     context.qubits += size
     numbers = tuple(range(first, first + size))
     context.scope.names[node.name.name] = Qubits(numbers, register=node.size is not None)
@@ -81,8 +80,8 @@ def hardware(context: Context, node: ast.HardwareQubit) -> Qubits:
     """
     if context.qubits and not context.hardware:
         raise refuse(node, f"hardware qubit ${node.index} in a program that declares qubits", _MIXED)
-    if node.index >= LIMITS.qubits:
-        raise refuse(node, f"${node.index} is beyond ${LIMITS.qubits - 1}", "use smaller numbers")
+    if node.index >= LIMITS.tableau_qubits:
+        raise refuse(node, f"${node.index} is beyond ${LIMITS.tableau_qubits - 1}", "use smaller numbers")
     context.hardware = True
     context.qubits = max(context.qubits, node.index + 1)
     return Qubits((node.index,), register=False)

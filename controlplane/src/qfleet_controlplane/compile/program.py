@@ -13,6 +13,7 @@ from qfleet_controlplane.compile import calls, interface, library, pruning, sour
 from qfleet_controlplane.compile.context import Context, Flow
 from qfleet_controlplane.compile.errors import ProgramRefused, refuse
 from qfleet_controlplane.compile.interface import Input
+from qfleet_controlplane.compile.places import Places
 from qfleet_controlplane.compile.scopes import Scope
 from qfleet_wire import circuit
 
@@ -43,15 +44,20 @@ def compile_program(
 
 
 def compile_source(
-    loaded: source.Source, *, bindings: Mapping[str, float], swept: Sequence[str]
+    loaded: source.Source,
+    *,
+    bindings: Mapping[str, float],
+    swept: Sequence[str],
+    places: Places | None = None,
 ) -> circuit.Program:
-    """Compile a program that is already parsed and checked.
+    """Compile a program that is already parsed and checked; ``places`` learns where its statements stand.
 
     Raises:
         ProgramRefused: the program is not supported, or too large.
     """
     tree = loaded.tree
     context = _context(loaded)
+    context.places = places or context.places
     context.inputs = interface.bound(interface.inputs(tree), bindings, swept)
     try:
         _run(context, tree)

@@ -1,11 +1,12 @@
 """Jobs: taken in and planned, cancelled, and expired."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from qfleet_controlplane.machine import endings, events, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import cost, kinds, plan, schedule
+from qfleet_controlplane.planning import cost, kinds, methods, plan, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire.names import JobId, Millis
 
@@ -15,11 +16,12 @@ _TOLD = 5
 
 def submit(turn: Turn, event: events.JobSubmitted) -> None:
     """Plan a job and take it in; raise ``plan.PlanRefused`` before anything has changed."""
-    planned = event.plan
+    planned, specification = event.plan, event.specification
     if planned is None:
-        _check_possible(turn, event.specification)
-        planned = kinds.plan(event.specification, fleet_for(turn, event.specification))
-    job = state.Job(event.job, event.request, event.specification, planned, turn.now)
+        specification = methods.choose(specification, _devices(turn))
+        _check_possible(turn, specification)
+        planned = kinds.plan(specification, fleet_for(turn, specification))
+    job = state.Job(event.job, event.request, specification, planned, turn.now)
     job.placement = list(event.placement)
     job.tasks = state.planned(job, range(len(planned.slices)))
     turn.state.add(job)
@@ -30,6 +32,13 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     for task in job.tasks:
         turn.save_task(task)
     turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {len(job.tasks)} tasks")
+
+
+def _devices(turn: Turn) -> Iterator[methods.Device]:
+    """All devices in service that have said what they can do."""
+    for device in turn.state.devices.values():
+        if device.status not in {"revoked", "retired"} and device.announcement is not None:
+            yield methods.Device(device.announcement, device.status == "online")
 
 
 def _check_possible(turn: Turn, specification: Specification) -> None:

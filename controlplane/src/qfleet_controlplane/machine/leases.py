@@ -26,9 +26,9 @@ _MOST_LEASES = 4_000
 
 
 def requirement(specification: Specification, memory_bytes: int) -> schedule.Requirement:
-    """What a job's tasks need of a device."""
+    """What a job's tasks need of a device; ``memory_bytes`` as it was planned."""
     return schedule.Requirement(
-        specification.capability, specification.qubits, memory_bytes, specification.agree
+        specification.capability, specification.vector_qubits, memory_bytes, specification.agree
     )
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from qfleet_controlplane.planning import admission, cost, filling, kinds, plan, regions, schedule
+from qfleet_controlplane.planning import admission, cost, filling, kinds, methods, plan, regions, schedule
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api
@@ -38,8 +38,12 @@ class Share(NamedTuple):
 
 
 class Placement(NamedTuple):
-    """The plan, which region gets what of it in order of positions, and the sentences that say why."""
+    """The plan, which region gets what of it in order of positions, and the sentences that say why.
 
+    ``specification`` is the job as it is computed.
+    """
+
+    specification: Specification
     plan: plan.Plan
     shares: tuple[Share, ...]
     sentences: tuple[str, ...]
@@ -65,11 +69,9 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
         admission.NothingAdmits: residency or capability leaves no region; names the reasons.
         plan.PlanRefused: the job cannot be planned at all.
     """
-    memory = kinds.memory_bytes(specification)
-    requirement = schedule.Requirement(
-        specification.capability, specification.qubits, memory, specification.agree
-    )
     everyone = sorted(facts, key=_name)
+    specification = methods.choose(specification, _devices(everyone, wishes))
+    requirement = schedule.requirement(specification)
     admitted, refusals = admission.admit(everyone, requirement, wishes.residency)
     admitted, passed_over = admission.within_reach(admitted)
     planned = kinds.plan(specification, _fleet(specification, requirement, admitted))
@@ -85,7 +87,18 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
             first += count
     told = [_sentence(candidate, count, first) for candidate, count in zip(candidates, counts, strict=True)]
     order = sorted(range(len(told)), key=lambda index: (-counts[index], index))
-    return Placement(planned, tuple(shares), (*(told[index] for index in order), *passed_over, *refusals))
+    sentences = (*(told[index] for index in order), *passed_over, *refusals)
+    return Placement(specification, planned, tuple(shares), sentences)
+
+
+def _devices(facts: Iterable[RegionFacts], wishes: Wishes) -> list[methods.Device]:
+    """Devices of all regions that may have the job."""
+    return [
+        methods.Device(entry, entry.online > 0 and not region.stale)
+        for region in facts
+        if regions.carries(region, wishes.residency)
+        for entry in region.classes
+    ]
 
 
 def _name(facts: RegionFacts) -> str:

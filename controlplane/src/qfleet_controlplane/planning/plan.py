@@ -28,9 +28,13 @@ MOST_TASKS = 100_000
 class PlanRefused(InvalidRequest):
     """The job cannot be planned."""
 
-    def __init__(self, message: str | None = None, hint: str = "") -> None:
+    def __init__(
+        self, message: str | None = None, hint: str = "", where: tuple[int, int] | None = None
+    ) -> None:
         super().__init__(message)
         self.hint = hint
+        self.where = where
+        """Line and column of the program that is to blame, both from 1."""
 
 
 class Slice(msgspec.Struct, frozen=True, array_like=True):

@@ -30,6 +30,11 @@ class Requirement(NamedTuple):
     """Devices that must agree: a region needs so many."""
 
 
+def requirement(job: Specification) -> Requirement:
+    """What a job's tasks need of a device."""
+    return Requirement(job.capability, job.vector_qubits, kinds.memory_bytes(job), job.agree)
+
+
 class Capability(Protocol):
     """What a device, or a class of devices alike, can do."""
 

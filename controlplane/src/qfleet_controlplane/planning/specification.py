@@ -2,6 +2,7 @@
 
 import msgspec
 
+from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import Effort
 from qfleet_wire import api, workload
 from qfleet_wire.costs import NOTHING, Load
@@ -30,6 +31,12 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     dynamic: bool = False
     method: workload.Method = ""
     """How a program is computed, where not on a state vector."""
+    clifford: bool = False
+    """Whether a stabilizer tableau computes it at all its points …"""
+    obstacle: Obstacle | None = None
+    """… what of the program is in the way …"""
+    reason: str = ""
+    """… and why it is computed as it is, in a sentence."""
     problem: bytes = b""
     """Of other workloads: the encoded work without what is a slice's own …"""
     effort: Effort = Effort()
@@ -54,6 +61,11 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     def capability(self) -> str:
         """What an engine must be able to do for it."""
         return workload.capability(self.kind, self.method)
+
+    @property
+    def vector_qubits(self) -> int:
+        """Width of the state vector that a device must hold, 0 where there is none."""
+        return 0 if self.method in workload.WITHOUT_VECTOR else self.qubits
 
     @property
     def terms(self) -> int:

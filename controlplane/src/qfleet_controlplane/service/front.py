@@ -106,7 +106,9 @@ class Front:
             return await next(iter(led.values())).service.submit(request, who, job=job)
         event = await self._prepare(request, who, job)
         placed = placement.place(event.specification, self._regions.facts(), placement.wishes_of(request))
-        event = msgspec.structs.replace(event, plan=placed.plan, placement=placed.sentences)
+        event = msgspec.structs.replace(
+            event, specification=placed.specification, plan=placed.plan, placement=placed.sentences
+        )
         first = RegionName(placed.shares[0].region)
         if len(placed.shares) == 1 and first in led:
             return await led[first].service.take(event)

@@ -74,4 +74,6 @@ def specify(request: api.JobRequest, seed: int) -> Specification:
         ending=program_load.values(
             {term.paulis for observable in compiled.observables for term in observable.terms}
         ),
+        clifford=compiled.clifford,
+        obstacle=compiled.obstacle,
     )

@@ -30,7 +30,8 @@ def plan(job: Specification, fleet: Fleet) -> Plan:
     slices, sentences = KINDS[job.kind].split(job, fleet)
     if job.copies > 1:
         slices, sentences = copied(job, slices, sentences)
-    return Plan(slices, (*sentences, capacity(fleet)), job.items, memory_bytes(job))
+    reason = (job.reason,) if job.reason else ()
+    return Plan(slices, (*reason, *sentences, capacity(fleet)), job.items, memory_bytes(job))
 
 
 def copied(

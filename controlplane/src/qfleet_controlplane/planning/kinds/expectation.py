@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, merge, plan, views
-from qfleet_controlplane.planning.kinds import programs
+from qfleet_controlplane.planning.kinds import programs, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, workload
@@ -28,11 +28,15 @@ class _Expect(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.expe
 
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point, and each product is a pass over the state."""
+    if job.method == "stabilizer":
+        return stabilizer.rates(job, calibration)
     return programs.rates(job, calibration, ending=job.ending)
 
 
 def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:
     """Split an ideal program by point only, another one by its shots too."""
+    if job.method == "stabilizer":
+        return stabilizer.split(job, fleet, programs.POINT)
     if job.dynamic:
         return programs.by_blocks(job, fleet)
     slices, grouping = plan.by_items(job, fleet, programs.POINT)

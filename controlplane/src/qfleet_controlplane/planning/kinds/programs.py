@@ -7,6 +7,7 @@ parameter point, and once a block of shots of a dynamic program, whose shots sha
 from collections.abc import Iterable
 
 from qfleet_controlplane.planning import cost, plan, views
+from qfleet_controlplane.planning.kinds import stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import costs, payloads
@@ -50,6 +51,8 @@ def load_of(job: Specification) -> ProgramLoad:
 
 def memory_bytes(job: Specification) -> int:
     """Return two state vectors of complex doubles, and the program."""
+    if job.method == "stabilizer":
+        return stabilizer.memory_bytes(job)
     return cost.BASE_BYTES + int(2 * cost.STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
 
 
@@ -58,7 +61,7 @@ def useful_memory_bytes(job: Specification) -> int:
 
     A dynamic program keeps states at its branches, so that shots share what they have in common.
     """
-    if not job.dynamic:
+    if not job.dynamic or job.method == "stabilizer":
         return memory_bytes(job)
     return memory_bytes(job) + int(BRANCHES * cost.STATE_BYTES * 2**job.qubits)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, merge, plan, views
-from qfleet_controlplane.planning.kinds import programs
+from qfleet_controlplane.planning.kinds import programs, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, program_load, workload
@@ -28,6 +28,8 @@ class _Sample(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.samp
 
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point; drawing a shot costs next to nothing."""
+    if job.method == "stabilizer":
+        return stabilizer.rates(job)
     if job.dynamic:
         return programs.rates(job, calibration, ending=NOTHING)
     drawing = program_load.drawing(job.shots, job.qubits, job.bits)
@@ -36,6 +38,8 @@ def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
 
 def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:
     """Split an ideal program by point only, another one by its shots too."""
+    if job.method == "stabilizer":
+        return stabilizer.split(job, fleet, programs.POINT)
     if job.dynamic:
         return programs.by_blocks(job, fleet)
     slices, grouping = plan.by_items(job, fleet, programs.POINT)
