@@ -10,7 +10,7 @@ from tests.unit.planner_cases import devices, region
 
 from qfleet_agent import profiles
 from qfleet_agent.daemon import capacity
-from qfleet_agent.engines import execution
+from qfleet_agent.engines import execution, tableau_samples
 from qfleet_agent.machine import admit
 from qfleet_controlplane.machine import effects, events
 from qfleet_controlplane.planning import kinds, methods, placement, plan, views
@@ -172,3 +172,20 @@ def test_a_500_qubit_ghz_state_with_100_000_shots_runs_on_a_raspberry_pi(memory:
     assert isinstance(shown, api.SampleResultView)
     assert shown.items[0].shots == 100_000
     assert shown.items[0].counts.keys() == {"0" * 500, "1" * 500}
+
+
+def test_a_device_that_measured_its_tableaus_is_planned_by_that() -> None:
+    job = methods.choose(specified(ghz(500)), [known(VECTOR, STIM)])
+    measured = payloads.Calibration("stim", 0.1, 0.0, 0.0, curve=((4e4, 1.0),), part_us=1.0, draw_us=1.0)
+    expected_ms = 1e-3 * (500 * 1.0 + 500 * 500**2 / 4e4 + 100_000 * (500 + 500 / 80) / 1000)
+    assert kinds.rates(job, measured).cost_ms(1, 100_000) == pytest.approx(expected_ms)
+    assumed = kinds.rates(job)
+    assert kinds.rates(job, msgspec.structs.replace(measured, engine="qulacs")) == assumed
+
+
+def test_what_is_timed_of_the_engine_runs_and_finds_all_that_is_predicted_by() -> None:
+    timed = list(tableau_samples.samples())
+    assert {sample.finds for sample in timed} == {"item", "part", "draw", "pass"}
+    for sample in timed:
+        result = execution.execute(sample.work, budget=1 << 28, report=lambda _: None)
+        assert isinstance(result, workload.SampleResult)

@@ -15,7 +15,10 @@ from qfleet_agent.engines import tableau
 from qfleet_agent.engines.errors import WorkInvalid
 from qfleet_agent.engines.finals import blocks_of, check_parameters
 from qfleet_agent.engines.outcomes import Collector, Layout
+from qfleet_agent.engines.tableau_samples import samples
 from qfleet_wire import circuit, circuit_facts, workload
+
+__all__ = ["run", "samples", "warm"]
 
 Item = TypeVar("Item")
 

@@ -70,6 +70,8 @@ def _program(request: api.JobRequest) -> CompiledJob:
     points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
     facts = facts_of(compiled)
     done = (_sample if request.kind == "circuit.sample" else _expect)(request, compiled, points, facts)
+    if request.noise is not None:
+        return done
     obstacle = clifford.obstacle(compiled, points, places, exact=request.kind == "circuit.expect")
     return replace(done, clifford=obstacle is None, obstacle=obstacle)
 

@@ -29,7 +29,7 @@ class _Sample(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.samp
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point; drawing a shot costs next to nothing."""
     if job.method == "stabilizer":
-        return stabilizer.rates(job)
+        return stabilizer.rates(job, calibration)
     if job.dynamic:
         return programs.rates(job, calibration, ending=NOTHING)
     drawing = program_load.drawing(job.shots, job.qubits, job.bits)
