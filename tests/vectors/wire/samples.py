@@ -57,6 +57,29 @@ WORKS: tuple[workload.Work, ...] = (
     ),
 )
 
+WORKS += (
+    workload.VariationalMinimise(
+        seed=45,
+        qubits=3,
+        cost=workload.Observable("", (workload.PauliTerm(-1.0, ()), workload.PauliTerm(0.5, (("Z", 0),)))),
+        items=(workload.MinimiseStart(0, (0.5,)), workload.MinimiseStart(1)),
+        optimiser="cobyla",
+        evaluations=500,
+        tolerance=1e-9,
+        program=PROGRAM,
+        layers=2,
+        shots=1024,
+        best=10,
+    ),
+    workload.KernelMatrix(
+        PROGRAM,
+        46,
+        (workload.KernelGroup(0, ((0.5,), (1.5,))), workload.KernelGroup(2, ((2.5,),))),
+        (workload.KernelBlock(0, 0, 0), workload.KernelBlock(1, 0, 2)),
+        1000,
+    ),
+)
+
 WORK_RESULTS: tuple[workload.WorkResult, ...] = (
     workload.SampleResult((workload.SampleCounts(0, 2, 1500, 2, b"\x00\x03", (700, 800)),)),
     workload.ExpectResult(
@@ -72,6 +95,24 @@ WORK_RESULTS: tuple[workload.WorkResult, ...] = (
         (workload.EnergyLevel(-3.25, 19), workload.EnergyLevel(-0.25, 1)),
         (workload.LowState(-3.25, b"\x02", 19), workload.LowState(-0.25, b"\x01", 1)),
     ),
+)
+
+WORK_RESULTS += (
+    workload.VariationalResult(
+        (
+            workload.MinimisedStart(
+                index=1,
+                value=-1.5,
+                parameters=(0.25,),
+                evaluations=3,
+                converged=True,
+                trace=(-0.5, -1.5),
+                every=2,
+                samples=(workload.SampledString(5, 7, -1.5),),
+            ),
+        )
+    ),
+    workload.KernelResult((workload.KernelValues(1, (0.5, 0.25)),)),
 )
 
 _RESULT = payloads.TaskResult(

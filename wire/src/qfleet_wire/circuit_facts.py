@@ -101,3 +101,39 @@ def walk(body: tuple[circuit.Statement, ...]) -> Iterator[circuit.Statement]:
         yield statement
         for block in blocks_of(statement):
             yield from walk(block)
+
+
+_SMOOTH = frozenset({"-", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "exp", "log", "sqrt"})
+
+
+def is_smooth(expression: circuit.Expression) -> bool:
+    """Whether a gate's argument has a derivative by every parameter, but for single points.
+
+    An angle without a width is reduced to one turn, which changes no derivative; all else that is
+    converted has steps where it reads a parameter.
+    """
+    match expression:
+        case circuit.Constant() | circuit.Parameter():
+            return True
+        case circuit.Unary(operator=operator, operand=operand):
+            return is_smooth(operand) if operator in _SMOOTH else not reads_parameter(operand)
+        case circuit.Binary(operator=operator, left=left, right=right):
+            if operator in ("+", "-", "*", "/", "**"):
+                return is_smooth(left) and is_smooth(right)
+            return not reads_parameter(left) and not reads_parameter(right)
+        case circuit.Convert(type=to, operand=operand):
+            plain = to.kind == "float" or (to.kind == "angle" and not to.width)
+            return is_smooth(operand) if plain else not reads_parameter(operand)
+        case _:
+            return False
+
+
+def reads_parameter(expression: circuit.Expression) -> bool:
+    """Whether the value of a gate's argument depends on a parameter."""
+    match expression:
+        case circuit.Unary(operand=operand) | circuit.Convert(operand=operand):
+            return reads_parameter(operand)
+        case circuit.Binary(left=left, right=right):
+            return reads_parameter(left) or reads_parameter(right)
+        case _:
+            return isinstance(expression, circuit.Parameter)

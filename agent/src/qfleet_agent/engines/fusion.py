@@ -31,7 +31,9 @@ class Block:
     @property
     def fixed(self) -> bool:
         """Whether no argument reads a parameter."""
-        return not any(_reads_parameter(angle) for gate in self.gates for angle in gate.arguments)
+        return not any(
+            circuit_facts.reads_parameter(angle) for gate in self.gates for angle in gate.arguments
+        )
 
     def take(self, others: Iterable["Block"]) -> None:
         """Take over the gates of one-qubit blocks that stand before this one."""
@@ -116,13 +118,3 @@ def _apply(item: Primitive, qubits: tuple[int, ...], product: Matrix) -> Matrix:
         done[idle] = rows[idle]
     result: Matrix = done.reshape(4, 4)
     return result
-
-
-def _reads_parameter(expression: circuit.Expression) -> bool:
-    match expression:
-        case circuit.Unary(operand=operand) | circuit.Convert(operand=operand):
-            return _reads_parameter(operand)
-        case circuit.Binary(left=left, right=right):
-            return _reads_parameter(left) or _reads_parameter(right)
-        case _:
-            return isinstance(expression, circuit.Parameter)

@@ -50,6 +50,7 @@ _CANDIDATES = (
         ("circuit.sample/trajectories", "circuit.expect/trajectories"),
         "circuits",
     ),
+    Candidate("qulacs", "variational", "scipy", "qulacs", ("variational.minimise",), "circuits"),
     Candidate("dwave-samplers", "annealing", "dimod", "dwave-samplers", ("anneal.sample",), "annealing"),
     Candidate(
         "qutip",

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from qfleet.render import annealing, programs, terminal
+from qfleet.render import annealing, programs, terminal, variational
 from qfleet_wire import api
 
 SIMULATED = "The quantum states were simulated by classical processors on the devices."
@@ -23,6 +23,7 @@ _DRAWERS: dict[type[api.ResultView], Drawer] = {
     api.SampleResultView: programs.sampled,
     api.ExpectResultView: programs.values,
     api.AnnealResultView: annealing.states,
+    api.VariationalResultView: variational.minimised,
 }
 
 

@@ -60,13 +60,16 @@ def check_unused(request: api.JobRequest, *fields: str) -> None:
             raise RequestRefused(field, f"is given for a {request.kind} job", hint)
 
 
-def asked(request: api.JobRequest, kind: type[Work]) -> Work:
-    """Return what a job asks for that is no program of its own; the program's fields must be left out.
+def asked(request: api.JobRequest, kind: type[Work], *, using: tuple[str, ...] = ()) -> Work:
+    """Return what a job asks for that is no program of its own.
+
+    The program's fields must be left out, but those that the kind is ``using``.
 
     Raises:
         RequestRefused: nothing is asked, or something of another kind.
     """
-    check_unused(request, "program", "observables", "parameters", "shots")
+    fields = ("program", "observables", "parameters", "shots")
+    check_unused(request, *(field for field in fields if field not in using))
     if request.items != 1:
         raise RequestRefused("items", f"is given for a {request.kind} job", "leave it out")
     if request.work is None:

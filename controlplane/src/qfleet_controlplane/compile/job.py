@@ -7,13 +7,12 @@ the end of each shot.
 
 from collections.abc import Callable
 from dataclasses import replace
-from difflib import get_close_matches
-from math import isfinite
 
 from qfleet_controlplane.compile import (
     annealing,
     clifford,
     interface,
+    minimisation,
     observables,
     program,
     reliance,
@@ -30,6 +29,7 @@ from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
 from qfleet_controlplane.compile.interface import Input
 from qfleet_controlplane.compile.places import Places
+from qfleet_controlplane.compile.points import check_points
 from qfleet_wire import api, circuit, circuit_facts, codec
 from qfleet_wire.limits import LIMITS
 from qfleet_wire.workload import SHOTS_PER_BLOCK
@@ -101,33 +101,11 @@ def _echo(request: api.JobRequest) -> CompiledJob:
 
 
 def _check_parameters(request: api.JobRequest, declared: tuple[Input, ...]) -> None:
-    names = {each.name for each in declared}
-    if len(request.parameters) > LIMITS.items:
-        raise RequestRefused(
-            "parameters", f"has {len(request.parameters)} points", f"give at most {LIMITS.items}"
-        )
+    names = [each.name for each in declared]
     if not request.parameters and names:
         listed = ", ".join(sorted(names))
         raise RequestRefused("parameters", f"gives no value for {listed}", "give a value for each input")
-    for number, point in enumerate(request.parameters):
-        if point.keys() != names:
-            raise _misnamed(number, point, names)
-        for name, value in point.items():
-            if not isfinite(value):
-                raise RequestRefused(f"parameters[{number}].{name}", f"is {value}", "give a finite number")
-
-
-def _misnamed(number: int, point: dict[str, float], names: set[str]) -> RequestRefused:
-    for name in sorted(point.keys() - names):
-        close = get_close_matches(name, sorted(names), n=1)
-        hint = f"did you mean '{close[0]}'?" if close else _inputs(names)
-        return RequestRefused(f"parameters[{number}].{name}", "is no input of the program", hint)
-    missing = sorted(names - point.keys())
-    return RequestRefused(f"parameters[{number}]", f"gives no value for {', '.join(missing)}", _inputs(names))
-
-
-def _inputs(names: set[str]) -> str:
-    return f"its inputs are {', '.join(sorted(names))}" if names else "it declares no input"
+    check_points(request, names)
 
 
 def _split(request: api.JobRequest, declared: tuple[Input, ...]) -> tuple[dict[str, float], tuple[str, ...]]:
@@ -222,4 +200,5 @@ _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "circuit.sample": _program,
     "circuit.expect": _program,
     "anneal.sample": annealing.compile_annealing,
+    "variational.minimise": minimisation.minimise,
 }

@@ -19,6 +19,8 @@ _TOKENS = re.compile(
     r"|(?P<sparse>[IXYZ]\d+)|(?P<dense>[IXYZ]+)|(?P<times>[*·]))"
 )
 
+_NAMES = re.compile(r"([IXYZ]+)(\d*)")
+
 Product = tuple[tuple[str, int], ...]
 
 
@@ -127,3 +129,15 @@ def _multiply(paulis: dict[int, str], token: _Token, qubits: int) -> None:
         hint = "multiply the two Paulis yourself, for their product has a phase"
         raise ObservableRefused(f"qubit {qubit} stands twice in a term", token.column, hint)
     paulis[qubit] = token.text[0]
+
+
+def width(text: str) -> int:
+    """How many qubits an observable needs at least: its largest qubit and one, or its labels' length.
+
+    What cannot be read counts as nothing; ``parse_observable`` refuses it.
+    """
+    needed = 0
+    for match in _NAMES.finditer(text[:TEXT]):
+        letters, number = match.groups()
+        needed = max(needed, int(number[:9]) + 1 if number else len(letters))
+    return needed

@@ -53,6 +53,7 @@ def specify(request: api.JobRequest, seed: int) -> Specification:
             seed=seed,
             items=len(compiled.points),
             shots=compiled.shots,
+            points=compiled.points if any(compiled.points) else (),
             qubits=compiled.qubits,
             problem=compiled.problem,
             effort=compiled.effort,

@@ -33,7 +33,12 @@ from qfleet_wire.api.jobs import (
     TaskCounts,
     TaskView,
 )
-from qfleet_wire.api.kernel import KernelRequest, KernelResultView
+from qfleet_wire.api.kernel import (
+    AngleFeatureMap,
+    KernelRequest,
+    KernelResultView,
+    ZZFeatureMap,
+)
 from qfleet_wire.api.noise import NoiseRequest
 from qfleet_wire.api.problems import Place, Problem
 from qfleet_wire.api.results import (
@@ -46,7 +51,21 @@ from qfleet_wire.api.results import (
     ValueView,
 )
 from qfleet_wire.api.status import FINISHED, JobStatus
-from qfleet_wire.api.variational import VariationalRequest, VariationalResultView
+from qfleet_wire.api.variational import (
+    Coupling,
+    CutCost,
+    Edge,
+    Field,
+    HardwareEfficientAnsatz,
+    IsingCost,
+    PauliCost,
+    QaoaAnsatz,
+    QuboCost,
+    StartView,
+    StringView,
+    VariationalRequest,
+    VariationalResultView,
+)
 
 ResultView: TypeAlias = (
     SampleResultView
@@ -66,20 +85,27 @@ __all__ = [
     "MAX_ATTEMPTS",
     "AmplitudeRequest",
     "AmplitudeResultView",
+    "AngleFeatureMap",
     "AnnealRequest",
     "AnnealResultView",
     "Asked",
+    "Coupling",
+    "CutCost",
     "DeviceStatus",
     "DeviceView",
     "DynamicsRequest",
     "DynamicsResultView",
     "EchoResultView",
+    "Edge",
     "EnergyView",
     "ExpectItemView",
     "ExpectResultView",
+    "Field",
     "FleetView",
+    "HardwareEfficientAnsatz",
     "Invitation",
     "InviteRequest",
+    "IsingCost",
     "JobDetail",
     "JobKind",
     "JobRequest",
@@ -89,17 +115,22 @@ __all__ = [
     "KernelResultView",
     "Label",
     "NoiseRequest",
+    "PauliCost",
     "PhiRequest",
     "PhiResultView",
     "Place",
     "Problem",
+    "QaoaAnsatz",
+    "QuboCost",
     "RegionView",
     "ResultView",
     "RevokeRequest",
     "SampleItemView",
     "SampleResultView",
     "SourceView",
+    "StartView",
     "StateView",
+    "StringView",
     "TaskCounts",
     "TaskView",
     "TelemetryGap",
@@ -108,4 +139,5 @@ __all__ = [
     "ValueView",
     "VariationalRequest",
     "VariationalResultView",
+    "ZZFeatureMap",
 ]

@@ -39,10 +39,18 @@ from qfleet_wire.workload.circuits import (
 from qfleet_wire.workload.dynamics import DynamicsResult, DynamicsSolve
 from qfleet_wire.workload.echo import EchoResult, ProbeEcho
 from qfleet_wire.workload.integration import PhiEvaluate, PhiResult
-from qfleet_wire.workload.kernel import KernelMatrix, KernelResult
+from qfleet_wire.workload.kernel import KernelBlock, KernelGroup, KernelMatrix, KernelResult, KernelValues
 from qfleet_wire.workload.methods import WITHOUT_VECTOR, Method, capability
 from qfleet_wire.workload.noise import NoiseModel
-from qfleet_wire.workload.variational import VariationalMinimise, VariationalResult
+from qfleet_wire.workload.variational import (
+    TRACE,
+    MinimisedStart,
+    MinimiseStart,
+    Optimiser,
+    SampledString,
+    VariationalMinimise,
+    VariationalResult,
+)
 
 Work: TypeAlias = (
     CircuitSample
@@ -72,6 +80,7 @@ WorkResult: TypeAlias = (
 __all__ = [
     "READS_PER_BLOCK",
     "SHOTS_PER_BLOCK",
+    "TRACE",
     "WITHOUT_VECTOR",
     "AmplitudeEstimate",
     "AmplitudeResult",
@@ -87,13 +96,19 @@ __all__ = [
     "ExpectItem",
     "ExpectResult",
     "ExpectValues",
+    "KernelBlock",
+    "KernelGroup",
     "KernelMatrix",
     "KernelResult",
+    "KernelValues",
     "LowState",
     "Method",
+    "MinimiseStart",
+    "MinimisedStart",
     "Moments",
     "NoiseModel",
     "Observable",
+    "Optimiser",
     "PauliTerm",
     "PhiEvaluate",
     "PhiResult",
@@ -102,6 +117,7 @@ __all__ = [
     "SampleCounts",
     "SampleItem",
     "SampleResult",
+    "SampledString",
     "Sampler",
     "VariableType",
     "VariationalMinimise",

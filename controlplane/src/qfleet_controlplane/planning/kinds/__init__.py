@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, views
-from qfleet_controlplane.planning.kinds import annealing, echo, expectation, sampling
+from qfleet_controlplane.planning.kinds import annealing, echo, expectation, sampling, variational
 from qfleet_controlplane.planning.kinds.base import Kind
 from qfleet_controlplane.planning.plan import MOST_TASKS, Fleet, Plan, PlanRefused, Slice, capacity
 from qfleet_controlplane.planning.specification import Specification
@@ -17,6 +17,7 @@ KINDS: dict[str, Kind] = {
     "circuit.sample": sampling,
     "circuit.expect": expectation,
     "anneal.sample": annealing,
+    "variational.minimise": variational,
 }
 """A new kind is a module and a line here."""
 
