@@ -68,6 +68,9 @@ OFTEN = {
     "job divided": 100,
     "task moved": 20,
     "order carried out": 150,
+    "redundant job": 200,
+    "lie": 100,
+    "copies compared": 50,
 }
 """What must have happened in 5,000 schedules, at the least: less than half of what does."""
 

@@ -215,7 +215,10 @@ class Agent:
         else:
             if self.world.chance(0.1):
                 self.tell(events.WorkProgressed(self.number(), key, 0.5))
-            body = answers.answer(work)
+            lies = self.world.weather.liar and self.name == self.world.names[0] and self.world.chance(0.5)
+            if lies:
+                self.world.trace.fault("lie", self.name)
+            body = answers.lie(work) if lies else answers.answer(work)
             digest = answers.digest_of(body) if len(body) > _CHUNKED else None
             self.tell(events.WorkFinished(self.number(), key, body, "fake", "1", 0, 1.0, digest))
             if digest is not None:

@@ -8,6 +8,8 @@ import hashlib
 import math
 from typing import Any
 
+import msgspec
+
 from qfleet_agent.machine.admit import Bounds
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, circuit, codec, payloads, workload
@@ -23,6 +25,17 @@ PROGRAM = circuit.Program(
 _PROGRAM = codec.encode(PROGRAM)
 _WORK: Any = workload.Work
 _OBSERVABLES = (workload.Observable("Z0", (workload.PauliTerm(1.0, (("Z", 0),)),)),)
+
+
+def lie(work: bytes) -> bytes:
+    """A valid result that is wrong; of an echo, which cannot be, the right one."""
+    match codec.decode(work, _WORK):
+        case workload.CircuitSample() as sample:
+            return codec.encode(sampled(msgspec.structs.replace(sample, seed=sample.seed + 1)))
+        case workload.CircuitExpect() as expect:
+            return codec.encode(expected(msgspec.structs.replace(expect, seed=expect.seed + 1)))
+        case _:
+            return answer(work)
 
 
 def answer(work: bytes) -> bytes:
@@ -60,9 +73,11 @@ def whole(job: Specification) -> workload.WorkResult | None:
 
 def specification(request: api.JobRequest, seed: int, *, dynamic: bool) -> Specification:
     """What the compiler would say of a request over ``PROGRAM``."""
+    relied = {"agree": request.agree, "copies": max(1, request.of)}
     if request.kind == "probe.echo":
-        return Specification(kind=request.kind, seed=seed, items=request.items)
+        return Specification(kind=request.kind, seed=seed, items=request.items, **relied)
     return Specification(
+        **relied,
         kind=request.kind,
         seed=seed,
         items=request.items,

@@ -212,6 +212,8 @@ class Controller:
     def _follow(self, gathered: batch.Batch) -> None:
         for assemble in gathered.assemble:
             self._later(partial(self._assemble, assemble))
+        for weigh in gathered.weigh:
+            self._later(partial(self._weigh, weigh))
         for compare in gathered.compare:
             self._later(partial(self._compare, compare))
 
@@ -232,6 +234,11 @@ class Controller:
         whole = body if answers.digest_of(body) == effect.digest else None
         self.world.trace.fault("assembled", self.name)
         self.tell(events.Assembled(effect.device, effect.digest, whole))
+
+    def _weigh(self, effect: effects.Weigh) -> None:
+        found = self.site.read(lambda connection: afterwards.weighed(connection, effect))
+        self.world.trace.fault("copies compared", self.name)
+        self.tell(found)
 
     def _compare(self, effect: effects.Compare) -> None:
         found = self.site.read(lambda connection: afterwards.compared(connection, effect))

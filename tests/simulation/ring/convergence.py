@@ -56,12 +56,20 @@ def check(world: "World") -> None:
     alarms = [
         entry
         for entry in world.site.select("SELECT action, subject, detail FROM audit")
-        if "alarm" in entry[0]
+        if "alarm" in entry[0] and not _about_the_liar(world, entry)
     ]
     if alarms:
         world.trace.fail("honest devices raise no alarm", f"{alarms}")
     for job in sorted(world.ledger.accepted):
         _check_job(world, job)
+
+
+def _about_the_liar(world: "World", entry: tuple[str, str, str]) -> bool:
+    """Whether an alarm names the device that lies."""
+    action, subject, detail = entry
+    liar = world.names[0]
+    disputes = action == "alarm.disagreement" and liar in detail
+    return world.weather.liar and (disputes or (action == "alarm.quarantine" and subject == liar))
 
 
 def _idle(region: "Region") -> bool:
@@ -113,7 +121,8 @@ def _check_job(world: "World", job: JobId) -> None:
     if counts != found:
         world.trace.fail("job counts sum up", f"{job}: the view has {counts}, the rows {found}")
     _check_status(world, job, view)
-    if view.status == "succeeded" and len(merged) == len(rows):
+    copies = world.operator.specifications[job].copies
+    if view.status == "succeeded" and (copies > 1 or len(merged) == len(rows)):
         _check_answer(world, job)
     connection.rollback()
 
@@ -141,7 +150,8 @@ def _check_status(world: "World", job: JobId, view: api.JobView) -> None:
 
 def _check_answer(world: "World", job: JobId) -> None:
     """The merged answer is what a single device would have returned for the whole job."""
-    bodies = [records.work_result_of(one.body) for one in queries.results(world.site.connection, job)]
+    copies = world.operator.specifications[job].copies
+    bodies = [records.work_result_of(one.body) for one in queries.results(world.site.connection, job, copies)]
     samples = [one for one in bodies if isinstance(one, workload.SampleResult)]
     values = [one for one in bodies if isinstance(one, workload.ExpectResult)]
     match answers.whole(world.operator.specifications[job]):

@@ -151,7 +151,7 @@ def acknowledges_only_what_is_stored(world: "World", device: DeviceName, key: Ke
         world.trace.fail("acknowledges only what is stored", f"{key} of {device} is still leased: {row}")
     elif row.region != world.devices[device].region.name:
         return  # its task has moved to another region, which knows nothing of this device
-    elif not row.over and succeeded(world, device, key) and may_count(world, key):
+    elif not row.over and succeeded(world, device, key) and may_count(world, device, key):
         world.trace.fail(
             "acknowledges only what is stored", f"the success {key} of {device} is not stored: {row}"
         )
@@ -163,10 +163,25 @@ def succeeded(world: "World", device: DeviceName, key: Key) -> bool:
     return raw is not None and codec.decode(raw, payloads.TaskResult).outcome == "succeeded"
 
 
-def may_count(world: "World", key: Key) -> bool:
-    """Whether any attempt's success counts by the job's policy."""
-    request = world.operator.requests.get(JobId(records.split_task(key[0])[0]))
-    return request is not None and request.first_valid_wins
+def may_count(world: "World", device: DeviceName, key: Key) -> bool:
+    """Whether any attempt's success counts by the job's policy, and this device has no other copy."""
+    job, position = records.split_task(key[0])
+    request = world.operator.requests.get(job)
+    if request is None or not request.first_valid_wins:
+        return False
+    return all(
+        row.device != device
+        for place, row in copies_of(world, (job, position)).items()
+        if place[1] != position and (row.held or row.status in tables.TASK_STORED | {"failed"})
+    )
+
+
+def copies_of(world: "World", place: "Place") -> "dict[Place, Row]":
+    """The committed rows of a task and of the other copies of its slice."""
+    copies = world.operator.specifications[JobId(place[0])].copies
+    first = place[1] - place[1] % copies
+    found = ((place[0], position) for position in range(first, first + copies))
+    return {each: world.ledger.rows[each] for each in found if each in world.ledger.rows}
 
 
 # ── the record, after each commit ───────────────────────────────────────────────────────────
@@ -203,7 +218,7 @@ def steps_forward_only(world: "World", place: "Place", before: "Row | None", row
         return
     if before.over and row != before:
         world.trace.fail("what is over stays over", f"{place} was {before} and is {row}")
-    if row.attempt < before.attempt and row.status != "succeeded":
+    if row.attempt < before.attempt and row.status not in tables.TASK_STORED:
         world.trace.fail("attempts only rise", f"{place} was {before} and is {row}")
 
 
@@ -233,13 +248,30 @@ def _replaced(world: "World", job: str) -> bool:
 def merged_once_and_for_all(world: "World", found: Mapping["Place", "Merged"]) -> None:
     """A result that counts stays as it is, and every succeeded task has exactly one."""
     for place, merged in world.ledger.merged.items():
-        if found.get(place) != merged:
+        dropped = world.ledger.status_of(DeviceName(merged.device)) in tables.SHUT_OUT
+        if found.get(place) != merged and not (
+            dropped and world.ledger.rows[place].status not in tables.TASK_STORED
+        ):
             world.trace.fail(
                 "a merged result never changes", f"{place} was {merged} and is {found.get(place)}"
             )
     for place, row in world.ledger.rows.items():
-        if (row.status == "succeeded") != (place in found):
+        cut_short = row.status in {"cancelled", "expired"}
+        if (row.status in tables.TASK_STORED) != (place in found) and not cut_short:
             world.trace.fail("a success is a result", f"{place} is {row}, its result {found.get(place)}")
+
+
+def copies_are_apart(world: "World") -> None:
+    """No device has, or has answered, two copies of a task."""
+    engaged: dict[tuple[str, int], set[str]] = {}
+    for (job, position), row in world.ledger.rows.items():
+        copies = world.operator.specifications[JobId(job)].copies
+        if copies == 1 or row.device is None or not (row.held or row.status in tables.TASK_STORED):
+            continue
+        devices = engaged.setdefault((job, position // copies), set())
+        if row.device in devices:
+            world.trace.fail("copies are apart", f"{row.device} has two copies beside {job}-{position}")
+        devices.add(row.device)
 
 
 def counts_only_who_belongs(world: "World", place: "Place", merged: "Merged", *, shut: bool) -> None:

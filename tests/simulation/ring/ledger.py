@@ -130,6 +130,7 @@ class Ledger:
         self.rows = found
         invariants.every_open_task_has_a_keeper(world)
         invariants.shut_out_holds_nothing(world)
+        invariants.copies_are_apart(world)
         self._merge(shut)
         invariants.store_is_memory(world, controller, machine)
 

@@ -75,6 +75,9 @@ class Operator:
             "first_valid_wins": random.random() < 0.8,
             "replace": random.random() < 0.9,
         }
+        if world.chance(world.weather.redundant):
+            policy |= {"agree": 2, "of": 3}
+            world.trace.fault("redundant job", "ring")
         request = api.JobRequest(**plain, **policy)
         job = JobId(random.randbytes(4).hex())
         whole = answers.specification(request, random.randrange(1 << 30), dynamic=dynamic)
@@ -102,7 +105,8 @@ class Operator:
             world.choose(world.regions).order(event, done)
             return
         if world.chance(0.7):
-            cut = world.random.randrange(len(placed.plan.slices) + 1)
+            copies = event.specification.copies
+            cut = copies * world.random.randrange(len(placed.plan.slices) // copies + 1)
             bounds = {"north": range(cut), "south": range(cut, len(placed.plan.slices))}
             shares = tuple(placement.Share(name, part) for name, part in bounds.items() if part)
             placed = placed._replace(shares=shares)
@@ -157,7 +161,8 @@ class Operator:
             for one in world.devices.values()
             if one.region is region and world.ledger.status_of(one.name) not in {"revoked", "retired", None}
         ]
-        if len(left) < 2 or name not in left or region.controller is None:
+        least = 2 if not world.weather.redundant else 4 + world.weather.liar
+        if len(left) < least or name not in left or region.controller is None:
             return
         if world.chance(0.2):
             world.trace.fault("retired", name)

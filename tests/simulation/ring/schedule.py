@@ -46,4 +46,8 @@ def run(seed: int, weather: str) -> Outcome:
 def begin(seed: int, weather: str) -> World:
     """The world of a schedule before its first step."""
     name = f"ring schedule failed; replay it with: {command(seed, weather)}"
-    return World(seed, WEATHERS[weather], name=name, devices=2 + seed % 2)
+    sky = WEATHERS[weather]
+    most = 2 + seed % 2
+    if sky.redundant:  # three must be there to decide, wherever a job is
+        most = (3 + sky.liar) * sky.regions + seed % 2
+    return World(seed, sky, name=name, devices=most)

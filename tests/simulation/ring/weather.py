@@ -35,6 +35,10 @@ class Weather:
     """Sessions come about by the real handshakes."""
     most_losses: int = 10_000
     regions: int = 1
+    redundant: float = 0.0
+    """Share of the jobs that ask two of three devices to agree."""
+    liar: bool = False
+    """The first device lies about half of what it computes; then every job should be redundant."""
     share: int = 4
     """Of the schedules of a campaign, against the other weathers: some take longer."""
 
@@ -143,4 +147,15 @@ WEATHERS: Mapping[str, Weather] = {
         troubles=_EVERYTHING.troubles | {"region-dark": 6, "takeover": 3},
     ),
     "everything": _EVERYTHING,
+    "redundant": replace(_EVERYTHING, redundant=0.7),
+    "redundant-regions": replace(
+        _EVERYTHING,
+        regions=2,
+        redundant=0.7,
+        share=2,
+        lose=0.05,
+        control_crash=0.005,
+        troubles=_EVERYTHING.troubles | {"region-dark": 6, "takeover": 3},
+    ),
+    "liar": replace(_EVERYTHING, redundant=1.0, liar=True),
 }

@@ -86,7 +86,14 @@ class World:
     def heal(self) -> None:
         """End all faults for good; what has gone wrong so far stays as it is."""
         sealed, losses = self.weather.sealed, self.weather.most_losses
-        self.weather = replace(CALM, sealed=sealed, most_losses=losses, regions=len(self.regions))
+        self.weather = replace(
+            CALM,
+            sealed=sealed,
+            most_losses=losses,
+            regions=len(self.regions),
+            redundant=self.weather.redundant,
+            liar=self.weather.liar,
+        )
         self.rough = False
         self.site.broken_until = 0
         for device in self.devices.values():

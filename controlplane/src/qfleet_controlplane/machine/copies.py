@@ -91,11 +91,12 @@ def _somebody(turn: Turn, task: state.Task) -> bool:
     needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
     barred = task.barred
     return any(
-        device.name not in barred and schedule.lacks(needed, device.announcement) is None
+        device.name not in barred
+        and (device.announcement is None or schedule.lacks(needed, device.announcement) is None)
         for device in turn.state.devices.values()
-        if device.announcement is not None
-        and device.status not in tables.OUT_OF_SERVICE
-        and device.status not in {"lost", "quarantined"}
+        if device.status not in tables.OUT_OF_SERVICE
+        and device.status not in {"lost", "invited"}
+        and not (device.status == "quarantined" and device.record.accused)
     )
 
 

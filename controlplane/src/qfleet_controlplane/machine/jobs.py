@@ -57,6 +57,12 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
     found = len(list(islice(able, requirement.devices)))
     if not known or found >= requirement.devices:
         return  # the first able ones are found at once; only a refusal looks at all of them
+    silent = sum(
+        device.announcement is None and device.status not in {"invited", *tables.OUT_OF_SERVICE}
+        for device in turn.state.devices.values()
+    )
+    if requirement.devices > 1 and found + silent >= requirement.devices:
+        return  # who has not said yet what it can do may be able
     if found:
         message = f"{requirement.devices} devices must agree, but only {found} of this fleet can run the job"
         raise plan.PlanRefused(message, f"ask for agree = {found}, or enrol further devices that can run it")
