@@ -80,4 +80,21 @@ Deadline = Annotated[
         help="Give up what is unfinished so long after the submission; no limit if not given.",
     ),
 ]
+Agree = Annotated[
+    int | None,
+    typer.Option("--agree", min=1, metavar="K", help="Count a task when K different devices agree about it."),
+]
+Of = Annotated[
+    int | None,
+    typer.Option("--of", min=1, metavar="N", help="Ask N devices about a task at most: 2K - 1 if not given."),
+]
+Probes = Annotated[
+    float | None,
+    typer.Option(
+        "--probes",
+        min=0,
+        metavar="NUMBER",
+        help="Mix in so many tasks with a known answer; below 1 it is a share of the job's tasks.",
+    ),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")]

@@ -35,6 +35,9 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     lost_after: options.LostAfter = None,
     max_attempts: options.MaxAttempts = None,
     deadline: options.Deadline = None,
+    agree: options.Agree = None,
+    of: options.Of = None,
+    probes: options.Probes = None,
     watch: options.Watch = False,
     top: options.Top = 16,
     json: options.Json = False,
@@ -56,6 +59,9 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
         "lost_after_s": lost_after,
         "max_attempts": max_attempts,
         "deadline_s": deadline,
+        "agree": agree,
+        "of": of,
+        "probes": probes,
     }
     base = jobfile.load(file) if jobfile.is_job(file) else _program(file, evaluate=bool(observable))
     request = msgspec.structs.replace(base, **{k: v for k, v in given.items() if v is not None})

@@ -23,10 +23,12 @@ _STYLES = {
     "revoked": "red",
     "expired": "red",
     "quarantined": "red",
+    "rejected": "red",
 }
 _MIB = 1024 * 1024
 _LONG_LEASE_S = 86_400.0
-_COUNTED = ("pending", "leased", "running", "succeeded", "failed", "unknown", "cancelled", "expired")
+_COUNTED = ("pending", "leased", "running", "succeeded", "failed", "unknown", "cancelled", "expired",
+            "answered", "spare", "rejected", "dismissed")  # fmt: skip
 
 
 def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
