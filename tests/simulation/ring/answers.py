@@ -73,11 +73,14 @@ def whole(job: Specification) -> workload.WorkResult | None:
 
 def specification(request: api.JobRequest, seed: int, *, dynamic: bool) -> Specification:
     """What the compiler would say of a request over ``PROGRAM``."""
-    relied = {"agree": request.agree, "copies": max(1, request.of)}
+    copies = max(1, request.of)
     if request.kind == "probe.echo":
-        return Specification(kind=request.kind, seed=seed, items=request.items, **relied)
+        return Specification(
+            kind=request.kind, seed=seed, items=request.items, agree=request.agree, copies=copies
+        )
     return Specification(
-        **relied,
+        agree=request.agree,
+        copies=copies,
         kind=request.kind,
         seed=seed,
         items=request.items,
