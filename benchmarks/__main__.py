@@ -14,7 +14,7 @@ import time
 
 from benchmarks import figures
 
-NAMES = ("circuits", "throughput", "round_trip", "idle_agent", "channel", "ingest")
+NAMES = ("circuits", "throughput", "round_trip", "overhead", "scaling", "idle_agent", "channel", "ingest")
 LONG = ("network_profiles", "chaos", "fleet_size")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
 

@@ -4,7 +4,7 @@ Control plane with its embedded broker, and agents, through their installed comm
 the system's choice. Used by the system tests and by the benchmarks; it knows no job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,16 +35,20 @@ class LocalFleet:
         settings: str = "",
         broker_listen: str = "",
         agent_prefix: tuple[str, ...] = (),
+        cores: Sequence[int] = (),
     ) -> None:
         """``settings`` is TOML that is appended to every agent's configuration.
 
         ``broker_listen`` lets the broker listen beyond loopback; ``agent_prefix`` begins the agents' command
-        lines, to run them in another network namespace.
+        lines, to run them in another network namespace. ``cores`` pins agents to one core each, in order.
         """
         self.directory = directory
         self._broker_listen = broker_listen
         self._agent_prefix = agent_prefix
         self.agents = tuple(f"device-{number}" for number in range(agents))
+        self._pins = {
+            name: ("taskset", "-c", str(core)) for name, core in zip(self.agents, cores, strict=False)
+        }
         self._agent_settings = f'profile = "{profile}"\nworkers = {workers}\n{settings}'
         self._processes = Processes(directory)
         self._state = directory / CONTROL_PLANE
@@ -92,6 +96,7 @@ class LocalFleet:
         self._processes.start(
             name,
             *self._agent_prefix,
+            *self._pins.get(name, ()),
             processes.tool("qfleet-agent"),
             "run",
             "--config",
