@@ -55,6 +55,14 @@ WORKS: tuple[workload.Work, ...] = (
         (2.0, 2.0),
         1.5,
     ),
+    workload.PhiEvaluate(
+        1,
+        45,
+        (workload.PhiItem(0, "effect", (0,), (0,)), workload.PhiItem(1, "cause", (0,), (0,))),
+        workload.Operator(gates=(circuit.Gate("h", (0,)),)),
+        workload.Operator(matrix=(0.5, 0.0, 0.0, -0.5, 0.0, 0.5, 0.5, 0.0)),
+        "input",
+    ),
 )
 
 WORKS += (
@@ -94,6 +102,12 @@ WORK_RESULTS: tuple[workload.WorkResult, ...] = (
         20,
         (workload.EnergyLevel(-3.25, 19), workload.EnergyLevel(-0.25, 1)),
         (workload.LowState(-3.25, b"\x02", 19), workload.LowState(-0.25, b"\x01", 1)),
+    ),
+    workload.PhiResult(
+        (
+            workload.PhiValue(0, 1.0, (((0,), ()), ((), (0,))), 1.0),
+            workload.PhiValue(1, 1.0, (((0,), ()), ((), (0,))), 1.0),
+        )
     ),
 )
 

@@ -51,6 +51,7 @@ _CANDIDATES = (
         "circuits",
     ),
     Candidate("qulacs", "variational", "scipy", "qulacs", ("variational.minimise",), "circuits"),
+    Candidate("numpy", "integration", "numpy", "numpy", ("iit.phi",), "circuits"),
     Candidate("dwave-samplers", "annealing", "dimod", "dwave-samplers", ("anneal.sample",), "annealing"),
     Candidate(
         "qutip",

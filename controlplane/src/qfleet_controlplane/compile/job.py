@@ -11,6 +11,7 @@ from dataclasses import replace
 from qfleet_controlplane.compile import (
     annealing,
     clifford,
+    integration,
     interface,
     minimisation,
     observables,
@@ -201,4 +202,5 @@ _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "circuit.expect": _program,
     "anneal.sample": annealing.compile_annealing,
     "variational.minimise": minimisation.minimise,
+    "iit.phi": integration.compile_integration,
 }

@@ -22,7 +22,7 @@ from qfleet_wire.api.fleet import (
     TelemetrySample,
     TelemetryView,
 )
-from qfleet_wire.api.integration import PhiRequest, PhiResultView
+from qfleet_wire.api.integration import DistinctionView, Number, PhiRequest, PhiResultView, PurviewView
 from qfleet_wire.api.jobs import (
     LOST_AFTER_S,
     MAX_ATTEMPTS,
@@ -93,6 +93,7 @@ __all__ = [
     "CutCost",
     "DeviceStatus",
     "DeviceView",
+    "DistinctionView",
     "DynamicsRequest",
     "DynamicsResultView",
     "EchoResultView",
@@ -115,11 +116,13 @@ __all__ = [
     "KernelResultView",
     "Label",
     "NoiseRequest",
+    "Number",
     "PauliCost",
     "PhiRequest",
     "PhiResultView",
     "Place",
     "Problem",
+    "PurviewView",
     "QaoaAnsatz",
     "QuboCost",
     "RegionView",

@@ -38,7 +38,15 @@ from qfleet_wire.workload.circuits import (
 )
 from qfleet_wire.workload.dynamics import DynamicsResult, DynamicsSolve
 from qfleet_wire.workload.echo import EchoResult, ProbeEcho
-from qfleet_wire.workload.integration import PhiEvaluate, PhiResult
+from qfleet_wire.workload.integration import (
+    CauseOf,
+    Direction,
+    Operator,
+    PhiEvaluate,
+    PhiItem,
+    PhiResult,
+    PhiValue,
+)
 from qfleet_wire.workload.kernel import KernelBlock, KernelGroup, KernelMatrix, KernelResult, KernelValues
 from qfleet_wire.workload.methods import WITHOUT_VECTOR, Method, capability
 from qfleet_wire.workload.noise import NoiseModel
@@ -87,8 +95,10 @@ __all__ = [
     "AnnealItem",
     "AnnealResult",
     "AnnealSample",
+    "CauseOf",
     "CircuitExpect",
     "CircuitSample",
+    "Direction",
     "DynamicsResult",
     "DynamicsSolve",
     "EchoResult",
@@ -108,10 +118,13 @@ __all__ = [
     "Moments",
     "NoiseModel",
     "Observable",
+    "Operator",
     "Optimiser",
     "PauliTerm",
     "PhiEvaluate",
+    "PhiItem",
     "PhiResult",
+    "PhiValue",
     "ProbeEcho",
     "QuadraticModel",
     "SampleCounts",

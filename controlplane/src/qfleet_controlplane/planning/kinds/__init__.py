@@ -6,7 +6,14 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, views
-from qfleet_controlplane.planning.kinds import annealing, echo, expectation, sampling, variational
+from qfleet_controlplane.planning.kinds import (
+    annealing,
+    echo,
+    expectation,
+    integration,
+    sampling,
+    variational,
+)
 from qfleet_controlplane.planning.kinds.base import Kind
 from qfleet_controlplane.planning.plan import MOST_TASKS, Fleet, Plan, PlanRefused, Slice, capacity
 from qfleet_controlplane.planning.specification import Specification
@@ -18,6 +25,7 @@ KINDS: dict[str, Kind] = {
     "circuit.expect": expectation,
     "anneal.sample": annealing,
     "variational.minimise": variational,
+    "iit.phi": integration,
 }
 """A new kind is a module and a line here."""
 
