@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import cast
 
-from qfleet_controlplane.machine import pool, state, tables
+from qfleet_controlplane.machine import crowds, pool, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import cost, kinds, schedule
 from qfleet_controlplane.planning.specification import Specification
@@ -21,6 +21,8 @@ _MOST_JOBS = 64
 _MOST_SLOTS = 2_000
 _FEWEST_SLOTS = 32
 """Devices that one sharing out looks at, all classes together, and of each class at least."""
+_AGAIN_MS = 1_000
+"""Tasks that wait for a better device are looked at again so soon: it may have got stuck."""
 _MOST_LEASES = 4_000
 """Leases of one settling: the event loop waits for it."""
 
@@ -100,7 +102,9 @@ def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int
     if not slots:
         return 0
     windows = [(job, _Window(job, wanted + _EXTRA)) for job in jobs]
-    choices = schedule.schedule([_demand(job, window) for job, window in windows], slots, wanted)
+    crowd = crowds.Crowd(turn, _slot)
+    demands = [_demand(job, window) for job, window in windows]
+    choices = schedule.schedule(demands, slots, wanted, crowd)
     for choice in choices:
         task = cast("state.Task", choice.task)
         if task.group is not None and choice.device in task.barred:
@@ -111,6 +115,9 @@ def _share_out(turn: Turn, jobs: list[state.Job], able: _Able, most: int) -> int
         _requeue(job, window.seen)
     unseen = sum(len(bucket.idle) + len(bucket.busy) for bucket in buckets.values()) > len(slots)
     able.cut |= unseen and 0 < len(choices) < wanted
+    if crowd.asked and len(choices) < wanted and turn.state.pool.again_at <= turn.now:
+        turn.state.pool.again_at = turn.now + _AGAIN_MS
+        turn.state.timers.arm(turn.state.pool.again_at, "settle", "")
     return len(choices)
 
 
@@ -142,6 +149,7 @@ def _slots(turn: Turn, bucket: pool.Bucket, most: int) -> list[schedule.Slot]:
                 slots.append(slot)
         for name in gone:
             del names[name]
+            bucket.crowded[name] = None
     return slots
 
 
@@ -151,7 +159,7 @@ def _slot(turn: Turn, device: state.Device) -> schedule.Slot | None:
     if told is None or not device.connected or device.status != "online" or device.rests_until > turn.now:
         return None
     kind = device.kind or told
-    return schedule.Slot(device.name, kind, held=len(device.held), backlog_ms=device.backlog_ms)
+    return schedule.Slot(device.name, kind, held=len(device.held), backlog_ms=crowds.left_ms(turn, device))
 
 
 class _Window:
@@ -175,6 +183,9 @@ def _demand(job: state.Job, window: _Window) -> schedule.Demand:
         specification=job.specification,
         size=_size,
         pending=window,
+        left=len(job.pending),
+        typical=_size(job.pending[0]),
+        known=job.rates,
     )
 
 

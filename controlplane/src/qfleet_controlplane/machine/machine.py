@@ -39,6 +39,7 @@ class Machine:
     def handle(self, event: events.Event, now: Millis) -> list[effects.Effect]:
         """Decide; effects are to be performed in order, sends after everything is stored."""
         self._sequence += 1
+        self.state.now = now
         turn = Turn(self.state, self.policy, now, self._sequence)
         _HANDLERS[type(event)](turn, event)
         if turn.accused:

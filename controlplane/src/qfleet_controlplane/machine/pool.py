@@ -18,16 +18,20 @@ class Bucket:
     kind: DeviceClass
     idle: dict[DeviceName, None] = field(default_factory=dict)
     busy: dict[DeviceName, None] = field(default_factory=dict)
+    crowded: dict[DeviceName, None] = field(default_factory=dict)
+    """Those that had no room when they were looked at last: a task may be worth keeping for one."""
 
 
 class Pool:
     """``changed``: something happened since the last settling that could let a task be leased."""
 
-    __slots__ = ("_buckets", "changed")
+    __slots__ = ("_buckets", "again_at", "changed")
 
     def __init__(self) -> None:
         self._buckets: dict[int, Bucket] = {}
         self.changed = True
+        self.again_at = 0
+        """When to settle again although nothing may have happened."""
 
     def offer(self, device: DeviceName, kind: DeviceClass, *, holds: bool) -> None:
         """A device may have room now."""
@@ -39,6 +43,7 @@ class Pool:
         bucket = self._buckets.get(id(kind))
         if bucket is None:
             bucket = self._buckets[id(kind)] = Bucket(kind)
+        bucket.crowded.pop(device, None)
         if holds:
             bucket.idle.pop(device, None)
             bucket.busy[device] = None
@@ -50,8 +55,12 @@ class Pool:
         """Take a device out, because its class changes."""
         bucket = self._buckets.get(id(kind))
         if bucket is not None:
-            bucket.idle.pop(device, None)
-            bucket.busy.pop(device, None)
+            for names in (bucket.idle, bucket.busy, bucket.crowded):
+                names.pop(device, None)
+
+    def crowded(self) -> list[Bucket]:
+        """Those with a device in them that had no room."""
+        return [bucket for bucket in self._buckets.values() if bucket.crowded]
 
     def buckets(self) -> list[Bucket]:
         """Those with a device in them."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from qfleet_controlplane.machine import tables
 from qfleet_controlplane.machine.pool import Pool
 from qfleet_controlplane.machine.timers import Timers
-from qfleet_controlplane.planning import plan, regions, specification, trust
+from qfleet_controlplane.planning import plan, regions, schedule, specification, trust
 from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
@@ -177,6 +177,8 @@ class Job:
     """Items of succeeded tasks plus the reported share of the others …"""
     all_items: int = 0
     """… of so many in all tasks that are here; an item that is split by shots counts for each."""
+    rates: schedule.Known = field(default_factory=dict)
+    """How fast classes of devices run it."""
     stranded_since: Millis | None = None
     """Since when no usable device here can run its waiting tasks."""
     groups: dict[int, Group] = field(default_factory=dict)
@@ -224,6 +226,8 @@ class Device:
     silent_since: Millis | None = None
     held: dict[TaskId, Task] = field(default_factory=dict)
     backlog_ms: float = 0.0
+    since: Millis = _NEVER
+    """When its books last changed by an end or a beginning: from then on it works on what it holds."""
     connected: bool = False
     """Heard since the start, and no last will since: the scheduler may use it."""
     heard_at: Millis = _NEVER
@@ -292,6 +296,8 @@ class State:
     """The other regions that are led, as they last described themselves."""
     began: Millis = _NEVER
     """When the machine was rebuilt: its devices take a while to come back to it."""
+    now: Millis = _NEVER
+    """Time of the event that is being handled."""
     kinds: dict[regions.DeviceClass, regions.DeviceClass] = field(default_factory=dict)
     """One object for each class of devices."""
     link_down_since: Millis | None = None
@@ -324,6 +330,7 @@ class State:
         if not task.accepted:
             device.unanswered -= 1
         device.backlog_ms = max(0.0, device.backlog_ms - task.cost_ms) if device.held else 0.0
+        device.since = self.now
         self.offer(device)
 
     def enqueue(self, task: Task, *, first: bool = False) -> None:
@@ -468,6 +475,8 @@ def move(task: Task, action: str) -> None:
 
 def hold(device: Device, task: Task) -> None:
     """Enter a task in a device's books."""
+    if not device.held:
+        device.since = task.leased_at
     device.held[task.id] = task
     device.backlog_ms += task.cost_ms
     task.device = device.name

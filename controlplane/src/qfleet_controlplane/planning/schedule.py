@@ -3,15 +3,17 @@
 Jobs of higher priority go first; jobs of the same priority take turns, the oldest first. Each
 task goes to the device that would finish it earliest, among those that can run it, that have not
 refused it, and that have room: about ``BACKLOG_MS`` of estimated work in hand, at least
-one task per worker. What finds no room stays pending. The scheduler sees estimates and numbers only.
+one task per worker. What finds no room stays pending, and so does what a device without room would
+still finish earlier (``horizon``). The scheduler sees estimates and numbers only.
 """
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
-from qfleet_controlplane.planning import cost, kinds
+from qfleet_controlplane.planning import cost, horizon, kinds
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -106,6 +108,10 @@ class Candidate(Protocol):
         """Devices that may not have it."""
 
 
+Known: TypeAlias = dict[int, tuple[Worker, cost.Rates | None]]
+"""A job's rates by the identity of a class of devices, which is held so that no other has it."""
+
+
 class Demand(NamedTuple):
     """A job's pending tasks, next one first, and what they need."""
 
@@ -117,6 +123,12 @@ class Demand(NamedTuple):
     """Items and shots of a task."""
     pending: Iterable[Candidate]
     """Gone through once, as far as there is room."""
+    left: int = 0
+    """Number of pending tasks; 0: nobody looks ahead for them."""
+    typical: tuple[int, int] = (1, 0)
+    """Items and shots of a usual task."""
+    known: Known | None = None
+    """Where rates are kept from one scheduling to the next."""
 
 
 class Choice(NamedTuple):
@@ -143,10 +155,16 @@ def lacks(requirement: Requirement, announcement: Capability) -> str | None:
     return None
 
 
-def schedule(demands: Iterable[Demand], slots: Iterable[Slot], most: int | None = None) -> list[Choice]:
+def schedule(
+    demands: Iterable[Demand],
+    slots: Iterable[Slot],
+    most: int | None = None,
+    crowded: Callable[[], Sequence[Slot]] = tuple,
+) -> list[Choice]:
     """Choose devices for as many pending tasks as there is room for, ``most`` at most.
 
-    The choices come in the order of the decisions.
+    ``crowded`` names devices without room, if it matters: they get nothing, but a task that one of them
+    would finish earlier may wait for it. The choices come in the order of the decisions.
     """
     roomy = [slot for slot in slots if not slot.full]
     choices: list[Choice] = []
@@ -159,7 +177,8 @@ def schedule(demands: Iterable[Demand], slots: Iterable[Slot], most: int | None 
         if not roomy:
             break
         left = None if most is None else most - len(choices)
-        choices.extend(itertools.islice(_level([_Queue(demand, roomy) for demand in level]), left))
+        queues = [_Queue(demand, roomy) for demand in level]
+        choices.extend(itertools.islice(_level(_look_ahead(queues, roomy, crowded)), left))
     return choices
 
 
@@ -179,44 +198,95 @@ def _level(queues: list["_Queue"]) -> Iterator[Choice]:
         queues = waiting
 
 
+def _look_ahead(
+    queues: list["_Queue"], roomy: Sequence[Slot], crowded: Callable[[], Sequence[Slot]]
+) -> list["_Queue"]:
+    """Tell the queues by when all their tasks can be done, where tasks are long enough to care.
+
+    Returns them in the order of their turns: those first whose tasks fill much of the time that is left.
+    """
+    looking = [queue for queue in queues if queue.left and queue.longest_ms > horizon.WORTH_MS]
+    if not looking:
+        return queues
+    everyone = [*crowded(), *roomy]
+    counts = [queue.left for queue in looking]
+    costs = {id(slot.able): [queue.typical_ms(slot.able) for queue in looking] for slot in everyone}
+    least = [
+        min((each for each in across if each is not None), default=0.0)
+        for across in zip(*costs.values(), strict=True)
+    ]
+    speeds = {key: horizon.relative_speed(each, least, counts) for key, each in costs.items()}
+    work_ms = sum(count * each for count, each in zip(counts, least, strict=True))
+    hands = [horizon.Hands(slot.wait_ms, slot.workers, speeds[id(slot.able)]) for slot in everyone]
+    end_ms = horizon.horizon_ms(hands, work_ms)
+    for queue in looking:
+        queue.look_ahead(end_ms, everyone[:_MOST_COMPARED])
+    urgent = sorted((-each, index) for index, each in enumerate(least) if each > horizon.URGENT * end_ms)
+    first = [looking[index] for _, index in urgent]
+    return [*first, *(queue for queue in queues if queue not in first)]
+
+
 class _Queue:
     """One job's pending tasks and the devices open to them, soonest free first."""
 
-    __slots__ = ("_demand", "_heap", "_rates", "_tasks")
+    __slots__ = ("_compared", "_demand", "_end_ms", "_heap", "_known", "_tasks")
 
     def __init__(self, demand: Demand, slots: Iterable[Slot]) -> None:
         self._demand = demand
         self._tasks = iter(demand.pending)
-        self._rates: dict[str, cost.Rates] = {}
+        self._known: Known = {} if demand.known is None else demand.known
         self._heap: list[tuple[float, int, Slot]] = []
-        alike: dict[int, cost.Rates | None] = {}
+        self._end_ms = math.inf
+        self._compared: Sequence[Slot] = ()
         for index, slot in enumerate(slots):
-            key = id(slot.able)
-            if key not in alike:
-                alike[key] = self._rates_of(slot.able)
-            rates = alike[key]
-            if rates is not None:
-                self._rates[slot.name] = rates
+            if self._rates(slot.able) is not None:
                 self._heap.append((self._finish(slot), index, slot))
         heapq.heapify(self._heap)
 
-    def _rates_of(self, able: Worker) -> cost.Rates | None:
-        """Rates on such a device; None where the job cannot run."""
-        if lacks(self._demand.requirement, able) is not None:
-            return None
-        calibration = cost.calibration_of(able, self._demand.requirement.kind)
-        return kinds.rates(self._demand.specification, calibration)
+    @property
+    def left(self) -> int:
+        """Tasks that wait, as far as they want to be looked ahead for."""
+        return self._demand.left
+
+    @property
+    def longest_ms(self) -> float:
+        """Time of a usual task where that is longest."""
+        sizes = self._demand.typical
+        known = (rates for _, rates in self._known.values())
+        return max((rates.cost_ms(*sizes) for rates in known if rates is not None), default=0.0)
+
+    def typical_ms(self, able: Worker) -> float | None:
+        """Time of a usual task on such a device; None where the job cannot run."""
+        rates = self._rates(able)
+        return None if rates is None else rates.cost_ms(*self._demand.typical)
+
+    def look_ahead(self, end_ms: float, everyone: Sequence[Slot]) -> None:
+        """Leave tasks that would end after ``end_ms`` to a device that is earlier, with room or without."""
+        self._end_ms = end_ms * horizon.SLACK
+        self._compared = [slot for slot in everyone if self._rates(slot.able) is not None]
 
     def next(self) -> Choice | None:
         """Choose for the next task that any device can take; None when no more can be placed."""
-        while self._heap:
+        deferred = 0
+        while self._heap and deferred <= _MOST_DEFERRED:
             task = next(self._tasks, None)
             if task is None:
                 return None
             choice = self._place(task)
             if choice is not None:
                 return choice
+            deferred += self._end_ms < math.inf
         return None
+
+    def _rates(self, able: Worker) -> cost.Rates | None:
+        """Rates on such a device; None where the job cannot run."""
+        found = self._known.get(id(able))
+        if found is None:
+            wanted, job = self._demand.requirement, self._demand.specification
+            fits = lacks(wanted, able) is None
+            rates = kinds.rates(job, cost.calibration_of(able, wanted.kind)) if fits else None
+            found = self._known[id(able)] = (able, rates)
+        return found[1]
 
     def _place(self, task: Candidate) -> Choice | None:
         aside: list[tuple[float, int, Slot]] = []
@@ -231,7 +301,9 @@ class _Queue:
             elif slot.name in task.barred:
                 aside.append(heapq.heappop(self._heap))
             else:
-                cost_ms = self._rates[slot.name].cost_ms(*self._demand.size(task))
+                cost_ms = self._cost_ms(slot, task)
+                if self._earlier_elsewhere(task, slot.wait_ms + cost_ms):
+                    break
                 slot.take(cost_ms)
                 heapq.heapreplace(self._heap, (self._finish(slot), index, slot))
                 choice = Choice(task, slot.name, cost_ms)
@@ -240,12 +312,28 @@ class _Queue:
             heapq.heappush(self._heap, entry)
         return choice
 
-    def _finish(self, slot: Slot) -> float:
-        """When the device would finish one item of this job, if it were given one now."""
-        return slot.wait_ms + self._rates[slot.name].item_ms + self._one_item_shots_ms(slot)
+    def _earlier_elsewhere(self, task: Candidate, finish_ms: float) -> bool:
+        """Whether a device without room now is the better one to wait for."""
+        return finish_ms > self._end_ms and any(
+            slot.wait_ms + self._cost_ms(slot, task) < finish_ms
+            for slot in self._compared
+            if slot.name not in task.barred
+        )
 
-    def _one_item_shots_ms(self, slot: Slot) -> float:
-        return self._rates[slot.name].shot_ms * self._demand.specification.shots
+    def _cost_ms(self, slot: Slot, task: Candidate) -> float:
+        rates = self._rates(slot.able)
+        assert rates is not None, "only devices that can run the job are looked at"
+        return rates.cost_ms(*self._demand.size(task))
+
+    def _finish(self, slot: Slot) -> float:
+        """When the device would finish a usual task of this job, if it were given one now."""
+        return slot.wait_ms + (self.typical_ms(slot.able) or 0.0)
+
+
+_MOST_COMPARED = 256
+"""Devices that a task is compared on."""
+_MOST_DEFERRED = 16
+"""Tasks of a job that are looked at in vain before the next job has its turn."""
 
 
 def explain(requirement: Requirement, fleet: Mapping[str, payloads.Announcement]) -> list[str]:
