@@ -9,6 +9,7 @@ from rich.console import Console
 from tests.unit import phi_cases as cases
 
 from qfleet.render import results
+from qfleet_agent.machine import work as machine_work
 from qfleet_controlplane.compile.errors import ProgramRefused, RequestRefused
 from qfleet_controlplane.planning import cost, kinds, merge
 from qfleet_controlplane.planning.plan import Fleet, Slice
@@ -161,3 +162,8 @@ def test_without_results_there_is_nothing_to_show() -> None:
     view = cases.viewed(ASKED)
     assert view.distinctions == ()
     assert msgspec.json.decode(msgspec.json.encode(view), type=api.ResultView) == view
+
+
+def test_a_device_reads_the_head_of_the_work() -> None:
+    head = machine_work.head_of(kinds.encode(JOB, WHOLE))
+    assert (machine_work.kind_of(head), machine_work.shots_of(head)) == ("iit.phi", 0)

@@ -21,7 +21,7 @@ class Operator(msgspec.Struct, frozen=True):
     matrix: tuple[float, ...] = ()
 
 
-class PhiItem(msgspec.Struct, frozen=True, array_like=True):
+class PhiItem(msgspec.Struct, frozen=True):
     """What a mechanism says about a purview; both are qubits in ascending order."""
 
     index: int
