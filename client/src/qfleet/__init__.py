@@ -23,6 +23,9 @@ from qfleet.futures import JobFuture, submit
 from qfleet.result import Result
 from qfleet_wire.api import (
     FINISHED,
+    AmplitudeItemView,
+    AmplitudesResultView,
+    AmplitudeView,
     AngleFeatureMap,
     AnnealRequest,
     AnnealResultView,
@@ -72,6 +75,9 @@ __version__ = "0.2.0"
 
 __all__ = [
     "FINISHED",
+    "AmplitudeItemView",
+    "AmplitudeView",
+    "AmplitudesResultView",
     "AngleFeatureMap",
     "AnnealRequest",
     "AnnealResultView",

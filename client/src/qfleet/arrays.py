@@ -46,6 +46,16 @@ def _expected(view: api.ExpectResultView) -> Arrays:
     }
 
 
+def _amplitudes(view: api.AmplitudesResultView) -> Arrays:
+    """``amplitudes`` (points, bit strings), complex; ``bitstrings`` (k,) of str; ``parameters`` as above."""
+    values = [[complex(each.real, each.imaginary) for each in item.amplitudes] for item in view.items]
+    return {
+        "amplitudes": np.array(values, np.complex128),
+        "bitstrings": np.array([each.bitstring for each in view.items[0].amplitudes] if view.items else []),
+        "parameters": _parameters([item.parameters for item in view.items]),
+    }
+
+
 def _parameters(points: Sequence[dict[str, float]]) -> npt.NDArray[np.float64]:
     """Inputs in the order of their names' first point, shape (points, inputs)."""
     names = list(points[0]) if points else []
@@ -57,4 +67,5 @@ def _parameters(points: Sequence[dict[str, float]]) -> npt.NDArray[np.float64]:
 _MAKERS: dict[type[api.ResultView], Callable[[Any], Arrays]] = {
     api.SampleResultView: _sampled,
     api.ExpectResultView: _expected,
+    api.AmplitudesResultView: _amplitudes,
 }

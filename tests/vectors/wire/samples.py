@@ -88,6 +88,18 @@ WORKS += (
     ),
 )
 
+WORKS += (
+    workload.CircuitPart(
+        PROGRAM,
+        45,
+        1,
+        (workload.Place(1, 2, 2),),
+        ((("X", 0), ("Z", 2)), ()),
+        (5,),
+        (workload.PartItem(0, (0.25,), bytes(128), 1, 1),),
+    ),
+)
+
 WORK_RESULTS: tuple[workload.WorkResult, ...] = (
     workload.SampleResult((workload.SampleCounts(0, 2, 1500, 2, b"\x00\x03", (700, 800)),)),
     workload.ExpectResult(
@@ -128,6 +140,8 @@ WORK_RESULTS += (
     ),
     workload.KernelResult((workload.KernelValues(1, (0.5, 0.25)),)),
 )
+
+WORK_RESULTS += (workload.PartResult(1, (workload.PartValues(0, 1, 1, bytes(32), bytes(16)),)),)
 
 _RESULT = payloads.TaskResult(
     TASK,

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from qfleet.render import annealing, integration, programs, terminal, variational
+from qfleet.render import amplitudes, annealing, integration, programs, terminal, variational
 from qfleet_wire import api
 
 SIMULATED = "The quantum states were simulated by classical processors on the devices."
@@ -22,6 +22,7 @@ Drawer = Callable[[Any, int, int], Iterable[RenderableType]]
 _DRAWERS: dict[type[api.ResultView], Drawer] = {
     api.SampleResultView: programs.sampled,
     api.ExpectResultView: programs.values,
+    api.AmplitudesResultView: amplitudes.table,
     api.AnnealResultView: annealing.states,
     api.VariationalResultView: variational.minimised,
     api.PhiResultView: integration.distinctions,

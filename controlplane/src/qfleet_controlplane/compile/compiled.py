@@ -44,6 +44,7 @@ class CompiledJob:
     """Whether a stabilizer tableau computes it at all its points …"""
     obstacle: Obstacle | None = None
     """… and what of a program is in the way."""
+    bitstrings: tuple[int, ...] = ()
 
 
 def check_number(field: str, value: float, least: float, most: float) -> None:

@@ -7,9 +7,11 @@ the end of each shot.
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from qfleet_controlplane.compile import (
     annealing,
+    bitstrings,
     clifford,
     integration,
     interface,
@@ -70,8 +72,8 @@ def _program(request: api.JobRequest) -> CompiledJob:
         raise RequestRefused("program", f"compiles to {size} bytes", hint)
     points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
     facts = facts_of(compiled)
-    done = (_sample if request.kind == "circuit.sample" else _expect)(request, compiled, points, facts)
-    if request.noise is not None:
+    done = _PROGRAMS[request.kind](request, compiled, points, facts)
+    if request.noise is not None or request.kind == "circuit.amplitudes":
         return done
     obstacle = clifford.obstacle(compiled, points, places, exact=request.kind == "circuit.expect")
     return replace(done, clifford=obstacle is None, obstacle=obstacle)
@@ -87,6 +89,9 @@ def _check_common(request: api.JobRequest) -> None:
         check_number("deadline_s", request.deadline_s, 0.001, _YEAR_S)
     if request.seed is not None:
         check_number("seed", request.seed, 0, (1 << 63) - 1)
+    if request.bitstrings and request.kind != "circuit.amplitudes":
+        hint = "ask for circuit.amplitudes"
+        raise RequestRefused("bitstrings", f"are given for a {request.kind} job", hint)
     if len(request.name) > 200:
         raise RequestRefused("name", f"has {len(request.name)} characters", "use at most 200")
     for number, tag in enumerate(request.residency):
@@ -196,6 +201,12 @@ def _check_result(item: int, points: int) -> None:
         raise RequestRefused("shots", f"may return {total} bytes, over {RESULT_BYTES}", hint)
 
 
+_Points: TypeAlias = tuple[tuple[float, ...], ...]
+_PROGRAMS: dict[str, Callable[[api.JobRequest, circuit.Program, _Points, ProgramFacts], CompiledJob]] = {
+    "circuit.sample": _sample,
+    "circuit.expect": _expect,
+    "circuit.amplitudes": bitstrings.compiled,
+}
 _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "probe.echo": _echo,
     "circuit.sample": _program,
@@ -203,4 +214,5 @@ _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "anneal.sample": annealing.compile_annealing,
     "variational.minimise": minimisation.minimise,
     "iit.phi": integration.compile_integration,
+    "circuit.amplitudes": _program,
 }

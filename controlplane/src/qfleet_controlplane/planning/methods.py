@@ -33,7 +33,7 @@ def choose(job: Specification, devices: Iterable[Device]) -> Specification:
     Raises:
         plan.PlanRefused: it is wider than every state vector, and no tableau computes it.
     """
-    if job.kind not in _PROGRAMS or job.method:
+    if job.kind not in _PROGRAMS or job.method or job.cut is not None:
         return job
     known = list(devices)
     if not job.clifford:

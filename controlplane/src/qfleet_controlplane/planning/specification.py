@@ -4,6 +4,7 @@ import msgspec
 
 from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import Effort
+from qfleet_controlplane.planning.cuts.cut import CAPABILITY, Cut
 from qfleet_wire import api, workload
 from qfleet_wire.costs import NOTHING, Load
 from qfleet_wire.program_load import ProgramLoad
@@ -57,9 +58,16 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     ending: Load = NOTHING
     """What follows each of its evolutions, for the values of observables."""
 
+    bitstrings: tuple[int, ...] = ()
+    """Basis states whose amplitudes are asked for, qubit q as bit q."""
+    cut: Cut | None = None
+    """The parts of a program that is not run as a whole; ``qubits`` is then the width of the widest."""
+
     @property
     def capability(self) -> str:
         """What an engine must be able to do for it."""
+        if self.cut is not None:
+            return CAPABILITY
         return workload.capability(self.kind, self.method)
 
     @property

@@ -13,7 +13,7 @@ import msgspec
 
 from qfleet_controlplane.errors import Conflict, NotFound
 from qfleet_controlplane.machine import events, state
-from qfleet_controlplane.planning import placement
+from qfleet_controlplane.planning import placement, regions
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.service import ordering, portraits, readings, repeats, submission
 from qfleet_controlplane.service.ordering import Decision
@@ -194,7 +194,11 @@ class Front:
 
     async def _prepare(self, request: api.JobRequest, who: str, job: JobId | None) -> events.JobSubmitted:
         if request.program:
-            return await asyncio.to_thread(submission.prepare, request, who, self._random, job=job)
+            carried = [entry for entry in self._regions.facts() if regions.carries(entry, request.residency)]
+            classes = [each for entry in carried for each in entry.classes]
+            return await asyncio.to_thread(
+                submission.prepare, request, who, self._random, job=job, classes=classes
+            )
         return submission.prepare(request, who, self._random, job=job)
 
     async def _order_cancel(self, event: events.JobCancelled, regions: Sequence[RegionName]) -> None:

@@ -79,7 +79,10 @@ class Service:
         """
         random = self._around.random
         if request.program:
-            event = await asyncio.to_thread(submission.prepare, request, who, random, job=job)
+            classes = self.facts(regions.Description(str(self._around.region))).classes
+            event = await asyncio.to_thread(
+                submission.prepare, request, who, random, job=job, classes=classes
+            )
         else:
             event = submission.prepare(request, who, random, job=job)
         return await self.take(event)

@@ -1,12 +1,14 @@
 """From a request to an event: compile, and draw the job's name and seed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from qfleet_controlplane.compile import job as compile_job
 from qfleet_controlplane.compile import reliance
 from qfleet_controlplane.machine import events
+from qfleet_controlplane.planning.cuts import choice
+from qfleet_controlplane.planning.regions import DeviceClass
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, program_load
 from qfleet_wire.names import JobId
@@ -18,16 +20,24 @@ _SEED_BYTES = 6
 
 
 def prepare(
-    request: api.JobRequest, who: str, random: Callable[[int], bytes], *, job: JobId | None = None
+    request: api.JobRequest,
+    who: str,
+    random: Callable[[int], bytes],
+    *,
+    job: JobId | None = None,
+    classes: Sequence[DeviceClass] = (),
 ) -> events.JobSubmitted:
     """Compile a request; what is wrong with it is raised as the compiler says it.
 
-    The job's id is drawn unless it is given.
+    The job's id is drawn unless it is given. ``classes`` are the devices that may run it: they decide whether
+    a program is cut.
     """
     job = JobId(random(_ID_BYTES).hex()) if job is None else job
     drawn = int.from_bytes(random(_SEED_BYTES), "big")
     seed = drawn if request.seed is None else request.seed
-    return events.JobSubmitted(job, request, _relied_on(request, specify(request, seed), random), who)
+    return events.JobSubmitted(
+        job, request, _relied_on(request, specify(request, seed, classes), random), who
+    )
 
 
 def _relied_on(
@@ -43,8 +53,8 @@ def _relied_on(
     )
 
 
-def specify(request: api.JobRequest, seed: int) -> Specification:
-    """Compile a request to the facts that planning and merging need."""
+def specify(request: api.JobRequest, seed: int, classes: Sequence[DeviceClass] = ()) -> Specification:
+    """Compile a request to the facts that planning and merging need; ``classes`` as in ``prepare``."""
     compiled = compile_job.compile_job(request)
     program, facts = compiled.program, compiled.facts
     if program is None or facts is None:
@@ -58,7 +68,7 @@ def specify(request: api.JobRequest, seed: int) -> Specification:
             problem=compiled.problem,
             effort=compiled.effort,
         )
-    return Specification(
+    specification = Specification(
         kind=request.kind,
         seed=seed,
         items=len(compiled.points),
@@ -77,4 +87,6 @@ def specify(request: api.JobRequest, seed: int) -> Specification:
         ),
         clifford=compiled.clifford,
         obstacle=compiled.obstacle,
+        bitstrings=compiled.bitstrings,
     )
+    return choice.fitted(specification, program, classes)

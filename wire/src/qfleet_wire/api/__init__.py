@@ -7,6 +7,7 @@ are the ones of the machines' tables.
 from typing import TypeAlias
 
 from qfleet_wire.api.amplitude import AmplitudeRequest, AmplitudeResultView
+from qfleet_wire.api.amplitudes import AmplitudeItemView, AmplitudesResultView, AmplitudeView
 from qfleet_wire.api.annealing import AnnealRequest, AnnealResultView, EnergyView, Label, StateView
 from qfleet_wire.api.asked import Asked
 from qfleet_wire.api.dynamics import DynamicsRequest, DynamicsResultView
@@ -77,14 +78,18 @@ ResultView: TypeAlias = (
     | AmplitudeResultView
     | KernelResultView
     | PhiResultView
+    | AmplitudesResultView
 )
 
 __all__ = [
     "FINISHED",
     "LOST_AFTER_S",
     "MAX_ATTEMPTS",
+    "AmplitudeItemView",
     "AmplitudeRequest",
     "AmplitudeResultView",
+    "AmplitudeView",
+    "AmplitudesResultView",
     "AngleFeatureMap",
     "AnnealRequest",
     "AnnealResultView",

@@ -12,6 +12,7 @@ from qfleet_wire.names import Millis
 JobKind = Literal[
     "circuit.sample",
     "circuit.expect",
+    "circuit.amplitudes",
     "probe.echo",
     "dynamics.solve",
     "anneal.sample",
@@ -31,6 +32,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     ``program`` is OpenQASM 2 or 3 text. ``parameters`` has one mapping of input names to values
     per parameter point; none means one point without inputs. ``observables`` are Pauli sums,
     sparse (``"0.5*Z0 Z1 + X2"``) or dense labels in Qiskit's order (``"ZZI"``, qubit 0 rightmost).
+    ``bitstrings`` are basis states of all qubits, qubit 0 rightmost, of a ``circuit.amplitudes`` job.
     ``items`` counts the echoes of a ``probe.echo`` job.
 
     ``residency`` names tags: each task runs only in a region that carries one of them. ``prefer``
@@ -51,6 +53,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     program: str = ""
     shots: int = 0
     observables: tuple[str, ...] = ()
+    bitstrings: tuple[str, ...] = ()
     parameters: tuple[dict[str, float], ...] = ()
     items: int = 1
     work: Asked | None = None

@@ -50,6 +50,7 @@ from qfleet_wire.workload.integration import (
 from qfleet_wire.workload.kernel import KernelBlock, KernelGroup, KernelMatrix, KernelResult, KernelValues
 from qfleet_wire.workload.methods import WITHOUT_VECTOR, Method, capability
 from qfleet_wire.workload.noise import NoiseModel
+from qfleet_wire.workload.parts import CircuitPart, PartItem, PartResult, PartValues, Place, vectors
 from qfleet_wire.workload.variational import (
     TRACE,
     MinimisedStart,
@@ -70,6 +71,7 @@ Work: TypeAlias = (
     | AmplitudeEstimate
     | KernelMatrix
     | PhiEvaluate
+    | CircuitPart
 )
 """What a task runs. The tag is the workload's kind."""
 
@@ -83,6 +85,7 @@ WorkResult: TypeAlias = (
     | AmplitudeResult
     | KernelResult
     | PhiResult
+    | PartResult
 )
 
 __all__ = [
@@ -97,6 +100,7 @@ __all__ = [
     "AnnealSample",
     "CauseOf",
     "CircuitExpect",
+    "CircuitPart",
     "CircuitSample",
     "Direction",
     "DynamicsResult",
@@ -120,11 +124,15 @@ __all__ = [
     "Observable",
     "Operator",
     "Optimiser",
+    "PartItem",
+    "PartResult",
+    "PartValues",
     "PauliTerm",
     "PhiEvaluate",
     "PhiItem",
     "PhiResult",
     "PhiValue",
+    "Place",
     "ProbeEcho",
     "QuadraticModel",
     "SampleCounts",
@@ -139,4 +147,5 @@ __all__ = [
     "WorkResult",
     "block_seed",
     "capability",
+    "vectors",
 ]

@@ -11,6 +11,7 @@ from qfleet_controlplane.planning.kinds import (
     echo,
     expectation,
     integration,
+    parts,
     sampling,
     variational,
 )
@@ -26,8 +27,16 @@ KINDS: dict[str, Kind] = {
     "anneal.sample": annealing,
     "variational.minimise": variational,
     "iit.phi": integration,
+    "circuit.amplitudes": parts,
 }
 """A new kind is a module and a line here."""
+
+_BY_ANSWER: dict[type[workload.WorkResult], Kind] = {kind.ANSWER: kind for kind in KINDS.values()}
+
+
+def kind_of(job: Specification) -> Kind:
+    """Return the module of a job's kind; whatever is cut is planned as parts."""
+    return KINDS[job.kind] if job.cut is None else parts
 
 
 def plan(job: Specification, fleet: Fleet) -> Plan:
@@ -36,7 +45,7 @@ def plan(job: Specification, fleet: Fleet) -> Plan:
     Raises:
         PlanRefused: it cannot be planned.
     """
-    slices, sentences = KINDS[job.kind].split(job, fleet)
+    slices, sentences = kind_of(job).split(job, fleet)
     if job.copies > 1:
         slices, sentences = copied(job, slices, sentences)
     reason = (job.reason,) if job.reason else ()
@@ -59,7 +68,7 @@ def copied(
 
 def rates(job: Specification, calibration: payloads.Calibration = cost.DEFAULT) -> cost.Rates:
     """Rates of a job on a device with this calibration."""
-    return KINDS[job.kind].rates(job, calibration)
+    return kind_of(job).rates(job, calibration)
 
 
 def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) -> cost.Rates:
@@ -72,22 +81,22 @@ def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) ->
 
 def memory_bytes(job: Specification) -> int:
     """Memory that a task needs at least."""
-    return KINDS[job.kind].memory_bytes(job)
+    return kind_of(job).memory_bytes(job)
 
 
 def useful_memory_bytes(job: Specification) -> int:
     """Memory beyond which a task would not run faster."""
-    return KINDS[job.kind].useful_memory_bytes(job)
+    return kind_of(job).useful_memory_bytes(job)
 
 
 def encode(job: Specification, part: Slice) -> msgspec.Raw:
     """Encode the work of one slice: the bytes of a ``workload.Work``."""
-    return KINDS[job.kind].encode(job, part)
+    return kind_of(job).encode(job, part)
 
 
 def result_bytes(job: Specification, part: Slice) -> int:
     """Room that the slice's result needs at most: the disk a device reserves for it."""
-    return KINDS[job.kind].result_bytes(job, part)
+    return kind_of(job).result_bytes(job, part)
 
 
 def fault(job: Specification, part: Slice, result: workload.WorkResult) -> str | None:
@@ -96,7 +105,7 @@ def fault(job: Specification, part: Slice, result: workload.WorkResult) -> str |
     The first *valid* result of a task counts, so what a device sends is checked against the slice it
     was given.
     """
-    kind = KINDS[job.kind]
+    kind = kind_of(job)
     if not isinstance(result, kind.ANSWER):
         return f"a {type(result).__name__} does not answer {job.kind}"
     return kind.fault(job, part, result)
@@ -108,16 +117,18 @@ def differ(one: workload.WorkResult, other: workload.WorkResult) -> str | None:
         return None
     if type(one) is not type(other):
         return "the answers are of different kinds"
-    return KINDS[str(one.__struct_config__.tag)].differ(one, other)
+    return _BY_ANSWER[type(one)].differ(one, other)
 
 
 def contradiction(one: workload.WorkResult, other: workload.WorkResult, *, exact: bool) -> str | None:
     """As ``differ``; with ``exact``, results must be equal up to rounding, whatever chance might explain."""
+    if isinstance(one, workload.PartResult):  # never by chance; and its numbers are packed
+        return differ(one, other)
     return agreement.unequal(one, other) if exact else differ(one, other)
 
 
 def view(heading: views.Heading, job: Specification, results: Sequence[views.Counted]) -> api.ResultView:
     """Merge the results of a job's tasks and show them; tasks without a result are left out."""
-    kind = KINDS[job.kind]
+    kind = kind_of(job)
     answers = [counted.result for counted in results if isinstance(counted.result, kind.ANSWER)]
     return kind.view(heading, job, answers, views.source_views(results))

@@ -1,0 +1,99 @@
+"""A circuit that no device can hold runs on devices that can hold half of it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from tests.system import line_circuit
+from tests.system.fleet import LocalFleet
+
+from qfleet import AmplitudesResultView, ExpectResultView, JobRequest, Refused
+
+PROFILE = """
+name = "small"
+version = 1
+description = "A board that can hold 18 qubits"
+engines = ["echo", "qulacs"]
+
+[recognise]
+rank = 0
+
+[budget]
+workers = 1
+task_memory_mib = 256
+max_qubits = 18
+max_shots = 1_000_000
+task_seconds = 600
+disk_mib = 256
+disk_reserve_mib = 16
+
+[link]
+keep_alive_s = 60
+heartbeat_s = 30
+"""
+PATIENCE_S = 120.0
+EXACT = 1e-10
+LINE = line_circuit.line(32, 8, seed=4)
+"""Its state vector would take 64 GiB."""
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFleet]:
+    directory = tmp_path_factory.mktemp("cut")
+    profiles = directory / "profiles"
+    profiles.mkdir()
+    (profiles / "small.toml").write_text(PROFILE)
+    settings = f'profiles_dir = "{profiles}"\n'
+    with LocalFleet(directory, agents=3, profile="small", settings=settings) as started:
+        yield started
+
+
+def test_values_of_32_qubits_on_three_devices_of_18_agree_with_a_matrix_product_state(
+    fleet: LocalFleet,
+) -> None:
+    products = [{qubit: "Z"} for qubit in range(0, 32, 5)] + [{15: "X", 16: "Y"}, {0: "Z", 14: "Y", 31: "X"}]
+    observables = [" ".join(f"{letter}{qubit}" for qubit, letter in each.items()) for each in products]
+    weighted = "0.5*Z0 Z31 - 2*X15 X16 + 0.25"
+    request = JobRequest(
+        kind="circuit.expect", program=LINE.program, observables=(*observables, weighted), name="line"
+    )
+    with fleet.connect() as connection:
+        job = connection.submit(request)
+        assert "16 + 16 qubits through 4 gates, 16 paths" in job.plan[0], job.plan
+        assert "32 qubits as a whole (at most 18)" in job.plan[0]
+        connection.wait(job.id, timeout_s=PATIENCE_S)
+        view = connection.result(job.id)
+    assert isinstance(view, ExpectResultView)
+    assert view.status == "succeeded"
+    assert len(view.sources) == 3, "all three devices took part"
+    wanted = [line_circuit.expectation(LINE, each) for each in products]
+    pairs = [line_circuit.expectation(LINE, each) for each in ({0: "Z", 31: "Z"}, {15: "X", 16: "X"})]
+    wanted.append(0.5 * pairs[0] - 2 * pairs[1] + 0.25)
+    np.testing.assert_allclose([each.value for each in view.items[0].values], wanted, rtol=0, atol=EXACT)
+    assert all(each.exact for each in view.items[0].values)
+
+
+def test_amplitudes_of_32_qubits_agree_too(fleet: LocalFleet) -> None:
+    bitstrings = ("0" * 32, "01" * 16, "1" * 32, "0" * 16 + "1" * 16)
+    request = JobRequest(kind="circuit.amplitudes", program=LINE.program, bitstrings=bitstrings)
+    with fleet.connect() as connection:
+        view = connection.run(request, timeout_s=PATIENCE_S)
+    assert isinstance(view, AmplitudesResultView)
+    found = [complex(each.real, each.imaginary) for each in view.items[0].amplitudes]
+    wanted = [line_circuit.amplitude(LINE, each) for each in bitstrings]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=EXACT)
+    np.testing.assert_allclose(
+        found, wanted, rtol=1e-7
+    )  # amplitudes are small: most of their digits are right
+    np.testing.assert_allclose(
+        [each.probability for each in view.items[0].amplitudes], np.abs(wanted) ** 2, rtol=1e-7
+    )
+
+
+def test_a_circuit_with_too_many_crossings_is_refused_with_their_number(fleet: LocalFleet) -> None:
+    lines = [f"cx q[{qubit}], q[{qubit + 1}];" for qubit in range(31)] * 40
+    tangled = "\n".join(['OPENQASM 3.0; include "stdgates.inc"; qubit[32] q;', *lines])
+    with fleet.connect() as connection, pytest.raises(Refused) as refused:
+        connection.submit(JobRequest(kind="circuit.expect", program=tangled, observables=("Z0",)))
+    assert "2^40 paths" in str(refused.value)
+    assert "at most 18" in str(refused.value)
