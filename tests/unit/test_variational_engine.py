@@ -11,7 +11,7 @@ from tests.unit import variational_cases as cases
 from tests.unit import workload_runs
 from tests.unit.variational_cases import minimised, request
 
-from qfleet_agent.engines import adjoint, alternating, hamiltonians, variational
+from qfleet_agent.engines import adjoint, alternating, hamiltonians, sweeps, variational
 from qfleet_agent.engines.errors import MemoryShort, ProgramFailed, WorkInvalid
 from qfleet_controlplane.compile import observables, program
 from qfleet_wire import api, circuit, codec, workload
@@ -118,7 +118,7 @@ def test_wide_programs_are_evolved_the_same_way(monkeypatch: pytest.MonkeyPatch)
     work = _work(compiled, observables.parse_observable("X0 Y1 + 0.3*Z2", 4))
     point = np.array([0.3, 1.1, 0.8])
     value, slopes = adjoint.Parametrised(work, compiled, BUDGET).gradient(point)
-    monkeypatch.setattr(adjoint, "_OWN_WAY", 0)
+    monkeypatch.setattr(sweeps, "_FUSED_FROM", 0)
     fused, same = adjoint.Parametrised(work, compiled, BUDGET).gradient(point)
     assert fused == pytest.approx(value)
     assert same == pytest.approx(slopes)

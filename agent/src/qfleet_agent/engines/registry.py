@@ -50,6 +50,7 @@ _CANDIDATES = (
         ("circuit.sample/trajectories", "circuit.expect/trajectories"),
         "circuits",
     ),
+    Candidate("qulacs", "fidelity", "qulacs_core", "qulacs", ("kernel.matrix",), "circuits"),
     Candidate("qulacs", "variational", "scipy", "qulacs", ("variational.minimise",), "circuits"),
     Candidate("numpy", "integration", "numpy", "numpy", ("iit.phi",), "circuits"),
     Candidate("qulacs", "parts", "qulacs_core", "qulacs", ("circuit.part",), "circuits", warm=True),

@@ -5,6 +5,7 @@ projector Π on where they act, K is ΠM for a matrix M of one qubit: ΠM = C(M)
 under the controls and the identity elsewhere. Phases of the whole state are left out.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -14,9 +15,9 @@ import qulacs
 from qulacs import gate as gates
 
 from qfleet_agent.engines import fusion, kernels, matrices
-from qfleet_agent.engines.derivatives import slope
+from qfleet_agent.engines.errors import ProgramFailed
 from qfleet_agent.engines.matrices import Matrix, Primitive
-from qfleet_wire import circuit, circuit_facts
+from qfleet_wire import circuit, circuit_facts, circuit_values
 
 Operators: TypeAlias = tuple[tuple[float, qulacs.QuantumGateBase], ...]
 """A sum of operators with their weights; none of them has to be unitary."""
@@ -49,16 +50,23 @@ class Turn(NamedTuple):
     gate: circuit.Gate
     generator: Operators
 
-    def forward(self, angle: float) -> qulacs.QuantumGateBase | None:
-        """Build the gate; None if it does nothing but a phase of the whole state."""
-        if self.gate.name in _ROTATIONS and not self.gate.controls:
-            return _ROTATIONS[self.gate.name](self.gate.qubits[0], angle)
-        item = matrices.primitive(self.gate, (angle,))
-        return None if item is None else kernels.kernel(item)
+    def angle(self, values: Sequence[float]) -> float:
+        """Return the argument at a point.
 
-    def back(self, angle: float) -> qulacs.QuantumGateBase | None:
-        """Build the inverse of the gate."""
-        return self.forward(-angle)
+        Raises:
+            ProgramFailed: it is not finite.
+        """
+        found = float(circuit_values.evaluate(self.gate.arguments[0], values, ()))
+        if not math.isfinite(found):
+            raise ProgramFailed(f"the argument of gate {self.gate.name} is not finite: {found}")
+        return found
+
+    def at(self, angle: float) -> tuple[qulacs.QuantumGateBase, ...]:
+        """Build the gate; its inverse is the one at the negative angle. A phase of all is left out."""
+        if self.gate.name in _ROTATIONS and not self.gate.controls:
+            return (_ROTATIONS[self.gate.name](self.gate.qubits[0], angle),)
+        item = matrices.primitive(self.gate, (angle,))
+        return () if item is None else (kernels.kernel(item),)
 
 
 class Fixed(NamedTuple):
@@ -106,7 +114,7 @@ def _fixed(run: list[circuit.Gate]) -> Fixed:
 
 
 def _constants(gate: circuit.Gate) -> tuple[float, ...]:
-    return tuple(float(slope(argument, ()).value) for argument in gate.arguments)
+    return tuple(float(circuit_values.evaluate(argument, (), ())) for argument in gate.arguments)
 
 
 def _adjoint(item: Primitive) -> Primitive:

@@ -15,6 +15,7 @@ from qfleet_controlplane.compile import (
     clifford,
     integration,
     interface,
+    kernel_matrix,
     minimisation,
     observables,
     program,
@@ -215,4 +216,5 @@ _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "variational.minimise": minimisation.minimise,
     "iit.phi": integration.compile_integration,
     "circuit.amplitudes": _program,
+    "kernel.matrix": kernel_matrix.kernel,
 }

@@ -197,7 +197,7 @@ def _effort(base: workload.VariationalMinimise, parameters: int) -> Effort:
         "nelder-mead": 150 * parameters,
     }
     evaluations = min(base.evaluations, typical[base.optimiser])
-    state = 16 * 2 ** min(base.qubits, 50)
+    state = 16 << min(base.qubits, 50)
     return Effort(
         item_steps=evaluations * steps * (_GRADIENT if gradient else 1.0),
         elements=2.0**base.qubits,

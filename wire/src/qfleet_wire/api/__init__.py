@@ -36,6 +36,7 @@ from qfleet_wire.api.jobs import (
 )
 from qfleet_wire.api.kernel import (
     AngleFeatureMap,
+    FeatureMap,
     KernelRequest,
     KernelResultView,
     ZZFeatureMap,
@@ -106,6 +107,7 @@ __all__ = [
     "EnergyView",
     "ExpectItemView",
     "ExpectResultView",
+    "FeatureMap",
     "Field",
     "FleetView",
     "HardwareEfficientAnsatz",

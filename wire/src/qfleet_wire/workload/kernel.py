@@ -16,7 +16,7 @@ class KernelGroup(msgspec.Struct, frozen=True):
     points: tuple[tuple[float, ...], ...]
 
 
-class KernelBlock(msgspec.Struct, frozen=True, array_like=True):
+class KernelBlock(msgspec.Struct, frozen=True):
     """The block between two groups, by their numbers."""
 
     index: int

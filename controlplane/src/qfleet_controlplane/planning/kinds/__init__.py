@@ -11,6 +11,7 @@ from qfleet_controlplane.planning.kinds import (
     echo,
     expectation,
     integration,
+    kernel,
     parts,
     sampling,
     variational,
@@ -28,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "variational.minimise": variational,
     "iit.phi": integration,
     "circuit.amplitudes": parts,
+    "kernel.matrix": kernel,
 }
 """A new kind is a module and a line here."""
 
