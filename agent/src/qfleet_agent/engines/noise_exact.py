@@ -1,17 +1,18 @@
 """Answers from a density matrix: the engine of the method ``density``."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from qfleet_agent.engines import draws, tally, validity
+from qfleet_agent.engines import draws, noise_samples, tally, validity
 from qfleet_agent.engines.draws import Indices, Uniforms
 from qfleet_agent.engines.errors import WorkInvalid
 from qfleet_agent.engines.finals import blocks_of
 from qfleet_agent.engines.noise_density import Density
 from qfleet_agent.engines.noise_readings import Readings
+from qfleet_agent.engines.timing import Sample
 from qfleet_wire import workload
 
 Report = Callable[[float], None]
@@ -39,6 +40,11 @@ def run(work: workload.Work, *, budget: int, report: Report) -> workload.SampleR
 
 def warm() -> None:
     """Nothing: the import alone takes a second and a hundred megabytes, which a task asks for."""
+
+
+def samples() -> Iterable[Sample]:
+    """Programs that tell this engine's coefficients."""
+    return noise_samples.samples()
 
 
 def value(matrix: Densities, observable: workload.Observable) -> float:

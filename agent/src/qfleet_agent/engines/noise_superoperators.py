@@ -15,11 +15,9 @@ import qutip  # type: ignore[import-untyped]  # ships no types
 
 from qfleet_agent.engines import matrices
 from qfleet_agent.engines.matrices import Matrix, Primitive
-from qfleet_wire import circuit
+from qfleet_wire import circuit, noise_load
 from qfleet_wire.workload.noise import Applied, Rules
 
-_WIDEST = 2
-"""A superoperator on n qubits has 16^n entries; wider gates are applied as they are."""
 _PAULIS: list[Matrix] = [np.eye(2, dtype=np.complex128), *(matrices.FIXED[name] for name in "xyz")]
 
 Superoperator = Any
@@ -33,39 +31,23 @@ class Noisy(NamedTuple):
 
     gate: circuit.Gate
     after: tuple[Applied, ...]
-    qubits: tuple[int, ...]
 
 
 class Group(NamedTuple):
     """Noisy gates on the same one or two qubits, or one wider gate; qubits ascending."""
 
     qubits: tuple[int, ...]
-    gates: list[Noisy]
-
-    @property
-    def wide(self) -> bool:
-        """Whether it is a gate on more qubits than a superoperator is made for."""
-        return len(self.qubits) > _WIDEST
+    gates: tuple[Noisy, ...]
+    wide: bool
 
 
-def grouped(gates: Iterable[circuit.Gate], rules: Rules) -> list[Group]:
+def grouped(gates: Sequence[circuit.Gate], rules: Rules) -> list[Group]:
     """Group gates with their noise; applying the groups in order is applying the gates in order."""
-    groups: list[Group] = []
-    last: dict[int, Group] = {}
-    for gate in gates:
-        qubits = tuple(sorted((*(control.qubit for control in gate.controls), *gate.qubits)))
-        around = {id(last[qubit]): last[qubit] for qubit in qubits if qubit in last}
-        group = next(iter(around.values())) if len(around) == 1 else None
-        if group is None or group.wide or not set(qubits) <= set(group.qubits):
-            group = Group(qubits, [])
-            for other in around.values():
-                if len(qubits) == _WIDEST and len(other.qubits) == 1:
-                    group.gates.extend(other.gates)
-                    other.gates.clear()
-            groups.append(group)
-            last.update(dict.fromkeys(qubits, group))
-        group.gates.append(Noisy(gate, rules.after(gate), qubits))
-    return [group for group in groups if group.gates]
+    noisy = [Noisy(gate, rules.after(gate)) for gate in gates]
+    return [
+        Group(group.qubits, tuple(noisy[position] for position in group.gates), group.wide)
+        for group in noise_load.groups(gates)
+    ]
 
 
 class Library:

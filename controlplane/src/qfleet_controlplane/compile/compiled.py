@@ -7,6 +7,7 @@ from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
 from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts
+from qfleet_controlplane.compile.noise_effort import CompiledNoise
 from qfleet_wire import api, circuit
 from qfleet_wire.workload import Observable
 
@@ -45,6 +46,7 @@ class CompiledJob:
     obstacle: Obstacle | None = None
     """… and what of a program is in the way."""
     bitstrings: tuple[int, ...] = ()
+    noise: CompiledNoise | None = None
 
 
 def check_number(field: str, value: float, least: float, most: float) -> None:

@@ -17,6 +17,7 @@ from qfleet_controlplane.compile import (
     interface,
     kernel_matrix,
     minimisation,
+    noise,
     observables,
     program,
     reliance,
@@ -53,6 +54,8 @@ def compile_job(request: api.JobRequest) -> CompiledJob:
         ObservableRefused: an observable cannot be read; with its place.
     """
     _check_common(request)
+    if request.kind not in noise.CIRCUITS:
+        check_unused(request, "noise")
     return _COMPILERS[request.kind](request)
 
 
@@ -74,7 +77,9 @@ def _program(request: api.JobRequest) -> CompiledJob:
     points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
     facts = facts_of(compiled)
     done = _PROGRAMS[request.kind](request, compiled, points, facts)
-    if request.noise is not None or request.kind == "circuit.amplitudes":
+    if request.noise is not None:
+        return noise.applied(request, done)
+    if request.kind == "circuit.amplitudes":
         return done
     obstacle = clifford.obstacle(compiled, points, places, exact=request.kind == "circuit.expect")
     return replace(done, clifford=obstacle is None, obstacle=obstacle)

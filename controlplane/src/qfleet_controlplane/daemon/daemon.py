@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 import msgspec
 
-from qfleet_controlplane import sdnotify
+from qfleet_controlplane import profiles, sdnotify
 from qfleet_controlplane.api import application
 from qfleet_controlplane.api.backends import Backends
 from qfleet_controlplane.api.server import HttpServer
@@ -51,6 +51,7 @@ class Daemon:
         self._ring = Keyring(layout, who, random=secrets.token_bytes)
         self._registry = Registry()
         self._counts = Counts(self._registry)
+        self._noise = profiles.noise(settings.profiles)
         self._stack = contextlib.AsyncExitStack()
         self.api_url = ""
 
@@ -97,7 +98,7 @@ class Daemon:
         await self._serve(self._backends(database, keeper), keeper)
 
     def _backends(self, database: Database, keeper: Keeper) -> Backends:
-        front = Front(keeper, database, clocks.wall, secrets.token_bytes)
+        front = Front(keeper, database, clocks.wall, secrets.token_bytes, self._noise)
         devices = Governance(self._settings.places, keeper.runtimes, database, self._ring)
         return Backends(
             jobs=front,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import kinds, plan, schedule
+from qfleet_controlplane.planning import kinds, noise_method, plan, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire.limits import LIMITS
 
@@ -28,7 +28,7 @@ class Device(NamedTuple):
 
 
 def choose(job: Specification, devices: Iterable[Device]) -> Specification:
-    """Settle how a program is computed by a fleet; what is no Clifford program is left as it is.
+    """Settle how a program is computed by a fleet; what has no noise and is not Clifford is left as it is.
 
     Raises:
         plan.PlanRefused: it is wider than every state vector, and no tableau computes it.
@@ -36,6 +36,8 @@ def choose(job: Specification, devices: Iterable[Device]) -> Specification:
     if job.kind not in _PROGRAMS or job.method or job.cut is not None:
         return job
     known = list(devices)
+    if job.noise is not None:
+        return noise_method.settled(job, known)
     if not job.clifford:
         _check_width(job, known)
         return job

@@ -4,6 +4,7 @@ import msgspec
 
 from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import Effort
+from qfleet_controlplane.compile.noise_effort import NoiseEffort
 from qfleet_controlplane.planning.cuts.cut import CAPABILITY, Cut
 from qfleet_wire import api, workload
 from qfleet_wire.costs import NOTHING, Load
@@ -38,6 +39,9 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     """… what of the program is in the way …"""
     reason: str = ""
     """… and why it is computed as it is, in a sentence."""
+    noise: workload.NoiseModel | None = None
+    noise_effort: NoiseEffort = NoiseEffort()
+    """What disturbs a program, and what that costs."""
     problem: bytes = b""
     """Of other workloads: the encoded work without what is a slice's own …"""
     effort: Effort = Effort()

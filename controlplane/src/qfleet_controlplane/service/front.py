@@ -7,6 +7,7 @@ nothing in between. For any other the store is asked, and what is wanted of its 
 import asyncio
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -25,6 +26,7 @@ from qfleet_controlplane.store.commit import Commit
 from qfleet_controlplane.store.database import Database
 from qfleet_wire import api
 from qfleet_wire.names import JobId, Millis, RegionName
+from qfleet_wire.noise import Noise
 
 _POLL_S = 0.25
 _CANCEL_S = 10.0
@@ -68,6 +70,7 @@ class Front:
         database: the store that all regions share.
         clock: wall-clock time.
         random: gives that many secret-quality bytes.
+        noise: what each firmware profile disturbs programs by, if it does.
     """
 
     def __init__(
@@ -76,7 +79,9 @@ class Front:
         database: Database,
         clock: Callable[[], Millis],
         random: Callable[[int], bytes],
+        noise: Mapping[str, Noise] = MappingProxyType({}),
     ) -> None:
+        self._noise = noise
         self._regions = regions
         self._database = database
         # Large jobs take a while to store, and renewing leases must not wait for them.
@@ -103,7 +108,8 @@ class Front:
     async def _take(self, request: api.JobRequest, who: str, job: JobId | None) -> api.JobView:
         led = self._regions.runtimes
         if len(self._regions.names) == 1 and led and not request.residency:
-            return await next(iter(led.values())).service.submit(request, who, job=job)
+            only = next(iter(led.values())).service
+            return await only.submit(request, who, job=job, noise=self._noise)
         event = await self._prepare(request, who, job)
         placed = placement.place(event.specification, self._regions.facts(), placement.wishes_of(request))
         event = msgspec.structs.replace(
@@ -196,8 +202,9 @@ class Front:
         if request.program:
             carried = [entry for entry in self._regions.facts() if regions.carries(entry, request.residency)]
             classes = [each for entry in carried for each in entry.classes]
+            known = submission.Known(classes, self._noise)
             return await asyncio.to_thread(
-                submission.prepare, request, who, self._random, job=job, classes=classes
+                submission.prepare, request, who, self._random, job=job, known=known
             )
         return submission.prepare(request, who, self._random, job=job)
 

@@ -7,6 +7,7 @@ committed state only. One event loop owns it all.
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from qfleet_controlplane.errors import Conflict, NotFound, Unavailable
 from qfleet_controlplane.machine import events
@@ -21,6 +22,7 @@ from qfleet_controlplane.store import queries
 from qfleet_controlplane.store.database import Database
 from qfleet_wire import api
 from qfleet_wire.names import DeviceName, JobId
+from qfleet_wire.noise import Noise
 
 _log = logging.getLogger(__name__)
 
@@ -69,9 +71,16 @@ class Service:
     # ── what changes something ──────────────────────────────────────────────────────────────
 
     async def submit(
-        self, request: api.JobRequest, who: str = "api", *, job: JobId | None = None
+        self,
+        request: api.JobRequest,
+        who: str = "api",
+        *,
+        job: JobId | None = None,
+        noise: Mapping[str, Noise] = MappingProxyType({}),
     ) -> api.JobView:
         """Take a job in, under an id of its own unless one is given; it is durable when this returns.
+
+        ``noise`` is that of firmware profiles, by their names.
 
         Raises:
             InvalidRequest: the program or the request is wrong; says what, where and what to do.
@@ -80,9 +89,8 @@ class Service:
         random = self._around.random
         if request.program:
             classes = self.facts(regions.Description(str(self._around.region))).classes
-            event = await asyncio.to_thread(
-                submission.prepare, request, who, random, job=job, classes=classes
-            )
+            known = submission.Known(classes, noise)
+            event = await asyncio.to_thread(submission.prepare, request, who, random, job=job, known=known)
         else:
             event = submission.prepare(request, who, random, job=job)
         return await self.take(event)

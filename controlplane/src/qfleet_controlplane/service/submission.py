@@ -1,22 +1,37 @@
 """From a request to an event: compile, and draw the job's name and seed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
 from qfleet_controlplane.compile import job as compile_job
+from qfleet_controlplane.compile import noise as compile_noise
 from qfleet_controlplane.compile import reliance
+from qfleet_controlplane.compile.noise_effort import NoiseEffort
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.planning.cuts import choice
 from qfleet_controlplane.planning.regions import DeviceClass
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, program_load
 from qfleet_wire.names import JobId
+from qfleet_wire.noise import Noise
 
 _ID_BYTES = 8
 _SECRET_BYTES = 32
 _SEED_BYTES = 6
 """Seeds drawn here stay below 2^53, so that every JSON reader keeps them whole."""
+
+
+class Known(NamedTuple):
+    """What a request is compiled against: devices, which decide whether it is cut, and noise of profiles."""
+
+    classes: Sequence[DeviceClass] = ()
+    noise: Mapping[str, Noise] = MappingProxyType({})
+
+
+NOTHING = Known()
 
 
 def prepare(
@@ -25,19 +40,17 @@ def prepare(
     random: Callable[[int], bytes],
     *,
     job: JobId | None = None,
-    classes: Sequence[DeviceClass] = (),
+    known: Known = NOTHING,
 ) -> events.JobSubmitted:
     """Compile a request; what is wrong with it is raised as the compiler says it.
 
-    The job's id is drawn unless it is given. ``classes`` are the devices that may run it: they decide whether
-    a program is cut.
+    The job's id is drawn unless it is given.
     """
     job = JobId(random(_ID_BYTES).hex()) if job is None else job
     drawn = int.from_bytes(random(_SEED_BYTES), "big")
     seed = drawn if request.seed is None else request.seed
-    return events.JobSubmitted(
-        job, request, _relied_on(request, specify(request, seed, classes), random), who
-    )
+    whole = specify(request, seed, known)
+    return events.JobSubmitted(job, request, _relied_on(request, whole, random), who)
 
 
 def _relied_on(
@@ -53,9 +66,9 @@ def _relied_on(
     )
 
 
-def specify(request: api.JobRequest, seed: int, classes: Sequence[DeviceClass] = ()) -> Specification:
-    """Compile a request to the facts that planning and merging need; ``classes`` as in ``prepare``."""
-    compiled = compile_job.compile_job(request)
+def specify(request: api.JobRequest, seed: int, known: Known = NOTHING) -> Specification:
+    """Compile a request to the facts that planning and merging need."""
+    compiled = compile_job.compile_job(compile_noise.resolved(request, known.noise))
     program, facts = compiled.program, compiled.facts
     if program is None or facts is None:
         return Specification(
@@ -68,6 +81,7 @@ def specify(request: api.JobRequest, seed: int, classes: Sequence[DeviceClass] =
             problem=compiled.problem,
             effort=compiled.effort,
         )
+    disturbed = compiled.noise
     specification = Specification(
         kind=request.kind,
         seed=seed,
@@ -88,5 +102,7 @@ def specify(request: api.JobRequest, seed: int, classes: Sequence[DeviceClass] =
         clifford=compiled.clifford,
         obstacle=compiled.obstacle,
         bitstrings=compiled.bitstrings,
+        noise=None if disturbed is None else disturbed.model,
+        noise_effort=NoiseEffort() if disturbed is None else disturbed.effort,
     )
-    return choice.fitted(specification, program, classes)
+    return choice.fitted(specification, program, known.classes)

@@ -53,6 +53,7 @@ def _paths(settings: Settings) -> str:
 
 def _path_settings(settings: Settings) -> Iterator[tuple[str, str]]:
     yield "state", settings.state
+    yield "profiles", settings.profiles
     yield "database_password_file", settings.database_password_file
     yield "api.tls_certificate", settings.api.tls_certificate
     yield "api.tls_key", settings.api.tls_key

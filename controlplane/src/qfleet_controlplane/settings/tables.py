@@ -101,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     state: str = str(DEFAULT_STATE)
     database: str = ""
     """URL ``postgresql://USER@HOST/NAME`` or ``sqlite:////PATH``; empty: SQLite in the state directory."""
+    profiles: str = ""
+    """Folder of firmware profiles whose noise jobs may ask for; empty: the system's, or the package's."""
     database_password_file: str = ""
     """Its first line is the password for ``database``; mode 0600 or less."""
     api: Api = Api()

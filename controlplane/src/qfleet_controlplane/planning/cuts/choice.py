@@ -62,7 +62,7 @@ def fitted(
     Raises:
         PlanRefused: no device takes it whole and no cut is within the bounds; names the number of paths.
     """
-    if program is None or job.kind not in _KINDS or job.dynamic or job.method:
+    if program is None or job.kind not in _KINDS or job.dynamic or job.method or job.noise:
         return job
     if job.clifford and any(_runs(TABLEAU, each) for each in classes):
         return job  # a tableau is cheaper than any cut, however wide the program

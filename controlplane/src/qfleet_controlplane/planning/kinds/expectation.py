@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, merge, plan, views
-from qfleet_controlplane.planning.kinds import programs, stabilizer
+from qfleet_controlplane.planning.kinds import noise, programs, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, workload
@@ -24,12 +24,15 @@ class _Expect(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.expe
     observables: tuple[workload.Observable, ...]
     items: tuple[workload.ExpectItem, ...]
     method: workload.Method = ""
+    noise: workload.NoiseModel | None = None
 
 
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point, and each product is a pass over the state."""
     if job.method == "stabilizer":
         return stabilizer.rates(job, calibration)
+    if job.method == "density":
+        return noise.rates(job, calibration)
     return programs.rates(job, calibration, ending=job.ending)
 
 
@@ -37,6 +40,8 @@ def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str
     """Split an ideal program by point only, another one by its shots too."""
     if job.method == "stabilizer":
         return stabilizer.split(job, fleet, programs.POINT)
+    if job.method == "density":
+        return noise.by_points(job, fleet, programs.POINT)
     if job.dynamic:
         return programs.by_blocks(job, fleet)
     slices, grouping = plan.by_items(job, fleet, programs.POINT)
@@ -49,7 +54,7 @@ def encode(job: Specification, part: Slice) -> msgspec.Raw:
         workload.ExpectItem(index, job.points[index], part.first_block, part.shots)
         for index in range(part.first_item, part.first_item + part.items)
     )
-    work = _Expect(msgspec.Raw(job.program), job.seed, job.observables, points, job.method)
+    work = _Expect(msgspec.Raw(job.program), job.seed, job.observables, points, job.method, job.noise)
     return msgspec.Raw(codec.encode(work))
 
 

@@ -7,7 +7,7 @@ parameter point, and once a block of shots of a dynamic program, whose shots sha
 from collections.abc import Iterable
 
 from qfleet_controlplane.planning import cost, plan, views
-from qfleet_controlplane.planning.kinds import stabilizer
+from qfleet_controlplane.planning.kinds import noise, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import costs, payloads
@@ -50,9 +50,11 @@ def load_of(job: Specification) -> ProgramLoad:
 
 
 def memory_bytes(job: Specification) -> int:
-    """Return two state vectors of complex doubles, and the program."""
+    """Return two state vectors of complex doubles, and the program; or what another method needs."""
     if job.method == "stabilizer":
         return stabilizer.memory_bytes(job)
+    if job.method == "density":
+        return noise.memory_bytes(job)
     return cost.BASE_BYTES + int(2 * cost.STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
 
 
@@ -79,7 +81,7 @@ def by_blocks(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list
     return slices, [
         measure(job, fleet),
         (
-            f"The program decides by its own outcomes and runs once per shot: its {job.shots:,} shots are "
+            f"{_why_each(job)}: its {job.shots:,} shots are "
             f"split by blocks of {SHOTS_PER_BLOCK:,} into {plan.many(pieces, 'piece')}"
             f"{' for each parameter point' if job.items > 1 else ''}, "
             f"{plan.many(len(slices), 'task')} in all."
@@ -89,6 +91,8 @@ def by_blocks(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list
 
 def measure(job: Specification, fleet: Fleet) -> str:
     """Say how large a program is, and how long it takes."""
+    if job.noise is not None:
+        return noise.told(job, fleet)
     nature = "Program with mid-circuit control" if job.dynamic else "Ideal program"
     shots = f", {plan.many(job.shots, 'shot')}" if job.shots else ""
     values = f", {plan.many(len(job.observables), 'observable')}" if job.observables else ""
@@ -96,6 +100,12 @@ def measure(job: Specification, fleet: Fleet) -> str:
         f"{nature} of {plan.many(job.qubits, 'qubit')} and {plan.many(job.gates, 'gate')}{shots}{values}: "
         f"about {cost.in_words(fleet.rates.cost_ms(1, job.shots))} for a parameter point on a typical device."
     )
+
+
+def _why_each(job: Specification) -> str:
+    if job.noise is not None:
+        return "A noisy program runs once per shot"
+    return "The program decides by its own outcomes and runs once per shot"
 
 
 def items_fault(part: Slice, indices: list[int]) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, merge, plan, views
-from qfleet_controlplane.planning.kinds import programs, stabilizer
+from qfleet_controlplane.planning.kinds import noise, programs, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, program_load, workload
@@ -24,12 +24,15 @@ class _Sample(msgspec.Struct, frozen=True, omit_defaults=True, tag="circuit.samp
     seed: int
     items: tuple[workload.SampleItem, ...]
     method: workload.Method = ""
+    noise: workload.NoiseModel | None = None
 
 
 def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """An ideal program is evolved once per point; drawing a shot costs next to nothing."""
     if job.method == "stabilizer":
         return stabilizer.rates(job, calibration)
+    if job.method == "density":
+        return noise.rates(job, calibration)
     if job.dynamic:
         return programs.rates(job, calibration, ending=NOTHING)
     drawing = program_load.drawing(job.shots, job.qubits, job.bits)
@@ -40,6 +43,8 @@ def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str
     """Split an ideal program by point only, another one by its shots too."""
     if job.method == "stabilizer":
         return stabilizer.split(job, fleet, programs.POINT)
+    if job.method == "density":
+        return noise.by_points(job, fleet, programs.POINT)
     if job.dynamic:
         return programs.by_blocks(job, fleet)
     slices, grouping = plan.by_items(job, fleet, programs.POINT)
@@ -60,7 +65,9 @@ def encode(job: Specification, part: Slice) -> msgspec.Raw:
         workload.SampleItem(index, job.points[index], part.first_block, part.shots)
         for index in range(part.first_item, part.first_item + part.items)
     )
-    return msgspec.Raw(codec.encode(_Sample(msgspec.Raw(job.program), job.seed, samples, job.method)))
+    return msgspec.Raw(
+        codec.encode(_Sample(msgspec.Raw(job.program), job.seed, samples, job.method, job.noise))
+    )
 
 
 def result_bytes(job: Specification, part: Slice) -> int:
