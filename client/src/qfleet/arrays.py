@@ -56,6 +56,19 @@ def _amplitudes(view: api.AmplitudesResultView) -> Arrays:
     }
 
 
+def _solved(view: api.DynamicsResultView) -> Arrays:
+    """``times`` (t,); ``values``, ``standard_errors`` (points, observables, t); ``parameters``."""
+    curves = [item.curves for item in view.items]
+    return {
+        "times": np.array(view.times, np.float64),
+        "values": np.array([[curve.values for curve in each] for each in curves], np.float64),
+        "standard_errors": np.array(
+            [[curve.standard_errors for curve in each] for each in curves], np.float64
+        ),
+        "parameters": _parameters([item.parameters for item in view.items]),
+    }
+
+
 def _parameters(points: Sequence[dict[str, float]]) -> npt.NDArray[np.float64]:
     """Inputs in the order of their names' first point, shape (points, inputs)."""
     names = list(points[0]) if points else []
@@ -68,4 +81,5 @@ _MAKERS: dict[type[api.ResultView], Callable[[Any], Arrays]] = {
     api.SampleResultView: _sampled,
     api.ExpectResultView: _expected,
     api.AmplitudesResultView: _amplitudes,
+    api.DynamicsResultView: _solved,
 }

@@ -60,6 +60,18 @@ def _curves(view: api.ExpectResultView, axes: Axes) -> None:
     axes.legend()
 
 
+def _over_time(view: api.DynamicsResultView, axes: Axes) -> None:
+    """Draw each observable of each point over time, sampled ones with their standard errors."""
+    for item in view.items[:_MOST_BARS]:
+        place = _named(item.parameters)
+        for curve in item.curves:
+            label = f"{curve.observable}, {place}" if place else curve.observable
+            errors_drawn = None if curve.exact else curve.standard_errors
+            axes.errorbar(view.times, curve.values, errors_drawn, label=label)
+    axes.set(xlabel="t", ylabel="mean")
+    axes.legend()
+
+
 def _named(parameters: dict[str, float]) -> str:
     return ", ".join(f"{name} = {value:.4g}" for name, value in parameters.items())
 
@@ -67,4 +79,5 @@ def _named(parameters: dict[str, float]) -> str:
 _DRAWERS: dict[type[api.ResultView], Callable[[Any, Axes], None]] = {
     api.SampleResultView: _histogram,
     api.ExpectResultView: _curves,
+    api.DynamicsResultView: _over_time,
 }

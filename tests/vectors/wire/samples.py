@@ -1,6 +1,7 @@
 """One filled-in example of every payload, work and result that the wire carries."""
 
 import msgspec
+from tests.vectors.wire import dynamics_samples
 
 from qfleet_wire import circuit, codec, payloads, workload
 from qfleet_wire.names import JobId, Millis, TaskId
@@ -142,6 +143,9 @@ WORK_RESULTS += (
 )
 
 WORK_RESULTS += (workload.PartResult(1, (workload.PartValues(0, 1, 1, bytes(32), bytes(16)),)),)
+
+WORKS += (dynamics_samples.WORK,)
+WORK_RESULTS += (dynamics_samples.RESULT,)
 
 _RESULT = payloads.TaskResult(
     TASK,

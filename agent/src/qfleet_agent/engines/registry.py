@@ -55,6 +55,7 @@ _CANDIDATES = (
     Candidate("numpy", "integration", "numpy", "numpy", ("iit.phi",), "circuits"),
     Candidate("qulacs", "parts", "qulacs_core", "qulacs", ("circuit.part",), "circuits", warm=True),
     Candidate("dwave-samplers", "annealing", "dimod", "dwave-samplers", ("anneal.sample",), "annealing"),
+    Candidate("qutip", "dynamics.runner", "qutip", "qutip", ("dynamics.solve",), "dynamics"),
     Candidate(
         "qutip",
         "noise_exact",

@@ -11,9 +11,12 @@ _WINDOW = 80
 
 
 def text(problem: api.Problem, *, source: str = "", name: str = "") -> Text:
-    """Draw a problem; ``source`` is the text that ``problem.where`` points into, ``name`` what it is."""
+    """Draw a problem; ``source`` is the text that ``problem.where`` points into, ``name`` what it is.
+
+    A message that names its field tells the place in it too.
+    """
     drawn = Text.assemble(("error: ", "bold red"), terminal.printable(problem.message))
-    if problem.where is not None:
+    if problem.where is not None and not (problem.field and problem.field in problem.message):
         place = f"{name or 'program'}:{problem.where.line}:{problem.where.column}"
         drawn.append(f" ({terminal.printable(place)})", style="dim")
         drawn.append_text(excerpt(source, problem.where))

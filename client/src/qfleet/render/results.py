@@ -6,7 +6,16 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from qfleet.render import amplitudes, annealing, integration, kernel, programs, terminal, variational
+from qfleet.render import (
+    amplitudes,
+    annealing,
+    dynamics,
+    integration,
+    kernel,
+    programs,
+    terminal,
+    variational,
+)
 from qfleet_wire import api
 
 SIMULATED = "The quantum states were simulated by classical processors on the devices."
@@ -27,6 +36,7 @@ _DRAWERS: dict[type[api.ResultView], Drawer] = {
     api.VariationalResultView: variational.minimised,
     api.PhiResultView: integration.distinctions,
     api.KernelResultView: kernel.matrix,
+    api.DynamicsResultView: dynamics.curves,
 }
 
 

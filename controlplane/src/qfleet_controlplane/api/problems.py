@@ -70,7 +70,8 @@ def _problem_of(error: Exception, code: str) -> Problem:
             field = "observables" if error.number is None else f"observables[{error.number}]"
             return Problem("observable", error.message, error.hint, Place(1, error.column), field)
         case RequestRefused():
-            return Problem("request", f"{error.field} {error.message}", error.hint, field=error.field)
+            where = None if error.column is None else Place(1, error.column)
+            return Problem("request", error.told, error.hint, where, error.field)
         case PlanRefused():
             where = None if error.where is None else Place(*error.where)
             return Problem(code, str(error), error.hint, where, None if where is None else "program")

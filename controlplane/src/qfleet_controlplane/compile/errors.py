@@ -52,13 +52,18 @@ class ObservableRefused(InvalidRequest):
 
 
 class RequestRefused(InvalidRequest):
-    """A field of a job request has a value that cannot be served."""
+    """A field of a job request has a value that cannot be served.
 
-    def __init__(self, field: str, message: str, hint: str = "") -> None:
-        super().__init__(f"{field} {message}" + (f" ({hint})" if hint else ""))
+    ``column`` counts from 1 in the field's text, where the fault has a place in it.
+    """
+
+    def __init__(self, field: str, message: str, hint: str = "", column: int | None = None) -> None:
+        self.told = f"{field} {message}" if column is None else f"{field}, column {column}: {message}"
+        super().__init__(self.told + (f" ({hint})" if hint else ""))
         self.field = field
         self.message = message
         self.hint = hint
+        self.column = column
 
 
 def refuse(node: Placed, message: str, hint: str = "") -> ProgramRefused:

@@ -30,6 +30,7 @@ from qfleet_controlplane.compile.compiled import (
     check_number,
     check_unused,
 )
+from qfleet_controlplane.compile.dynamics.request import compile_dynamics
 from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
 from qfleet_controlplane.compile.interface import Input
@@ -222,4 +223,5 @@ _COMPILERS: dict[str, Callable[[api.JobRequest], CompiledJob]] = {
     "iit.phi": integration.compile_integration,
     "circuit.amplitudes": _program,
     "kernel.matrix": kernel_matrix.kernel,
+    "dynamics.solve": compile_dynamics,
 }

@@ -7,12 +7,14 @@ order of item and block before anything is added, and floating-point sums are ex
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from qfleet_controlplane.errors import RemoteError
 from qfleet_wire import workload
 
 Piece = TypeVar("Piece", workload.SampleCounts, workload.Moments)
+Averaged: TypeAlias = workload.ExpectResult | workload.DynamicsResult
+"""Results whose items have moments."""
 
 
 class MergeConflict(RemoteError):
@@ -50,8 +52,18 @@ def counts(results: Iterable[workload.SampleResult]) -> dict[int, Counts]:
     return {index: Counts(shots[index], dict(sorted(total.items()))) for index, total in totals.items()}
 
 
-def values(results: Iterable[workload.ExpectResult]) -> dict[int, tuple[Value, ...]]:
+def values(results: Iterable[Averaged]) -> dict[int, tuple[Value, ...]]:
     """Average the observables of each item index over its blocks."""
+    return {index: _values(pieces) for index, pieces in _blocks(results).items()}
+
+
+def shots(results: Iterable[Averaged]) -> dict[int, int]:
+    """How many shots the averages of each item index are of; 0 if exact."""
+    return {index: sum(moments.shots for moments in pieces) for index, pieces in _blocks(results).items()}
+
+
+def _blocks(results: Iterable[Averaged]) -> dict[int, list[workload.Moments]]:
+    """The moments of each item index in order of blocks."""
     blocks: dict[tuple[int, int], workload.Moments] = {}
     for result in results:
         for item in result.items:
@@ -60,7 +72,7 @@ def values(results: Iterable[workload.ExpectResult]) -> dict[int, tuple[Value, .
     by_item: dict[int, list[workload.Moments]] = {}
     for (index, _), moments in sorted(blocks.items(), key=_key):
         by_item.setdefault(index, []).append(moments)
-    return {index: _values(pieces) for index, pieces in by_item.items()}
+    return by_item
 
 
 def outcomes(piece: workload.SampleCounts) -> Iterable[tuple[int, int]]:

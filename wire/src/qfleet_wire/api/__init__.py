@@ -10,7 +10,16 @@ from qfleet_wire.api.amplitude import AmplitudeRequest, AmplitudeResultView
 from qfleet_wire.api.amplitudes import AmplitudeItemView, AmplitudesResultView, AmplitudeView
 from qfleet_wire.api.annealing import AnnealRequest, AnnealResultView, EnergyView, Label, StateView
 from qfleet_wire.api.asked import Asked
-from qfleet_wire.api.dynamics import DynamicsRequest, DynamicsResultView
+from qfleet_wire.api.dynamics import (
+    DynamicsCollapse,
+    DynamicsCurve,
+    DynamicsGrid,
+    DynamicsItemView,
+    DynamicsRequest,
+    DynamicsResultView,
+    DynamicsSubsystem,
+    DynamicsTerm,
+)
 from qfleet_wire.api.fleet import (
     DeviceStatus,
     DeviceView,
@@ -100,8 +109,14 @@ __all__ = [
     "DeviceStatus",
     "DeviceView",
     "DistinctionView",
+    "DynamicsCollapse",
+    "DynamicsCurve",
+    "DynamicsGrid",
+    "DynamicsItemView",
     "DynamicsRequest",
     "DynamicsResultView",
+    "DynamicsSubsystem",
+    "DynamicsTerm",
     "EchoResultView",
     "Edge",
     "EnergyView",

@@ -36,7 +36,7 @@ from qfleet_wire.workload.circuits import (
     SampleItem,
     SampleResult,
 )
-from qfleet_wire.workload.dynamics import DynamicsResult, DynamicsSolve
+from qfleet_wire.workload.dynamics import TRAJECTORIES_PER_BLOCK, DynamicsResult, DynamicsSolve
 from qfleet_wire.workload.echo import EchoResult, ProbeEcho
 from qfleet_wire.workload.integration import (
     CauseOf,
@@ -92,6 +92,7 @@ __all__ = [
     "READS_PER_BLOCK",
     "SHOTS_PER_BLOCK",
     "TRACE",
+    "TRAJECTORIES_PER_BLOCK",
     "WITHOUT_VECTOR",
     "AmplitudeEstimate",
     "AmplitudeResult",

@@ -8,6 +8,7 @@ import msgspec
 from qfleet_controlplane.planning import agreement, cost, views
 from qfleet_controlplane.planning.kinds import (
     annealing,
+    dynamics,
     echo,
     expectation,
     integration,
@@ -30,6 +31,7 @@ KINDS: dict[str, Kind] = {
     "iit.phi": integration,
     "circuit.amplitudes": parts,
     "kernel.matrix": kernel,
+    "dynamics.solve": dynamics,
 }
 """A new kind is a module and a line here."""
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, merge, plan, views
-from qfleet_controlplane.planning.kinds import noise, programs, stabilizer
+from qfleet_controlplane.planning.kinds import moments, noise, programs, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, workload
@@ -67,7 +67,8 @@ def result_bytes(job: Specification, part: Slice) -> int:
 def fault(job: Specification, part: Slice, result: workload.ExpectResult) -> str | None:
     """Check that the same items and blocks come back, with as many values as observables."""
     return programs.items_fault(part, [item.index for item in result.items]) or programs.first(
-        _moments_fault(job, part, item) for item in result.items
+        moments.fault(part, item, columns=len(job.observables), block=workload.SHOTS_PER_BLOCK)
+        for item in result.items
     )
 
 
@@ -103,19 +104,3 @@ def _expect_view(
             for observable, value in zip(job.observables, values, strict=True)
         ),
     )
-
-
-def _moments_fault(job: Specification, part: Slice, item: workload.ExpectValues) -> str | None:
-    width = len(job.observables)
-    size = workload.SHOTS_PER_BLOCK
-    blocks = max(1, math.ceil(part.shots / size))
-    expected = [(part.first_block + n, min(size, part.shots - n * size)) for n in range(blocks)]
-    if [(moments.block, moments.shots) for moments in item.moments] != expected:
-        return f"item {item.index} does not cover its {blocks} blocks"
-    for moments in item.moments:
-        squares = width if part.shots else 0
-        if (len(moments.sums), len(moments.squares)) != (width, squares):
-            return f"item {item.index} has {len(moments.sums)} values for {width} observables"
-        if not all(map(math.isfinite, (*moments.sums, *moments.squares))):
-            return f"item {item.index} has a value that is not finite"
-    return None
