@@ -145,6 +145,13 @@ class Fleet:
         return self._missing
 
 
+class Notary:
+    async def bundle(self, job: JobId) -> bytes:
+        if job != "j1":
+            raise NotFound(f"there is no job {job!r}")
+        return b"signed"
+
+
 class Site:
     def __init__(self, client: httpx.AsyncClient, jobs: Jobs, missing: list[str]) -> None:
         self.client, self.jobs, self.missing = client, jobs, missing
@@ -156,6 +163,7 @@ def make(jobs: Jobs, missing: list[str]) -> Litestar:
         devices=Devices(),
         tokens=Tokens(),
         fleet=Fleet(missing),
+        notary=Notary(),
     )
     return application.make(backends, version="0", max_body_bytes=2000)
 
@@ -361,6 +369,7 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/jobs/{job}",
             "/api/v1/jobs/{job}/events",
             "/api/v1/jobs/{job}/result",
+            "/api/v1/jobs/{job}/provenance",
             "/api/v1/jobs/{job}/cancel",
             "/api/v1/devices",
             "/api/v1/devices/{name}",

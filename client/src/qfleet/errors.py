@@ -93,6 +93,16 @@ _ENDED = {
 }
 
 
+class BundleWrong(RemoteError):
+    """A provenance bundle does not hold."""
+
+    exit_code = 3
+
+    def __init__(self, findings: int) -> None:
+        noun = "thing" if findings == 1 else "things"
+        super().__init__(f"{findings} {noun} in the bundle are not right: it proves nothing")
+
+
 class DemoFailed(RemoteError):
     """A part of the demo did not do its work; ``log`` is where it says why."""
 

@@ -226,6 +226,10 @@ class Fleet:
         )
         return answer
 
+    def provenance(self, job: str) -> bytes:
+        """The provenance bundle of a finished job: a file for ``qfleet verify``."""
+        return self._connection.get_bytes(_path("jobs", job, "provenance"))
+
     def run(self, request: api.JobRequest, *, timeout_s: float | None = None) -> api.ResultView:
         """Submit a job, wait for it and return its result.
 

@@ -55,6 +55,13 @@ class Connection:
         """
         return self._answer(self._send("GET", path, params=query, wait_s=wait_s), kind)
 
+    def get_bytes(self, path: str) -> bytes:
+        """GET ``path`` and return the answer as it is; raises as ``get`` does."""
+        answer = self._send("GET", path, headers={"Accept": "application/octet-stream"})
+        if not answer.is_success:
+            self._raise(answer)
+        return answer.content
+
     def post(self, path: str, body: msgspec.Struct | None, kind: Any, *, key: str = "") -> Any:
         """POST ``body`` as JSON and decode the answer as ``kind``; raises as ``get`` does.
 

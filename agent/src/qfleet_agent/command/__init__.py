@@ -1,4 +1,4 @@
-"""The command ``qfleet-agent``: enrol, run, status, check, journal.
+"""The command ``qfleet-agent``: enrol, run, status, check, journal, compute.
 
 Exit codes: 0 fine; 1 something failed; 2 the command was used wrongly; 3 the control plane refused;
 4 nobody could be reached; 78 (EX_CONFIG) the agent cannot run like this, and starting it again
@@ -52,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     journal = _command(commands, "journal", "look into the journal, a JSON object a line", _journal)
     journal.add_argument("query", nargs="?", help="SQL; without it the rows of each table are counted")
     journal.add_argument("--export", type=Path, metavar="FILE", help="write all but secrets to a SQLite file")
+    compute = commands.add_parser("compute", help="run one encoded work, for qfleet verify --rerun")
+    compute.add_argument("--memory-mib", type=int, default=4096, help="memory that it may have (4096)")
+    compute.set_defaults(call=_compute)
     return parser
 
 
@@ -99,6 +102,12 @@ def _journal(options: argparse.Namespace) -> int:
     from qfleet_agent.command import journal  # noqa: PLC0415  # see above
 
     return journal.run(_settings(options), options.query, options.export)
+
+
+def _compute(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import compute  # noqa: PLC0415  # see above
+
+    return compute.run(options.memory_mib << 20)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 import typer
 
 from qfleet import errors
-from qfleet.command import following, options, outcome
+from qfleet.command import following, options, outcome, written
 from qfleet.fleet import Fleet
 from qfleet.render import tables, terminal
 from qfleet_wire import api
@@ -73,9 +73,18 @@ def cancel(job: options.JobArgument, *, json: options.Json = False) -> None:
 
 @application.command("result")
 @outcome.reported
-def result(job: options.JobArgument, *, top: options.Top = 16, json: options.Json = False) -> None:
+def result(
+    job: options.JobArgument,
+    *,
+    top: options.Top = 16,
+    provenance: options.ProvenanceFile = None,
+    json: options.Json = False,
+) -> None:
     """Show the result of a finished job."""
     with Fleet.from_configuration() as fleet:
+        if provenance is not None:
+            written.write(provenance, fleet.provenance(job))
+            terminal.say(f"Its provenance is in {provenance}; check it with `qfleet verify {provenance}`.")
         following.show_result(fleet.result(job), top=top, json=json)
         if (detail := fleet.job(job)).job.status != "succeeded" and not json:
             raise errors.JobFailed(detail)

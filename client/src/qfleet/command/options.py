@@ -97,4 +97,22 @@ Probes = Annotated[
         help="Mix in so many tasks with a known answer; below 1 it is a share of the job's tasks.",
     ),
 ]
+ProvenanceFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--provenance", metavar="FILE", help="Write what the result follows from, signed, to a file."
+    ),
+]
+BundleFile = Annotated[Path, typer.Argument(metavar="FILE", help="A provenance bundle.")]
+Authority = Annotated[
+    str | None,
+    typer.Option(
+        "--authority",
+        metavar="FILE|SHA256",
+        help="The fleet's authority record, or its SHA-256: from its people, not from the bundle.",
+    ),
+]
+Rerun = Annotated[
+    int, typer.Option("--rerun", min=0, metavar="N", help="Run N of its tasks again on this machine.")
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")]

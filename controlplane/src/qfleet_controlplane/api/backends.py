@@ -41,6 +41,13 @@ class Jobs(Protocol):
         """Wait until the job's version differs from ``seen`` or time is up; return the version."""
 
 
+class Notary(Protocol):
+    """Provenance of jobs; an unknown job raises ``NotFound``."""
+
+    async def bundle(self, job: JobId) -> bytes:
+        """The signed bundle of a finished job; ``Conflict`` while it is not finished."""
+
+
 class Devices(Protocol):
     """Devices; an unknown one raises ``NotFound``."""
 
@@ -97,6 +104,7 @@ class Backends:
     devices: Devices
     tokens: Tokens
     fleet: Fleet
+    notary: Notary
     stopping: "asyncio.Future[None]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

@@ -96,6 +96,18 @@ async def result(
     return await backends.jobs.result(JobId(job))
 
 
+@get(
+    "/jobs/{job:str}/provenance",
+    guards=[authentication.viewer],
+    summary="Fetch a finished job's provenance bundle",
+    description="A file for `qfleet verify`: the result with everything it follows from, signed.",
+    media_type="application/octet-stream",
+)
+async def provenance(request: Call, job: FromPath[str]) -> bytes:
+    """Fetch the bundle."""
+    return await backends_of(request).notary.bundle(JobId(job))
+
+
 @post("/jobs/{job:str}/cancel", guards=[authentication.operator], status_code=200, summary="Cancel a job")
 async def cancel(request: Call, job: FromPath[str]) -> api.JobView:
     """Cancel what is unfinished of a job; repeatable."""
@@ -142,4 +154,4 @@ async def _change(backends: Backends, job: JobId, seen: int, timeout_s: float) -
         waiting.cancel()
 
 
-ROUTES = (submit, listing, detail, events, result, cancel)
+ROUTES = (submit, listing, detail, events, result, provenance, cancel)

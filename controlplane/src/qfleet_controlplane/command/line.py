@@ -61,6 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_token(commands.add_parser("token", help="add, list and revoke API tokens"))
     _add_broker(commands.add_parser("broker", help="logins and accounts at the regions' brokers"))
     _add_authority(commands.add_parser("authority", help="issuers, revoked controllers, further ones"))
+    audit = commands.add_parser("audit", help="check a provenance bundle's parts, for qfleet verify")
+    audit.set_defaults(run=_audit)
     return parser
 
 
@@ -218,6 +220,12 @@ def _copying(what: str) -> _Run:
         return code
 
     return run
+
+
+def _audit(_: argparse.Namespace) -> int:
+    from qfleet_controlplane.command import audit  # noqa: PLC0415 - see above
+
+    return audit.run()
 
 
 def _restore(options: argparse.Namespace) -> int:

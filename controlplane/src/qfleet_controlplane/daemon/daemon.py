@@ -26,10 +26,12 @@ from qfleet_controlplane.daemon.governance import Governance
 from qfleet_controlplane.daemon.keeper import Keeper
 from qfleet_controlplane.daemon.overview import Overview, Parts
 from qfleet_controlplane.daemon.region import RegionRuntime
+from qfleet_controlplane.daemon.signing import Pen
 from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.metrics import Registry
 from qfleet_controlplane.service.front import Front
+from qfleet_controlplane.service.notary import Notary
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store import ownership, registry
 from qfleet_controlplane.store.database import Database
@@ -48,12 +50,16 @@ class Daemon:
         layout, first = files.Layout(settings.directory / "authority"), next(iter(settings.places.values()))
         who = ControllerIdentity(*first.names)
         keyring.qualify(layout, who, now=clocks.wall(), random=secrets.token_bytes)
-        self._ring = Keyring(layout, who, random=secrets.token_bytes)
+        self._layout, self._who = layout, who
+        self._ring = self._read_ring()
         self._registry = Registry()
         self._counts = Counts(self._registry)
         self._noise = profiles.noise(settings.profiles)
         self._stack = contextlib.AsyncExitStack()
         self.api_url = ""
+
+    def _read_ring(self) -> Keyring:
+        return Keyring(self._layout, self._who, random=secrets.token_bytes)
 
     async def start(self) -> None:
         """Start everything; what was started is stopped again when a part fails.
@@ -101,6 +107,7 @@ class Daemon:
         front = Front(keeper, database, clocks.wall, secrets.token_bytes, self._noise)
         devices = Governance(self._settings.places, keeper.runtimes, database, self._ring)
         return Backends(
+            notary=Notary(database, Pen(self._read_ring, clocks.wall), clocks.wall),
             jobs=front,
             devices=devices,
             tokens=tokens.Book(lambda: database.read(registry.tokens), clocks.wall),

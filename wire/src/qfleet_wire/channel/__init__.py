@@ -5,9 +5,10 @@ an argument in milliseconds, randomness is a ``Callable[[int], bytes]``. Only ML
 HPKE and ML-DSA signing draw their own randomness, inside ``cryptography``.
 
 Floors, top to bottom: ``initiator`` and ``responder`` (handshake and resumption of either side),
-``enrolment``, ``sessions``; ``schedule``, ``renewal``, ``rates``; ``resumption``, ``revocation``,
-``authority``, ``session``; ``chains``, ``clock``; ``certificates``, ``invitation``, ``suites``;
-``keys``, ``identity``, ``frames``, ``xwing``; ``derivation``, ``labels``.
+``enrolment``, ``sessions``, ``verification``; ``schedule``, ``renewal``, ``rates``; ``resumption``,
+``revocation``, ``authority``, ``session``, ``provenance``, ``auditing``; ``chains``, ``clock``;
+``certificates``, ``invitation``, ``suites``; ``keys``, ``identity``, ``frames``, ``xwing``;
+``derivation``, ``labels``.
 
 Device-to-device messages (topic ``peer``) are reserved: a topic and a label exist, no code does.
 """

@@ -40,4 +40,5 @@ class Label(bytes, Enum):
     """Reserved for device-to-device messages."""
     REVOCATION_SIGNATURE = b"qfleet1/revocation/signature"
     RESULTS_SIGNATURE = b"qfleet1/results/signature"
+    PROVENANCE_SIGNATURE = b"qfleet1/provenance/signature"
     HYBRID_COMBINER = b"qfleet1/suite/hybrid combiner"
