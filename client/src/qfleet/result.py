@@ -46,6 +46,17 @@ class Result:
             raise errors.UserError(f"a {type(self.view).__name__} has no expectation values")
         return self.arrays()["values"]
 
+    @property
+    def amplitudes(self) -> "np.ndarray":
+        """Complex amplitudes of the bit strings that were asked for, shape (parameter points, bit strings).
+
+        Raises:
+            UserError: it is another kind of job, or numpy is not installed.
+        """
+        if not isinstance(self.view, api.AmplitudesResultView):
+            raise errors.UserError(f"a {type(self.view).__name__} has no amplitudes")
+        return self.arrays()["amplitudes"]
+
     def to_dict(self) -> dict[str, Any]:
         """The whole result in dicts, lists, strings and numbers."""
         plain: dict[str, Any] = msgspec.to_builtins(self.view)

@@ -31,7 +31,7 @@ TASK_BYTES = 1 << 24
 GAIN = 2.0
 """What fits on a device is cut when that saves at least this factor …"""
 WORTH_MS = 500.0
-"""… of at least so much time."""
+"""… of at least so much time for a parameter point."""
 COSTLY_MS = 5_000.0
 """What takes longer on one device is cut into more parts than needed, if that is quicker."""
 _MULTIPLICATION_MS = 1e-4
@@ -72,7 +72,7 @@ def fitted(
     chooser = _Chooser(job, program, asked, classes)
     whole = chooser.whole()
     if not classes or chooser.runs(whole):
-        return chooser.cheaper(whole) or whole
+        return chooser.cheaper(whole)
     return chooser.narrower() or whole
 
 
@@ -104,21 +104,26 @@ class _Chooser:
         needed = schedule.requirement(job)
         return any(schedule.lacks(needed, each) is None for each in self._classes)
 
-    def cheaper(self, whole: Specification) -> Specification | None:
-        """Return a cut that saves enough, if there is one."""
+    def cheaper(self, whole: Specification) -> Specification:
+        """Return a cut that saves enough, or else the whole, told why."""
         whole_ms = kinds.rates(whole, self._calibration).cost_ms(1, 1 if whole.cut else 0)
-        if not self._able or whole_ms * self._job.items < WORTH_MS:
-            return None
+        if not self._able or whole_ms < WORTH_MS:
+            return whole
         half = -(-self._program.qubits // 2)
-        bounds = dict.fromkeys((half, min(self._program.qubits - 1, half + half // 4)))
-        best = _best(self._tries(bounds))
-        if best is None or best.fault is not None or best.each_ms * GAIN > whole_ms:
-            return None
-        gain = (
-            f"that takes about {cost.in_words(best.each_ms)} of one device's time instead of "
-            f"{cost.in_words(whole_ms)} for the whole state vector"
+        best = _best(self._tries(dict.fromkeys((half, min(self._program.qubits - 1, half + half // 4)))))
+        if best is None:
+            return whole
+        if best.fault is None and best.each_ms * GAIN <= whole_ms:
+            gain = (
+                f"that takes about {cost.in_words(best.each_ms)} of one device's time instead of "
+                f"{cost.in_words(whole_ms)} for the whole state vector"
+            )
+            return _told(best.job, f"{_described(best.job.cut)}: {gain}.")
+        why = best.fault or (
+            f"take about {cost.in_words(best.each_ms)}, the whole state vector {cost.in_words(whole_ms)}"
         )
-        return _told(best.job, f"{_described(best.job.cut)}: {gain}.")
+        reason = f"Not cut: {len(best.parts)} parts would have {_paths(best.log2_paths)}, and {why}."
+        return msgspec.structs.replace(whole, reason=reason)
 
     def narrower(self) -> Specification | None:
         """Return a cut into parts that devices can take; None where none runs parts or fits one qubit.
@@ -154,7 +159,7 @@ class _Chooser:
             log2 = partition.crossing(weights, parts)
             if log2 > 2 * math.log2(MOST_PATHS):
                 # Not even assembled: a program may have a hundred thousand gates across.
-                fault = f"over the limit of {_paths(math.log2(MOST_PATHS))} through one part"
+                fault = f"that is over the limit of {_paths(math.log2(MOST_PATHS))} through one part"
                 found.append(Tried(self._job, parts, math.inf, log2, fault))
             else:
                 found.append(self._of(parts))
@@ -189,7 +194,7 @@ class _Chooser:
         """Say which bound a cut breaks, with the number."""
         if any(part.paths > MOST_PATHS for part in cut.parts):
             most = max(part.paths for part in cut.parts)
-            return f"{most:,} of them through one part, over the limit of {MOST_PATHS:,}"
+            return f"{most:,} of them through one part are over the limit of {MOST_PATHS:,}"
         work = self._job.items * self._multiplications(cut)
         if work > MOST_MULTIPLICATIONS:
             return (

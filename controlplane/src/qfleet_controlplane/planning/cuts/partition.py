@@ -43,7 +43,7 @@ def _divide(nx: Any, graph: Any, bound: int) -> list[set[int]] | None:
     left = count // 2
     least, most = max(1, size - (count - left) * bound), min(size - 1, left * bound)
     best: tuple[float, list[set[int]]] | None = None
-    for start in _starts(nx, graph, range(least, most + 1)):
+    for start in _starts(nx, graph, range(least, most + 1), round(size * left / count)):
         halves = nx.community.kernighan_lin_bisection(graph, partition=start, max_iter=20)
         cost = nx.cut_size(graph, *halves, weight="weight")
         if cost < TOGETHER and (best is None or cost < best[0]):
@@ -59,13 +59,12 @@ def _divide(nx: Any, graph: Any, bound: int) -> list[set[int]] | None:
     return found
 
 
-def _starts(nx: Any, graph: Any, sizes: Sequence[int]) -> Iterable[tuple[set[int], set[int]]]:
-    """Yield splits of a few orders where they cut least, and in the middle."""
+def _starts(nx: Any, graph: Any, sizes: Sequence[int], even: int) -> Iterable[tuple[set[int], set[int]]]:
+    """Yield splits of a few orders: the one that leads to even parts, and those that cut least."""
     for order in _orders(nx, graph):
         cuts = _prefix_cuts(graph, order)
-        middle = min(sizes, key=lambda size: abs(2 * size - len(order)))
-        nearest = sorted(sizes, key=lambda size: (cuts[size - 1], abs(2 * size - len(order))))
-        for size in dict.fromkeys([middle, *nearest[:_STARTS]]):
+        least = sorted(sizes, key=lambda size: (cuts[size - 1], abs(size - even)))
+        for size in dict.fromkeys([even, *least[:_STARTS]]):
             yield set(order[:size]), set(order[size:])
 
 
