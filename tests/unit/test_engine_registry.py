@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from qfleet_agent.engines import execution, registry
+from qfleet_agent.engines import execution, registry, timing
 from qfleet_agent.engines.errors import EngineMissing
-from qfleet_wire import circuit, workload
+from qfleet_wire import circuit, payloads, workload
 
 HEAVY = ("numpy", "scipy", "qulacs", "qulacs_core", "sqlite_utils", "dimod", "stim")
 PROGRAM = circuit.Program(1, (), (), ())
@@ -58,6 +58,22 @@ def test_an_engine_with_two_runners_is_one_engine(monkeypatch: pytest.MonkeyPatc
     assert {"circuit.sample", "a.kind"} <= set(qulacs.kinds)
     assert (registry.runner_of("circuit.sample"), registry.runner_of("a.kind")) == ("programs", "echo")
     assert registry.engine_for("a.kind") == qulacs
+
+
+def test_only_runners_with_samples_share_the_time_for_measuring(monkeypatch: pytest.MonkeyPatch) -> None:
+    budgets: list[timing.Budget] = []
+
+    def measured(*_: object, budget: timing.Budget) -> tuple[payloads.Calibration, ...]:
+        budgets.append(budget)
+        return ()
+
+    monkeypatch.setattr(timing, "measure", measured)
+    (qulacs,) = (engine for engine in registry.available() if engine.name == "qulacs")
+    assert {"variational.minimise", "kernel.matrix"} <= set(qulacs.kinds)
+    execution.measure(timing.Timing("qulacs", qulacs.kinds, 1000.0), memory_bytes=1 << 28)
+    offering = {registry.runner_of(kind) for kind in qulacs.kinds} - {"variational", "fidelity"}
+    assert sum(budget.seconds for budget in budgets) == pytest.approx(1.0)
+    assert len(budgets) <= len(offering)
 
 
 def test_an_unknown_kind_is_said_to_be_unknown() -> None:

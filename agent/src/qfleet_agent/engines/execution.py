@@ -73,9 +73,10 @@ def measure(asked: timing.Timing, *, memory_bytes: int) -> timing.Timed:
             raise EngineMissing(registry.missing(kind))
         name = registry.runner_of(kind)
         modules[name] = (*modules.get(name, ()), kind)
+    offering = {name: kinds for name, kinds in modules.items() if hasattr(_runner(name), "samples")}
     found: list[payloads.Calibration] = []
-    for name, kinds in modules.items():
-        timed = _timed(name, asked, timing.Budget(1e-3 * asked.budget_ms / len(modules), memory_bytes))
+    for name, kinds in offering.items():
+        timed = _timed(name, asked, timing.Budget(1e-3 * asked.budget_ms / len(offering), memory_bytes))
         found += timed if not found else [timing.only_for(each, kinds) for each in timed]
     return timing.Timed(tuple(found))
 

@@ -7,7 +7,7 @@ whose inputs are varied. A program must be static: then values and gradients are
 import math
 from typing import NamedTuple
 
-from qfleet_controlplane.compile import ansatz, interface, objectives, points, program, source
+from qfleet_controlplane.compile import ansatz, evaluations, interface, objectives, points, program, source
 from qfleet_controlplane.compile.compiled import (
     PROGRAM_BYTES,
     CompiledJob,
@@ -17,7 +17,6 @@ from qfleet_controlplane.compile.compiled import (
 )
 from qfleet_controlplane.compile.effort import Effort
 from qfleet_controlplane.compile.errors import RequestRefused
-from qfleet_controlplane.compile.facts import facts_of
 from qfleet_wire import api, circuit, circuit_facts, codec, workload
 
 STARTS = 4
@@ -34,8 +33,6 @@ _LIBRARY_BYTES = 64 * 1024 * 1024
 """What importing SciPy's optimisers takes of a worker's memory (measured: 46 MiB)."""
 _STATES = 6
 """Vectors of complex doubles that a gradient works on: two states, their successors, cost and scratch."""
-_GRADIENT = 4.0
-"""A value and its gradient by the adjoint method, in evolutions (measured: 3.4 to 4.5)."""
 
 
 class _Varied(NamedTuple):
@@ -183,24 +180,12 @@ def _optimiser(work: api.VariationalRequest, *, smooth: bool) -> workload.Optimi
 
 
 def _effort(base: workload.VariationalMinimise, parameters: int) -> Effort:
-    """Cost of one start: its evaluations, each of so many steps over the state vector."""
-    terms = len(base.cost.terms)
-    if base.program is None:
-        # One layer: rotations of all qubits, four together, and a phase (measured against a gate).
-        steps = base.layers * (0.4 * base.qubits + 1.0) + 2.0
-    else:
-        steps = facts_of(base.program).gates + (1.0 if base.best else terms)
-    gradient = base.optimiser == "l-bfgs-b"
-    typical = {
-        "l-bfgs-b": 15 + 5 * parameters,
-        "cobyla": 20 + 20 * parameters,
-        "nelder-mead": 150 * parameters,
-    }
-    evaluations = min(base.evaluations, typical[base.optimiser])
-    state = 16 << min(base.qubits, 50)
+    """Cost of one start."""
+    work = evaluations.of_start(base, parameters)
     return Effort(
-        item_steps=evaluations * steps * (_GRADIENT if gradient else 1.0),
+        item_steps=work.steps,
+        item_passes=work.passes,
         elements=2.0**base.qubits,
-        memory_bytes=_LIBRARY_BYTES + _STATES * state,
+        memory_bytes=_LIBRARY_BYTES + _STATES * (16 << min(base.qubits, 50)),
         item_result_bytes=256 + 9 * (parameters + workload.TRACE) + 28 * min(base.best, base.shots),
     )

@@ -10,11 +10,13 @@ def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """Steps of so many elements, for each item and for each of its shots."""
     effort = job.effort
 
-    def time_ms(steps: float, items: float) -> float:
-        load = costs.Load(items=items, steps=steps, passes=steps)
+    def time_ms(steps: float, items: float, passes: float | None = None) -> float:
+        load = costs.Load(items=items, steps=steps, passes=steps if passes is None else passes)
         return costs.milliseconds(load, effort.elements, calibration)
 
-    return cost.Rates(cost.SETUP_MS + time_ms(effort.item_steps, 1.0), time_ms(effort.shot_steps, 0.0))
+    return cost.Rates(
+        cost.SETUP_MS + time_ms(effort.item_steps, 1.0, effort.item_passes), time_ms(effort.shot_steps, 0.0)
+    )
 
 
 def memory_bytes(job: Specification) -> int:
