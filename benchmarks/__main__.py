@@ -15,7 +15,7 @@ import time
 from benchmarks import figures
 
 NAMES = ("circuits", "throughput", "round_trip", "overhead", "scaling", "idle_agent", "channel", "ingest")
-LONG = ("network_profiles", "chaos", "fleet_size")
+LONG = ("prediction", "network_profiles", "chaos", "fleet_size")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
 
 

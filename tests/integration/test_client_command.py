@@ -52,6 +52,38 @@ def test_run_prints_the_job_on_stdout_and_the_rest_on_stderr(fake: ControlPlane,
     assert (sent["kind"], sent["name"], sent["shots"], sent["seed"]) == ("circuit.sample", "bell", 100, 5)
 
 
+PLANNED = api.PlanView(
+    kind="circuit.sample", method="", items=1, shots=100, task_count=3, memory_bytes=64 << 20, result_bytes=9,
+    work_ms=5_000.0, finish_ms=2_500.0, sentences=("split by blocks",), placement=("all to north",),
+    devices=(
+        api.PlannedDevice("pi", "north", 1, 2, 3, 1_250.0, 40.0, 2_500.0, 512 << 20, "qulacs", measured=True),
+        api.PlannedDevice("old", "north", lacks="30 qubits are over its 10"),
+    ),
+    tasks=(api.PlannedTask(0, 0, 1, 0, 1024, "pi", 40.0, 1_250.0),),
+)  # fmt: skip
+
+
+def test_plan_shows_times_and_reasons_and_submits_nothing(fake: ControlPlane, program: str) -> None:
+    fake.on("POST", "plans", fakes.of(PLANNED))
+    result = qfleet("run", program, "--plan")
+    assert result.exit_code == 0
+    assert [asked.path for asked in fake.asked] == ["/api/v1/plans"]
+    for words in ("split by blocks", "all to north", "3 tasks of 64 MiB memory each", "done in about 2.5 s",
+                  "1.2 s", "qulacs, measured", "30 qubits are over its 10"):  # fmt: skip
+        assert words in result.stdout
+    told = json.loads(qfleet("run", program, "--plan", "--json").stdout)
+    assert (told["task_count"], told["devices"][0]["task_ms"]) == (3, 1250.0)
+
+
+def test_a_plan_that_is_refused_points_into_the_program(fake: ControlPlane, program: str) -> None:
+    place = api.Place(5, 2)
+    fake.on("POST", "plans", fakes.problem(422, "invalid", "undefined gate 'h'", where=place))
+    result = qfleet("run", program, "--plan")
+    assert result.exit_code != 0
+    assert "undefined gate 'h'" in result.stderr
+    assert "bell.qasm:5:2" in result.stderr
+
+
 def test_run_sends_observables_and_parameters(fake: ControlPlane, program: str) -> None:
     fake.on("POST", "jobs", fakes.of(detail().job, 201))
     arguments = ["--observable", "Z0", "--observable", "X0", "--parameters", "a=0:1:2", "--parameters", "b=3"]

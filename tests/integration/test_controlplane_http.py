@@ -66,6 +66,12 @@ class Jobs:
             raise PlanRefused("d: 40 qubits are over its 26", "make the job smaller")
         return view("planned")
 
+    async def plan(self, request: api.JobRequest, who: str) -> api.PlanView:
+        self.asked.append(("plan", request.kind, who))
+        if request.name == "too wide":
+            raise PlanRefused("d: 40 qubits are over its 26", "make the job smaller")
+        return api.PlanView("probe.echo", "", 1, 0, 1, 0, 0, 0.5, None, ("one task",), (), (), ())
+
     async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
         self.asked.append(("cancel", job, reason, who))
         self.change("cancelled")
@@ -288,6 +294,19 @@ def test_requests_reach_the_service_with_the_callers_name() -> None:
     run(main)
 
 
+def test_a_viewer_may_plan_and_nothing_is_submitted() -> None:
+    async def main(site: Site) -> None:
+        answer = await site.client.post("/api/v1/plans", headers=VIEWER, content=ECHO)
+        assert answer.status_code == 200
+        assert msgspec.json.decode(answer.content, type=api.PlanView).sentences == ("one task",)
+        assert (site.jobs.submitted, site.jobs.asked) == ([], [("plan", "probe.echo", "viewer")])
+        wanted = {"kind": "probe.echo", "name": "too wide"}
+        assert (await site.client.post("/api/v1/plans", headers=VIEWER, json=wanted)).status_code == 422
+        assert (await site.client.post("/api/v1/plans", content=ECHO)).status_code == 401
+
+    run(main)
+
+
 def test_a_job_that_no_device_can_run_is_answered_with_the_numbers() -> None:
     async def main(site: Site) -> None:
         wanted = {"kind": "probe.echo", "name": "too wide"}
@@ -366,6 +385,7 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
         schema = answer.json()
         assert set(schema["paths"]) == {
             "/api/v1/jobs",
+            "/api/v1/plans",
             "/api/v1/jobs/{job}",
             "/api/v1/jobs/{job}/events",
             "/api/v1/jobs/{job}/result",

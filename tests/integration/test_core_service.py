@@ -11,6 +11,7 @@ from tests.integration.core_fleet import A, B, Devices, finish, join, reconnect,
 
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from qfleet_controlplane.machine import events
+from qfleet_controlplane.service import submission
 from qfleet_controlplane.service.published import LAST_VERSION, MOST_FINISHED
 from qfleet_controlplane.service.service import Service
 from qfleet_controlplane.store import audit, engines
@@ -63,6 +64,37 @@ def test_a_job_goes_through_and_can_be_read_back(database_url: str) -> None:
             assert (result.seed, result.sources[0].engine) == (5, "fake")
             assert [job.id for job in await service.jobs(10)] == [view.id]
             assert await service.jobs(10, "running") == []
+
+    asyncio.run(scenario())
+
+
+def test_a_plan_is_what_a_submission_becomes_and_leaves_nothing(database_url: str) -> None:
+    async def scenario() -> None:
+        async with running(database_url, Devices()) as service:
+            await join(service, A, B)
+            points = tuple({"theta": 0.01 * number} for number in range(64))
+            request = api.JobRequest(
+                kind="circuit.sample",
+                program=GHZ.replace("[2]", "[18]"),
+                shots=20_000,
+                parameters=points,
+                seed=5,
+            )
+            await finish(service, (await service.submit(api.JobRequest(kind="probe.echo"), "me")).id)
+            event = submission.prepare(request, "someone", bytes)
+            told = service.planned(event)
+            assert count(database_url, work.jobs) == 1, "the echo alone"
+            view = await service.submit(request, "someone")
+            detail = await service.job(JobId(view.id))
+            assert told.task_count == len(detail.tasks) > 1
+            assert (told.sentences, told.items) == (view.plan, 64)
+            assert {device.device for device in told.devices} == {A, B}
+            assert sum(device.tasks for device in told.devices) == told.task_count
+            assert told.finish_ms is not None
+            assert 0.0 < told.finish_ms < told.work_ms
+            wide = api.JobRequest(kind="circuit.sample", program=GHZ.replace("[2]", "[29]"), shots=1)
+            with pytest.raises(InvalidRequest):
+                service.planned(submission.prepare(wide, "someone", bytes))
 
     asyncio.run(scenario())
 

@@ -160,6 +160,11 @@ class Fleet:
             else:
                 return answer
 
+    def plan(self, request: api.JobRequest) -> api.PlanView:
+        """Say how a job would split, who would run it and how long that would take; submit nothing."""
+        answer: api.PlanView = self._connection.post(f"{_API}/plans", request, api.PlanView)
+        return answer
+
     def jobs(self, *, limit: int = 50, status: api.JobStatus | None = None) -> tuple[api.JobView, ...]:
         """The newest ``limit`` jobs, of one status where it is given."""
         query = {"limit": str(limit)} | ({} if status is None else {"status": status})

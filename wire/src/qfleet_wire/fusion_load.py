@@ -93,7 +93,7 @@ def _grouped(gates: Iterable[circuit.Gate], *, fuse: bool) -> list[_Block]:
         item = _item(gate, qubits)
         if item is not None:
             block.items.append(item)
-        block.fixed = block.fixed and not any(map(_reads_parameter, gate.arguments))
+        block.fixed = block.fixed and not any(map(circuit_facts.reads_parameter, gate.arguments))
     return [block for block in blocks if block.items]
 
 
@@ -153,13 +153,3 @@ def _merged(items: Sequence[_Item]) -> list[_Item]:
         last.update(dict.fromkeys(item.qubits, len(merged)))
         merged.append(item)
     return merged
-
-
-def _reads_parameter(expression: circuit.Expression) -> bool:
-    match expression:
-        case circuit.Unary(operand=operand) | circuit.Convert(operand=operand):
-            return _reads_parameter(operand)
-        case circuit.Binary(left=left, right=right):
-            return _reads_parameter(left) or _reads_parameter(right)
-        case _:
-            return isinstance(expression, circuit.Parameter)

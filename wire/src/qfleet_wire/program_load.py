@@ -21,8 +21,8 @@ DECIDE_PASSES = 1.4
 """Weighing a qubit's outcomes, projecting, normalising, and keeping a copy for the other outcome."""
 _RELOAD_PASSES = 0.3
 """Beginning a block from the state before the first measurement."""
-_CHECK, _ADD = 0.15, 0.04
-"""Checking a gate, and putting one into a circuit, in parts."""
+_CHECK, _ADD = 0.15, 0.4
+"""Checking a gate, and building what applies it, in parts."""
 _CLASSICAL_TURNS = 0.1
 _STEERED_TURNS = 0.4
 _UNKNOWN_PASSES = 4

@@ -7,32 +7,31 @@ import msgspec
 from qfleet_agent.engines.timing import Coefficient, Sample
 from qfleet_wire import circuit, costs, program_load, workload
 
-_WIDTHS = ((7, 6, 40), (10, 4, 40), (12, 4, 20), (14, 4, 8), (16, 3, 3), (18, 2, 2), (20, 1, 1), (22, 1, 1))
+_FIRST = ((12, 4, 12), (16, 3, 2), (19, 2, 1))
+_THEN = ((7, 4, 40), (10, 4, 20), (14, 4, 4), (18, 2, 1), (20, 1, 1), (22, 1, 1))
 """Qubits, layers of gates, and parameter points that they are applied for: on small states preparing the
 gates takes longer than applying them once."""
 _NARROW, _GATES, _POINTS = 2, 150, 20
 _DRAW_QUBITS, _DRAWS = 10, 20_000
-_LONG_WALK, _SHORT_WALK = (24, 128), (7, 512)
+_LONG_WALK, _SHORT_WALK = (20, 64), (7, 512)
 """Measurements and shots."""
 _BIT = circuit.ClassicalType("bit", 1)
 
 
 def samples() -> Iterator[Sample]:
-    """Programs for each coefficient, wide states last."""
+    """Programs for each coefficient; of the states first those that tell most, and the widest last."""
     few, many = _narrow(1), _narrow(_POINTS)
     yield _static("item", layers(1, 1), 1)
     yield few._replace(finds="part")
     yield many._replace(finds="step")
     yield few._replace(finds="part")
-    for shape in _WIDTHS[:3]:
+    for shape in _FIRST:
         yield _pass(*shape)
     yield _static("draw", layers(_DRAW_QUBITS, 1), _DRAWS)
     # Long walks are mostly turns, short ones end in nearly as many histories.
-    yield _dynamic("turn", *_LONG_WALK)
-    yield _dynamic("history", *_SHORT_WALK)
-    yield _dynamic("turn", *_LONG_WALK)
-    yield _dynamic("history", *_SHORT_WALK)
-    for shape in _WIDTHS[3:]:
+    long, short = _dynamic("turn", *_LONG_WALK), _dynamic("history", *_SHORT_WALK)
+    yield from (long, short, long, short)
+    for shape in _THEN:
         yield _pass(*shape)
 
 

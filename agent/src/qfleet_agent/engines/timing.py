@@ -1,14 +1,13 @@
 """Measures an engine: runs small works that its module offers, and solves the cost model for what they tell.
 
 Runs in a worker, which holds the engine. Each sample is counted in the words of ``costs.Load`` and finds one
-coefficient, given those found before it; a time is the median of a few. What an engine's module
+coefficient, given those found before it; a time is the least of a few. What an engine's module
 leaves out stays 0 and costs nothing.
 """
 
-import functools
-import statistics
+import contextlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -22,11 +21,10 @@ Coefficient: TypeAlias = Literal["item", "part", "step", "pass", "turn", "histor
 Run: TypeAlias = Callable[[workload.Work, int], object]
 """Runs a work within a memory budget in bytes."""
 
-_REPEATS = 5
-_ENOUGH_S = 0.12
-"""A sample is repeated until it has run for so long."""
-_FLOOR = 0.25
-"""A number of a small state costs at least so much of one of the next larger: what is less is noise."""
+_REPEATS = 8
+"""Times that each sample is run, as far as the budget allows."""
+_LEAST, _MOST = 0.25, 2.5
+"""A number of a small state costs so much of one of the next larger: what is less or more is noise."""
 _COUNTS = {"item": "items", "part": "parts", "step": "steps", "turn": "turns"} | {
     "history": "histories",
     "draw": "draws",
@@ -78,20 +76,32 @@ def measure(
 ) -> tuple[Calibration, ...]:
     """Measure with these samples, in their order, for about as long as the budget says.
 
-    Larger sizes come last in a curve and are left out when the time is up or memory does not suffice.
+    Larger sizes come last in a curve and are left out when the time is up or memory does not suffice. All are
+    gone through several times, so that what else the device does for a moment spoils no sample.
     """
-    end = clock() + budget.seconds
-    found: dict[tuple[str, ...], _Solution] = {}
-    for sample in samples:
-        solution = found.setdefault(sample.kinds, _Solution(engine, sample.kinds))
-        if clock() + 1e-3 * solution.expected_ms(sample) > end:
-            continue
-        try:
-            seconds = _usual_s(functools.partial(run, sample.work, budget.memory_bytes), clock)
-        except (MemoryShort, MemoryError):
-            continue
-        solution.learn(sample, seconds * 1e6)
-    return tuple(solution.calibration() for solution in found.values() if solution.curve)
+    offered, end = list(samples), clock() + budget.seconds
+    times: dict[int, float] = {}
+    first = _Solutions(engine)
+    for sample in offered:
+        if id(sample.work) not in times and clock() + first.expected_s(sample) <= end:
+            with contextlib.suppress(MemoryShort, MemoryError):
+                times[id(sample.work)] = _seconds(run, sample, budget, clock)
+        first.learn(sample, times)
+    for _ in range(_REPEATS - 1):
+        for sample in offered:
+            known = times.get(id(sample.work))
+            if known is not None and clock() + known <= end:
+                times[id(sample.work)] = min(known, _seconds(run, sample, budget, clock))
+    last = _Solutions(engine)
+    for sample in offered:
+        last.learn(sample, times)
+    return last.calibrations()
+
+
+def _seconds(run: Run, sample: Sample, budget: Budget, clock: Callable[[], float]) -> float:
+    begun = clock()
+    run(sample.work, budget.memory_bytes)
+    return clock() - begun
 
 
 def only_for(calibration: Calibration, kinds: tuple[str, ...]) -> Calibration:
@@ -99,13 +109,29 @@ def only_for(calibration: Calibration, kinds: tuple[str, ...]) -> Calibration:
     return msgspec.structs.replace(calibration, kinds=calibration.kinds or kinds)
 
 
-def _usual_s(run: Callable[[], object], clock: Callable[[], float]) -> float:
-    times: list[float] = []
-    while len(times) < _REPEATS and sum(times) < _ENOUGH_S:
-        begun = clock()
-        run()
-        times.append(clock() - begun)
-    return statistics.median(times)
+class _Solutions:
+    """What is known of each group of kinds."""
+
+    def __init__(self, engine: str) -> None:
+        self._engine = engine
+        self._by_kinds: dict[tuple[str, ...], _Solution] = {}
+
+    def expected_s(self, sample: Sample) -> float:
+        """What a sample will take, as far as that is known."""
+        return 1e-3 * self._of(sample).expected_ms(sample)
+
+    def learn(self, sample: Sample, times: Mapping[int, float]) -> None:
+        """Learn from a sample, if it was run."""
+        seconds = times.get(id(sample.work))
+        if seconds is not None:
+            self._of(sample).learn(sample, 1e6 * seconds)
+
+    def calibrations(self) -> tuple[Calibration, ...]:
+        """What was found."""
+        return tuple(each.calibration() for each in self._by_kinds.values() if each.curve)
+
+    def _of(self, sample: Sample) -> "_Solution":
+        return self._by_kinds.setdefault(sample.kinds, _Solution(self._engine, sample.kinds))
 
 
 class _Solution:
@@ -124,8 +150,8 @@ class _Solution:
         """Give the sample's coefficient what the others do not explain."""
         if sample.finds == "pass":
             rest = microseconds - self._explained_us(sample, passes=0.0)
-            self.curve = [known for known in self.curve if known[0] < sample.elements]
-            self.curve.append(costs.point(sample.elements, rest / sample.load.passes))
+            others = [known for known in self.curve if known[0] != sample.elements]
+            self.curve = sorted([*others, costs.point(sample.elements, rest / sample.load.passes)])
             return
         name = _COUNTS[sample.finds]
         rest = microseconds - self._explained_us(sample, **{name: 0.0})
@@ -164,11 +190,12 @@ class _Solution:
 
 
 def _plausible(curve: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Raise what the subtraction of larger times left too small."""
+    """Correct what the subtraction of larger times left too small or too large."""
     kept = [curve[-1]]
     for size, time_us in reversed(curve[:-1]):
         larger, larger_us = kept[-1]
-        kept.append((size, max(time_us, _FLOOR * larger_us * size / larger)))
+        even_us = larger_us * size / larger
+        kept.append((size, min(max(time_us, _LEAST * even_us), _MOST * even_us)))
     return kept[::-1]
 
 

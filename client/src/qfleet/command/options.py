@@ -115,4 +115,8 @@ Authority = Annotated[
 Rerun = Annotated[
     int, typer.Option("--rerun", min=0, metavar="N", help="Run N of its tasks again on this machine.")
 ]
+Plan = Annotated[
+    bool,
+    typer.Option("--plan", help="Show how it would split and how long it would take; submit nothing."),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")]

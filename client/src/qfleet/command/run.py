@@ -1,7 +1,8 @@
 """``qfleet run``: submit a program."""
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ import msgspec
 from qfleet import errors, jobfile, parameters
 from qfleet.command import following, options, outcome
 from qfleet.fleet import Fleet
-from qfleet.render import terminal
+from qfleet.render import plans, terminal
 from qfleet_wire import api
 from qfleet_wire.limits import LIMITS
 
@@ -38,6 +39,7 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     agree: options.Agree = None,
     of: options.Of = None,
     probes: options.Probes = None,
+    plan: options.Plan = False,
     watch: options.Watch = False,
     top: options.Top = 16,
     json: options.Json = False,
@@ -66,7 +68,12 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     base = jobfile.load(file) if jobfile.is_job(file) else _program(file, evaluate=bool(observable))
     request = msgspec.structs.replace(base, **{k: v for k, v in given.items() if v is not None})
     with Fleet.from_configuration() as fleet:
-        job = _submit(fleet, request, file=file, points=points or (), json=json)
+        if plan:
+            with _explained(request, file=file, points=points or (), json=json):
+                _show(fleet.plan(request), json=json)
+            return
+        with _explained(request, file=file, points=points or (), json=json):
+            job = fleet.submit(request)
         if watch:
             following.finish(fleet, job.id, top=top, json=json)
         elif json:
@@ -84,16 +91,22 @@ def _program(file: Path, *, evaluate: bool) -> api.JobRequest:
     )
 
 
-def _submit(
-    fleet: Fleet, request: api.JobRequest, *, file: Path, points: Sequence[str], json: bool
-) -> api.JobView:
-    """Submit; what is refused is shown with the place in the text that it points into."""
+@contextlib.contextmanager
+def _explained(request: api.JobRequest, *, file: Path, points: Sequence[str], json: bool) -> Iterator[None]:
+    """Show what is refused with the place in the text that it points into."""
     try:
-        return fleet.submit(request)
+        yield
     except errors.Refused as error:
         name, text = _origin(error.problem, request, file)
         refused = errors.Refused(_advised(error.problem, points), status=error.status)
         outcome.fail(refused, json=json, source=text, name=name)
+
+
+def _show(view: api.PlanView, *, json: bool) -> None:
+    if json:
+        terminal.write_json(view)
+    else:
+        terminal.output().print(plans.plan(view))
 
 
 def _tell(job: api.JobView) -> None:

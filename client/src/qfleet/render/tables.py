@@ -33,7 +33,7 @@ _COUNTED = ("pending", "leased", "running", "succeeded", "failed", "unknown", "c
 
 def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
     """One line per device; its engines without their versions."""
-    table = _table(
+    table = listing(
         (view.name for view in views),
         "device",
         "region",
@@ -64,7 +64,7 @@ def devices(views: Sequence[api.DeviceView], *, now_ms: int) -> Table:
 
 def telemetry(view: api.TelemetryView) -> Table:
     """One line per sample; a line of its own where some are missing."""
-    table = _table(
+    table = listing(
         ("" for _ in view.samples),
         "at",
         "load",
@@ -120,7 +120,7 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
 
 def jobs(views: Sequence[api.JobView], *, now_ms: int) -> Table:
     """One line per job; how many devices took part, not which."""
-    table = _table(
+    table = listing(
         (view.id for view in views),
         "job",
         "name",
@@ -170,7 +170,7 @@ def job(detail: api.JobDetail, *, now_ms: int) -> Table:
 
 def regions(views: Sequence[api.RegionView]) -> Table:
     """One line per region: who leads it, what is there, what placement weighs."""
-    table = _table(
+    table = listing(
         (view.name for view in views),
         "region",
         "controller",
@@ -214,7 +214,7 @@ def _connected(up: bool | None) -> Text:  # noqa: FBT001 - what it shows has thr
 
 def tasks(views: Sequence[api.TaskView]) -> Table:
     """One line per task, its errors below each other."""
-    table = _table(
+    table = listing(
         (view.id for view in views), "task", "status", "attempt", "device", "points", "progress", "errors"
     )
     for view in views:
@@ -267,7 +267,7 @@ def moment(then_ms: int | None) -> str | None:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(then_ms / 1000))
 
 
-def _table(names: Iterable[str], *columns: str) -> Table:
+def listing(names: Iterable[str], *columns: str) -> Table:
     """A table whose first column holds ``names``: other commands take them, so they are never cut."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:

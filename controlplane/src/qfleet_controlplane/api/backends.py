@@ -25,6 +25,9 @@ class Jobs(Protocol):
     async def submit(self, request: api.JobRequest, who: str, key: str | None) -> api.JobView:
         """Take a job, once for a ``key`` of the caller's; it is durable when this returns."""
 
+    async def plan(self, request: api.JobRequest, who: str) -> api.PlanView:
+        """Say what would become of a job."""
+
     async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
         """Cancel what is unfinished of a job."""
 

@@ -39,6 +39,18 @@ async def submit(
     return await backends_of(request).jobs.submit(data, request.auth.name, key)
 
 
+@post(
+    "/plans",
+    guards=[authentication.viewer],
+    status_code=200,
+    summary="Plan a job without submitting it",
+    description="How it would split and why, with predicted times and memory; refused as the job would be.",
+)
+async def plan(request: Call, data: JSONBody[api.JobRequest]) -> api.PlanView:
+    """Compile and plan a job; nothing is stored."""
+    return await backends_of(request).jobs.plan(data, request.auth.name)
+
+
 @get("/jobs", guards=[authentication.viewer], summary="List jobs, the newest first")
 async def listing(
     request: Call,
@@ -154,4 +166,4 @@ async def _change(backends: Backends, job: JobId, seen: int, timeout_s: float) -
         waiting.cancel()
 
 
-ROUTES = (submit, listing, detail, events, result, provenance, cancel)
+ROUTES = (submit, plan, listing, detail, events, result, provenance, cancel)

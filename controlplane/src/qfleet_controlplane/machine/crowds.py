@@ -35,13 +35,13 @@ class Crowd:
         return slots
 
 
-def left_ms(turn: Turn, device: state.Device) -> float:
+def left_ms(now: Millis, device: state.Device) -> float:
     """Estimated work in hand, without what was done since something last ended there."""
     oldest = next(iter(device.held.values()), None)
     if oldest is None or device.announcement is None:
         return device.backlog_ms
     busy = min(len(device.held), max(1, device.announcement.workers))
-    done_ms = busy * max(0.0, min(float(turn.now - device.since), oldest.cost_ms))
+    done_ms = busy * max(0.0, min(float(now - device.since), oldest.cost_ms))
     return max(0.0, device.backlog_ms - done_ms)
 
 

@@ -16,11 +16,7 @@ _TOLD = 5
 
 def submit(turn: Turn, event: events.JobSubmitted) -> None:
     """Plan a job and take it in; raise ``plan.PlanRefused`` before anything has changed."""
-    planned, specification = event.plan, event.specification
-    if planned is None:
-        specification = methods.choose(specification, _devices(turn))
-        _check_possible(turn, specification)
-        planned = kinds.plan(specification, fleet_for(turn, specification))
+    specification, planned = settled(turn.state, event)
     job = state.Job(event.job, event.request, specification, planned, turn.now)
     job.placement = list(event.placement)
     job.tasks = state.planned(job, range(len(planned.slices)))
@@ -34,14 +30,27 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {len(job.tasks)} tasks")
 
 
-def _devices(turn: Turn) -> Iterator[methods.Device]:
+def settled(known: state.State, event: events.JobSubmitted) -> tuple[Specification, plan.Plan]:
+    """What a job is after all, and its plan; made here unless the job comes with one.
+
+    Raises:
+        plan.PlanRefused: it cannot be planned, or no device could ever run it.
+    """
+    if event.plan is not None:
+        return event.specification, event.plan
+    specification = methods.choose(event.specification, _devices(known))
+    _check_possible(known, specification)
+    return specification, kinds.plan(specification, fleet_for(known, specification))
+
+
+def _devices(known: state.State) -> Iterator[methods.Device]:
     """All devices in service that have said what they can do."""
-    for device in turn.state.devices.values():
+    for device in known.devices.values():
         if device.status not in {"revoked", "retired"} and device.announcement is not None:
             yield methods.Device(device.announcement, device.status == "online")
 
 
-def _check_possible(turn: Turn, specification: Specification) -> None:
+def _check_possible(fleet: state.State, specification: Specification) -> None:
     """Refuse what no device of the fleet can ever run, rather than let it wait without end.
 
     A silent, lost or quarantined device may come back, so it counts. While no device has said what
@@ -50,7 +59,7 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
     requirement = leases.requirement(specification, kinds.memory_bytes(specification))
     known = {
         device.name: device.announcement
-        for device in turn.state.devices.values()
+        for device in fleet.devices.values()
         if device.status not in {"revoked", "retired"} and device.announcement is not None
     }
     able = (name for name, told in known.items() if schedule.lacks(requirement, told) is None)
@@ -59,7 +68,7 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
         return  # the first able ones are found at once; only a refusal looks at all of them
     silent = sum(
         device.announcement is None and device.status not in {"invited", *tables.OUT_OF_SERVICE}
-        for device in turn.state.devices.values()
+        for device in fleet.devices.values()
     )
     if requirement.devices > 1 and found + silent >= requirement.devices:
         return  # who has not said yet what it can do may be able
@@ -75,12 +84,12 @@ def _check_possible(turn: Turn, specification: Specification) -> None:
     raise plan.PlanRefused(message, "make the job smaller, or enrol a device that can run it")
 
 
-def fleet_for(turn: Turn, specification: Specification) -> plan.Fleet:
+def fleet_for(known: state.State, specification: Specification) -> plan.Fleet:
     """Count the online devices that can run a job, and their typical speed for it."""
     requirement = leases.requirement(specification, kinds.memory_bytes(specification))
     counts: dict[int, list[Any]] = {}
-    for device in turn.state.devices.values():
-        kind = turn.state.kind_of(device) if device.status == "online" else None
+    for device in known.devices.values():
+        kind = known.kind_of(device) if device.status == "online" else None
         if kind is not None:
             counts.setdefault(id(kind), [kind, 0])[1] += 1
     able = [(kind, count) for kind, count in counts.values() if schedule.lacks(requirement, kind) is None]

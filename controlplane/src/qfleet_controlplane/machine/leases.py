@@ -159,7 +159,9 @@ def _slot(turn: Turn, device: state.Device) -> schedule.Slot | None:
     if told is None or not device.connected or device.status != "online" or device.rests_until > turn.now:
         return None
     kind = device.kind or told
-    return schedule.Slot(device.name, kind, held=len(device.held), backlog_ms=crowds.left_ms(turn, device))
+    return schedule.Slot(
+        device.name, kind, held=len(device.held), backlog_ms=crowds.left_ms(turn.now, device)
+    )
 
 
 class _Window:

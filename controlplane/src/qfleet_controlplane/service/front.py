@@ -14,7 +14,7 @@ import msgspec
 
 from qfleet_controlplane.errors import Conflict, NotFound
 from qfleet_controlplane.machine import events, state
-from qfleet_controlplane.planning import placement, regions
+from qfleet_controlplane.planning import forecast, placement, regions
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.service import ordering, portraits, readings, repeats, submission
 from qfleet_controlplane.service.ordering import Decision
@@ -122,6 +122,31 @@ class Front:
         await self._writer.run(commit.write)
         self._poke(share.region for share in placed.shares)
         return await self.view(event.job)
+
+    async def plan(self, request: api.JobRequest, who: str) -> api.PlanView:
+        """Say what would become of a job, and change nothing; raises as ``submit`` would."""
+        led = self._regions.runtimes
+        event = await self._prepare(request, who, None)
+        if len(self._regions.names) == 1 and led and not request.residency:
+            return next(iter(led.values())).service.planned(event)
+        facts = {each.name: each for each in self._regions.facts()}
+        placed = placement.place(event.specification, facts.values(), placement.wishes_of(request))
+        parts = [self._foreseen(placed, share, facts[share.region]) for share in placed.shares]
+        return forecast.view(placed.specification, placed.plan, placed.sentences, parts)
+
+    def _foreseen(
+        self, placed: placement.Placement, share: placement.Share, facts: RegionFacts
+    ) -> forecast.Forecast:
+        led = self._regions.runtimes.get(RegionName(share.region))
+        if led is not None:
+            return led.service.forecast(placed.specification, placed.plan, share.positions)
+        begins_ms = placement.start_ms(facts)
+        hands = [
+            forecast.of_class(facts.name, entry.online, entry, begins_ms)
+            for entry in facts.classes
+            if entry.online
+        ]
+        return forecast.forecast(placed.specification, placed.plan, share.positions, hands)
 
     async def cancel(self, job: JobId, reason: str, who: str) -> api.JobView:
         """Cancel what is unfinished; a finished job is returned as it is. Raises ``NotFound``.

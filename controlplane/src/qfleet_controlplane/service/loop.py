@@ -14,10 +14,11 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from qfleet_controlplane.errors import ControlPlaneError, LocalError, Unavailable
-from qfleet_controlplane.machine import census, events, state
+from qfleet_controlplane.machine import census, events, foresight, state
 from qfleet_controlplane.machine.machine import Machine
-from qfleet_controlplane.planning import regions
-from qfleet_controlplane.planning.plan import PlanRefused
+from qfleet_controlplane.planning import forecast, regions
+from qfleet_controlplane.planning.plan import Plan, PlanRefused
+from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service.batch import Batch
 from qfleet_controlplane.service.inbox import Entry, Inbox
 from qfleet_controlplane.service.outages import Outage, Words
@@ -27,7 +28,7 @@ from qfleet_controlplane.store import records, roster
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.leases import LeaseLost
 from qfleet_controlplane.store.writer import StoreFailed
-from qfleet_wire import payloads
+from qfleet_wire import api, payloads
 from qfleet_wire.names import DeviceName, Millis, RegionName
 
 _log = logging.getLogger(__name__)
@@ -147,6 +148,15 @@ class Loop:
     def facts(self, description: regions.Description) -> regions.RegionFacts:
         """Count the region as the machine has it now."""
         return census.facts(self._machine.state, description, self._clock())
+
+    def planned(self, event: events.JobSubmitted) -> api.PlanView:
+        """What would become of a job here; raises as if it had been submitted."""
+        return foresight.planned(self._machine.state, event, self._region, self._clock())
+
+    def forecast(self, job: Specification, made: Plan, positions: Sequence[int]) -> forecast.Forecast:
+        """Predict some tasks of a plan on the devices of this region."""
+        known, region = self._machine.state, self._region
+        return foresight.share(known, job, made, positions, region=region, now=self._clock())
 
     def stop(self) -> None:
         """Let ``run`` end."""

@@ -11,7 +11,9 @@ from types import MappingProxyType
 
 from qfleet_controlplane.errors import Conflict, NotFound, Unavailable
 from qfleet_controlplane.machine import events
-from qfleet_controlplane.planning import regions
+from qfleet_controlplane.planning import forecast, regions
+from qfleet_controlplane.planning.plan import Plan
+from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service import readings, submission
 from qfleet_controlplane.service.afterwards import Afterwards
 from qfleet_controlplane.service.inbox import Entry
@@ -202,6 +204,14 @@ class Service:
     def facts(self, description: regions.Description) -> regions.RegionFacts:
         """What others may know of this region now."""
         return self._loop.facts(description)
+
+    def planned(self, event: events.JobSubmitted) -> api.PlanView:
+        """What would become of a job; raises as ``submit``."""
+        return self._loop.planned(event)
+
+    def forecast(self, job: Specification, made: Plan, positions: Sequence[int]) -> forecast.Forecast:
+        """Predict some tasks of a plan on the devices of this region."""
+        return self._loop.forecast(job, made, positions)
 
     def status_of(self, device: DeviceName) -> api.DeviceStatus | None:
         """A device's committed status, at once; None for an unknown one."""

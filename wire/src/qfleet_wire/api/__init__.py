@@ -51,6 +51,7 @@ from qfleet_wire.api.kernel import (
     ZZFeatureMap,
 )
 from qfleet_wire.api.noise import NoiseRequest
+from qfleet_wire.api.plans import MOST_PLANNED, PlannedDevice, PlannedTask, PlanView
 from qfleet_wire.api.problems import Place, Problem
 from qfleet_wire.api.results import (
     EchoResultView,
@@ -95,6 +96,7 @@ __all__ = [
     "FINISHED",
     "LOST_AFTER_S",
     "MAX_ATTEMPTS",
+    "MOST_PLANNED",
     "AmplitudeItemView",
     "AmplitudeRequest",
     "AmplitudeResultView",
@@ -143,6 +145,9 @@ __all__ = [
     "PhiRequest",
     "PhiResultView",
     "Place",
+    "PlanView",
+    "PlannedDevice",
+    "PlannedTask",
     "Problem",
     "PurviewView",
     "QaoaAnsatz",

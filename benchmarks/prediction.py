@@ -1,0 +1,99 @@
+"""How far predicted times are from real ones, over 200 mixed tasks on a real agent.
+
+Each job is planned first and run at once afterwards; the planner's times of its tasks are held against what
+the engine took, as its result says: the least of ``RUNS``, as what a device measures itself with is the least
+of a few too, so that what else the computer does counts on neither side. ``QFLEET_PREDICTIONS=FILE`` keeps
+every pair as CSV.
+"""
+
+import csv
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import prediction_bag
+from benchmarks.figures import Figure, number
+from tests.system import fleet as fleets
+
+from qfleet import Fleet, JobRequest
+
+SEED = 20
+RUNS = 3
+GOAL = 0.25
+_PATIENCE_S = 60.0
+
+
+class Pair(NamedTuple):
+    """A job's family, and milliseconds of all its tasks as predicted and as they were."""
+
+    family: str
+    predicted_ms: float
+    real_ms: float
+
+    @property
+    def error(self) -> float:
+        """|predicted - real| / real."""
+        return abs(self.predicted_ms - self.real_ms) / self.real_ms
+
+
+def run() -> list[Figure]:
+    """Measure with one agent, alone on the machine."""
+    with (
+        tempfile.TemporaryDirectory(prefix="qfleet-") as folder,
+        fleets.LocalFleet(Path(folder), agents=1) as site,
+        site.connect() as fleet,
+    ):
+        _wait_until_measured(fleet)
+        pairs = [_pair(fleet, *job) for job in prediction_bag.bag(SEED)]
+    _keep(pairs)
+    families = sorted({pair.family for pair in pairs})
+    return [_figure("all", pairs, goal=True)] + [
+        _figure(family, [pair for pair in pairs if pair.family == family], goal=False) for family in families
+    ]
+
+
+def _wait_until_measured(fleet: Fleet) -> None:
+    text = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nh q;\n'
+    probe = JobRequest(kind="circuit.expect", program=text, observables=("Z0",))
+    end = time.monotonic() + _PATIENCE_S
+    while not any(device.measured for device in fleet.plan(probe).devices):
+        if time.monotonic() > end:
+            raise RuntimeError("the agent has not measured its engines")
+        time.sleep(0.2)
+    fleet.run(probe)
+
+
+def _pair(fleet: Fleet, family: str, request: JobRequest) -> Pair:
+    predicted_ms = fleet.plan(request).work_ms
+    results = [fleet.run(request, timeout_s=300) for _ in range(RUNS)]
+    return Pair(family, predicted_ms, min(sum(each.duration_ms for each in one.sources) for one in results))
+
+
+def _figure(name: str, pairs: list[Pair], *, goal: bool) -> Figure:
+    errors = sorted(pair.error for pair in pairs)
+    median, high = statistics.median(errors), errors[min(len(errors) - 1, int(0.9 * len(errors)))]
+    bias = statistics.median(pair.predicted_ms / pair.real_ms for pair in pairs)
+    return Figure(
+        what=f"predicted time of {len(pairs)} tasks: {name}",
+        ours=f"error {100 * median:.0f} % in the median, 90 % below {100 * high:.0f} %",
+        peer=f"real times {number(min(p.real_ms for p in pairs))}-{number(max(p.real_ms for p in pairs))} ms",
+        ratio=f"predicted / real {number(bias)} ×",
+        goal=f"≤ {100 * GOAL:.0f} % median" if goal else "",
+        met=median <= GOAL if goal else None,
+    )
+
+
+def _keep(pairs: list[Pair]) -> None:
+    name = os.environ.get("QFLEET_PREDICTIONS")
+    if name:
+        with Path(name).open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("family", "predicted_ms", "real_ms"), *pairs])
+
+
+if __name__ == "__main__":
+    for figure in run():
+        sys.stdout.write(f"{figure.what}: {figure.ours}; {figure.ratio}; {figure.peer}\n")
