@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from qfleet_controlplane.machine import alarms, attempts, copies, effects, endings, leases, state
+from qfleet_controlplane.machine import alarms, attempts, copies, effects, endings, leases, probing, state
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import kinds
 from qfleet_wire import codec, payloads, workload
@@ -18,7 +18,7 @@ def judge(turn: Turn, device: state.Device, arrival: state.Arrival, body: bytes)
     """Count an open task's result if it is valid, else fail its attempt; say whether it counts."""
     result = arrival.result
     task = turn.state.tasks[result.task]
-    fault = _fault(task, body)
+    answer, fault = _read(task, body)
     if fault is not None:
         alarms.about(turn, device, "invalid-result", task.id, fault)
         fail(turn, device, result, f"invalid result: {fault}")
@@ -26,6 +26,8 @@ def judge(turn: Turn, device: state.Device, arrival: state.Arrival, body: bytes)
     _win(turn, device, task, result.attempt)
     task.digest = hashlib.sha256(body).digest()
     turn.effects.append(_saved(turn, device, arrival))
+    if task.job.specification.probe:
+        probing.judge(turn, device, task, answer)
     if task.group is not None:
         turn.state.aside.pop(task.id, None)
         copies.look(turn, task)
@@ -78,12 +80,13 @@ def fail(turn: Turn, device: state.Device, result: payloads.TaskResult, reason: 
         turn.save_task(task)
 
 
-def _fault(task: state.Task, body: bytes) -> str | None:
+def _read(task: state.Task, body: bytes) -> tuple[Any, str | None]:
+    """The answer, and what is wrong with it."""
     try:
         answer = codec.decode(body, _WORK_RESULT, limit=LIMITS.artefact_bytes)
     except (InvalidMessage, LimitExceeded) as error:
-        return str(error)
-    return kinds.fault(task.job.specification, task.slice, answer)
+        return None, str(error)
+    return answer, kinds.fault(task.job.specification, task.slice, answer)
 
 
 def _win(turn: Turn, device: state.Device, task: state.Task, attempt: int) -> None:

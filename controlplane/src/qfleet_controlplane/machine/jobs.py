@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from qfleet_controlplane.machine import endings, events, leases, state, tables
+from qfleet_controlplane.machine import endings, events, leases, probing, state, tables
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import cost, kinds, methods, plan, schedule
 from qfleet_controlplane.planning.specification import Specification
@@ -28,6 +28,7 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     for task in job.tasks:
         turn.save_task(task)
     turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {len(job.tasks)} tasks")
+    probing.mix_in(turn, job)
 
 
 def settled(known: state.State, event: events.JobSubmitted) -> tuple[Specification, plan.Plan]:

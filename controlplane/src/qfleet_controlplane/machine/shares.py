@@ -7,7 +7,7 @@ come stays for a while, so that none travels without end.
 
 from dataclasses import replace
 
-from qfleet_controlplane.machine import effects, endings, events, jobs, state, tables
+from qfleet_controlplane.machine import effects, endings, events, jobs, probing, state, tables
 from qfleet_controlplane.machine.turn import Turn
 
 
@@ -17,11 +17,14 @@ def arrive(turn: Turn, event: events.ShareArrived) -> None:
     fresh = [task for task in told.tasks if task.id not in turn.state.tasks]
     if not any(task.status not in tables.TASK_OVER for task in fresh):
         return
-    job = turn.state.jobs.get(told.id) or _opened(turn, told)
+    known = turn.state.jobs.get(told.id)
+    job = known or _opened(turn, told)
     taken = [replace(task, job=job, arrived=turn.now) for task in fresh]
     turn.state.extend(job, taken)
     turn.save_job(job)
     turn.audit("controlplane", "job.arrive", job.id, f"{len(taken)} tasks")
+    if known is None and event.cancelled is None:
+        probing.mix_in(turn, job)
     reason = event.cancelled
     if reason is None and told.status == "cancelled":
         reason = "the job was cancelled before these tasks came"

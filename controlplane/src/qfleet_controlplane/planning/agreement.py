@@ -6,7 +6,7 @@ larger than chance makes it once in ``1 / LEVEL`` honest comparisons.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -99,7 +99,30 @@ def _chi_square(one: merge.Counts, other: merge.Counts) -> tuple[float, int]:
     return statistic, max(0, len(cells) - 1)
 
 
-def _quantile(freedom: int) -> float:
-    """Upper quantile of chi-square at ``LEVEL`` by Wilson and Hilferty (PNAS 17, 684, 1931)."""
+def expected_differ(found: Mapping[int, int], expected: Sequence[float], level: float) -> str | None:
+    """Say how counts differ from what is expected of them; None where chance explains it, at a level.
+
+    Pearson's chi-square with rare cells pooled; ``expected`` holds the probability of each outcome.
+    """
+    shots = sum(found.values())
+    cells: list[tuple[int, float]] = []
+    pooled = (0, 0.0)
+    for outcome, probability in enumerate(expected):
+        cell = (found.get(outcome, 0), shots * probability)
+        if cell[1] < FEWEST:
+            pooled = (pooled[0] + cell[0], pooled[1] + cell[1])
+        else:
+            cells.append(cell)
+    if pooled[1] >= FEWEST:
+        cells.append(pooled)
+    statistic = math.fsum((count - mean) ** 2 / mean for count, mean in cells)
+    freedom = len(cells) - 1
+    if freedom < 1 or statistic <= _quantile(freedom, level):
+        return None
+    return f"differ by chi-square {statistic:.1f} at {freedom} degrees of freedom"
+
+
+def _quantile(freedom: int, level: float = LEVEL) -> float:
+    """Upper quantile of chi-square at a level by Wilson and Hilferty (PNAS 17, 684, 1931)."""
     spread = 2.0 / (9.0 * freedom)
-    return freedom * (1.0 - spread + NormalDist().inv_cdf(1.0 - LEVEL) * math.sqrt(spread)) ** 3
+    return freedom * (1.0 - spread + NormalDist().inv_cdf(1.0 - level) * math.sqrt(spread)) ** 3
