@@ -271,6 +271,13 @@ def test_a_model_without_meaning_is_refused(
         execution.execute(work, budget=BUDGET, report=lambda _: None)
 
 
+def test_a_method_that_knows_no_noise_is_refused_and_not_run_without() -> None:
+    with pytest.raises(WorkInvalid, match="'' is for programs without noise"):
+        sampled(WHOLE, MODEL, "", 10)
+    with pytest.raises(WorkInvalid, match="'stabilizer' is for"):
+        sampled(WHOLE, MODEL, "stabilizer", 10)
+
+
 def test_what_does_not_fit_or_cannot_be_drawn_is_refused() -> None:
     wide = workload.CircuitSample(program([], 11), 1, (), "density", NO_NOISE)
     with pytest.raises(MemoryShort, match="11 qubits needs 440 MiB and the task may use 256 MiB"):

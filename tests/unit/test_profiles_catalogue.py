@@ -12,7 +12,9 @@ from qfleet_wire.limits import LIMITS
 
 CATALOGUE = Path(__file__).parents[2] / "firmware_profiles"
 GIB = 1024**3
-NAMES = {"generic", "raspberry-pi-4", "raspberry-pi-5", "jetson-orin-nano", "x86-gateway", "site-cluster"}
+NAMES = {"generic", "raspberry-pi-4", "raspberry-pi-5", "jetson-orin-nano", "x86-gateway", "site-cluster"} | {
+    "emulated-processor"
+}
 
 
 def hardware(*models: str, machine: str = "aarch64", memory: int = 4 * GIB) -> Hardware:

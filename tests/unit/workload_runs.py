@@ -4,7 +4,7 @@ import sys
 from typing import NamedTuple
 
 from qfleet_agent.engines import execution
-from qfleet_controlplane.planning import cost, kinds, views
+from qfleet_controlplane.planning import cost, kinds, methods, views
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service import submission
@@ -26,7 +26,8 @@ class Ran(NamedTuple):
 
 def specified(request: api.JobRequest) -> Specification:
     """Compile a request; its seed is 1 where it says none."""
-    return submission.specify(request, 1 if request.seed is None else request.seed)
+    job = submission.specify(request, 1 if request.seed is None else request.seed)
+    return methods.choose(job, ()) if job.noise else job
 
 
 def answer(job: Specification, part: Slice) -> workload.WorkResult:

@@ -8,13 +8,15 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from qfleet import errors
 from qfleet_wire import api
 from qfleet_wire.limits import LIMITS
+
+Asked = TypeVar("Asked", bound=msgspec.Struct)
 
 SUFFIXES = frozenset({".toml", ".json"})
 _LARGEST = LIMITS.frame_bytes
@@ -37,10 +39,23 @@ def load(file: Path) -> api.JobRequest:
         raise errors.UserError(
             f"{str(file)!r} holds no job", hint="write its fields: kind, program, shots, …"
         )
+    return _converted(file, {"name": file.stem} | fields, api.JobRequest)
+
+
+def load_noise(file: Path) -> api.NoiseRequest:
+    """Read what stands under ``noise`` in a job, from a file of its own. Raises as ``load``."""
+    fields = _parsed(file, _text(file))
+    if not isinstance(fields, dict):
+        hint = "write its fields: gates, qubits, readout, or a profile"
+        raise errors.UserError(f"{str(file)!r} holds no noise", hint=hint)
+    return _converted(file, fields, api.NoiseRequest)
+
+
+def _converted(file: Path, fields: Any, kind: type[Asked]) -> Asked:
     try:
-        return msgspec.convert({"name": file.stem} | fields, api.JobRequest)
+        return msgspec.convert(fields, kind)
     except msgspec.ValidationError as error:
-        raise errors.UserError(f"{str(file)!r}: {error}", hint=_nearest(str(error))) from error
+        raise errors.UserError(f"{str(file)!r}: {error}", hint=_nearest(str(error), kind)) from error
 
 
 def _text(file: Path) -> str:
@@ -60,12 +75,12 @@ def _parsed(file: Path, text: str) -> Any:
         raise errors.UserError(f"{str(file)!r} is not valid {form}: {error}") from error
 
 
-def _nearest(message: str) -> str:
+def _nearest(message: str, kind: type[msgspec.Struct]) -> str:
     """Name the field that was meant, among those of the place where an unknown one stands."""
     unknown = _UNKNOWN.search(message)
     if unknown is None:
         return ""
-    known = sorted(_names(api.JobRequest))
+    known = sorted(_names(kind))
     near = difflib.get_close_matches(unknown[1], known, n=1, cutoff=0.6)
     return f"did you mean `{near[0]}`?" if near else ""
 

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 import msgspec
 
 from qfleet_agent.engines import registry, timing
-from qfleet_agent.engines.errors import EngineMissing
+from qfleet_agent.engines.errors import EngineMissing, WorkInvalid
 from qfleet_wire import payloads, workload
 
 
@@ -55,8 +55,17 @@ def execute(work: workload.Work, *, budget: int, report: Callable[[float], None]
         MemoryShort: it does not fit.
         WorkInvalid, ProgramFailed: it has no meaning.
     """
+    _check_noise(work)
     engine_of(work)
     return _runner(registry.runner_of(capability_of(work))).run(work, budget=budget, report=report)
+
+
+def _check_noise(work: workload.Work) -> None:
+    """Refuse noise under a method that knows none: its answer would be that of another program."""
+    if not isinstance(work, workload.CircuitSample | workload.CircuitExpect) or work.noise is None:
+        return
+    if work.method not in workload.NOISY:
+        raise WorkInvalid(f"the method {work.method!r} is for programs without noise")
 
 
 def measure(asked: timing.Timing, *, memory_bytes: int) -> timing.Timed:

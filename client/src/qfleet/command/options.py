@@ -119,4 +119,8 @@ Plan = Annotated[
     bool,
     typer.Option("--plan", help="Show how it would split and how long it would take; submit nothing."),
 ]
+Noise = Annotated[
+    Path | None,
+    typer.Option("--noise", metavar="FILE.toml", help="Noise model: channels after gates, and misreading."),
+]
 Watch = Annotated[bool, typer.Option("--watch", help="Wait for the result and show it.")]

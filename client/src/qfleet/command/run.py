@@ -40,6 +40,7 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     of: options.Of = None,
     probes: options.Probes = None,
     plan: options.Plan = False,
+    noise: options.Noise = None,
     watch: options.Watch = False,
     top: options.Top = 16,
     json: options.Json = False,
@@ -64,6 +65,7 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
         "agree": agree,
         "of": of,
         "probes": probes,
+        "noise": jobfile.load_noise(noise) if noise else None,
     }
     base = jobfile.load(file) if jobfile.is_job(file) else _program(file, evaluate=bool(observable))
     request = msgspec.structs.replace(base, **{k: v for k, v in given.items() if v is not None})

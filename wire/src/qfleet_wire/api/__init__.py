@@ -78,6 +78,7 @@ from qfleet_wire.api.variational import (
     VariationalRequest,
     VariationalResultView,
 )
+from qfleet_wire.noise import GateNoise, QubitNoise, ReadoutNoise
 
 ResultView: TypeAlias = (
     SampleResultView
@@ -127,6 +128,7 @@ __all__ = [
     "FeatureMap",
     "Field",
     "FleetView",
+    "GateNoise",
     "HardwareEfficientAnsatz",
     "Invitation",
     "InviteRequest",
@@ -151,7 +153,9 @@ __all__ = [
     "Problem",
     "PurviewView",
     "QaoaAnsatz",
+    "QubitNoise",
     "QuboCost",
+    "ReadoutNoise",
     "RegionView",
     "ResultView",
     "RevokeRequest",

@@ -48,7 +48,7 @@ from qfleet_wire.workload.integration import (
     PhiValue,
 )
 from qfleet_wire.workload.kernel import KernelBlock, KernelGroup, KernelMatrix, KernelResult, KernelValues
-from qfleet_wire.workload.methods import WITHOUT_VECTOR, Method, capability
+from qfleet_wire.workload.methods import NOISY, WITHOUT_VECTOR, Method, capability
 from qfleet_wire.workload.noise import NoiseModel
 from qfleet_wire.workload.parts import CircuitPart, PartItem, PartResult, PartValues, Place, vectors
 from qfleet_wire.workload.variational import (
@@ -89,6 +89,7 @@ WorkResult: TypeAlias = (
 )
 
 __all__ = [
+    "NOISY",
     "READS_PER_BLOCK",
     "SHOTS_PER_BLOCK",
     "TRACE",

@@ -9,6 +9,9 @@ matrix, or ``trajectories`` on state vectors."""
 WITHOUT_VECTOR: frozenset[str] = frozenset({"stabilizer"})
 """Methods whose cost does not grow with 2^qubits: a device's widest state vector says nothing about them."""
 
+NOISY: frozenset[str] = frozenset({"density", "trajectories"})
+"""Methods that take noise."""
+
 
 def capability(kind: str, method: str = "") -> str:
     """Name what an engine must be able to do: a workload's kind, and the method where it names one."""
