@@ -3,7 +3,10 @@
 import math
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import msgspec
+import numpy as np
 import pytest
 from rich.console import Console
 from tests.unit import kernel_cases as cases
@@ -11,6 +14,7 @@ from tests.unit import workload_runs
 from tests.unit.kernel_cases import points, request
 
 from qfleet.render import results
+from qfleet.result import Result
 from qfleet_controlplane.compile import kernel_matrix
 from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_controlplane.planning import cost, kinds, plan
@@ -167,6 +171,18 @@ def test_the_terminal_shows_a_corner(honest: workload.KernelResult) -> None:
     assert "1.00000" in drawn
     assert "… 55 more entries" in drawn
     assert "no results" in _drawn(workload_runs.shown(ASKED, JOB, ()), top=3)
+
+
+def test_a_kernel_becomes_an_array_and_an_image(honest: workload.KernelResult) -> None:
+    mpl.use("agg")
+    result = Result(workload_runs.shown(ASKED, JOB, (workload.KernelResult(honest.items[:2]),)))
+    found = result.arrays()["matrix"]
+    assert found.shape == (8, 8)
+    assert np.count_nonzero(~np.isnan(found)) == 3
+    axes = result.plot()
+    (image,) = axes.images
+    assert image.get_clim() == (0.0, 1.0)
+    plt.close("all")
 
 
 def _drawn(view: api.ResultView, *, top: int) -> str:

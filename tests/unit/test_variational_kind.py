@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import msgspec
+import numpy as np
 import pytest
 from rich.console import Console
 from tests.unit import variational_cases as cases
@@ -10,6 +13,7 @@ from tests.unit import workload_runs
 from tests.unit.variational_cases import request
 
 from qfleet.render import results, variational
+from qfleet.result import Result
 from qfleet_controlplane.planning import cost, kinds, plan
 from qfleet_controlplane.planning.merge import MergeConflict
 from qfleet_controlplane.planning.plan import Slice
@@ -117,6 +121,21 @@ def test_the_terminal_shows_starts_and_strings(honest: workload.VariationalResul
     assert "converged" in drawn
     assert "0101" in drawn
     assert "lowest cost of a string -4" in drawn
+
+
+def test_starts_become_arrays_and_a_plot(honest: workload.VariationalResult) -> None:
+    mpl.use("agg")
+    result = Result(workload_runs.shown(ASKED, JOB, (honest,)))
+    found = result.arrays()
+    assert found["values"].tolist() == [item.value for item in honest.items]
+    assert found["parameters"].tolist() == [list(item.parameters) for item in honest.items]
+    assert np.nanmin(found["traces"], axis=1).tolist() == found["values"].tolist()
+    assert found["costs"][0] == -4.0
+    assert found["counts"].sum() <= 100
+    axes = result.plot()
+    drawn = [np.asarray(line.get_ydata()).tolist() for line in axes.lines]
+    assert drawn == [list(item.trace) for item in honest.items]
+    plt.close("all")
 
 
 def test_a_curve_falls_with_the_values() -> None:

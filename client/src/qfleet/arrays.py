@@ -69,6 +69,30 @@ def _solved(view: api.DynamicsResultView) -> Arrays:
     }
 
 
+def _minimised(view: api.VariationalResultView) -> Arrays:
+    """``values`` (starts,); ``parameters`` (starts, parameters); ``traces`` (starts, longest) end in NaN.
+
+    Of the best start's strings ``outcomes`` (k,) of str, ``costs`` and ``counts`` (k,).
+    """
+    longest = max((len(start.trace) for start in view.starts), default=0)
+    traces = np.full((len(view.starts), longest), np.nan)
+    for row, start in zip(traces, view.starts, strict=True):
+        row[: len(start.trace)] = start.trace
+    return {
+        "values": np.array([start.value for start in view.starts], np.float64),
+        "parameters": _parameters([start.parameters for start in view.starts]),
+        "traces": traces,
+        "outcomes": np.array([sample.bits for sample in view.samples], np.str_),
+        "costs": np.array([sample.cost for sample in view.samples], np.float64),
+        "counts": np.array([sample.count for sample in view.samples], np.int64),
+    }
+
+
+def _kernel(view: api.KernelResultView) -> Arrays:
+    """``matrix`` (points, points or others), NaN where it is not done."""
+    return {"matrix": np.array(view.matrix, np.float64)}
+
+
 def _parameters(points: Sequence[dict[str, float]]) -> npt.NDArray[np.float64]:
     """Inputs in the order of their names' first point, shape (points, inputs)."""
     names = list(points[0]) if points else []
@@ -82,4 +106,6 @@ _MAKERS: dict[type[api.ResultView], Callable[[Any], Arrays]] = {
     api.ExpectResultView: _expected,
     api.AmplitudesResultView: _amplitudes,
     api.DynamicsResultView: _solved,
+    api.VariationalResultView: _minimised,
+    api.KernelResultView: _kernel,
 }

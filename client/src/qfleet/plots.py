@@ -72,6 +72,22 @@ def _over_time(view: api.DynamicsResultView, axes: Axes) -> None:
     axes.legend()
 
 
+def _histories(view: api.VariationalResultView, axes: Axes) -> None:
+    """Draw the value of each start over its evaluations."""
+    for start in view.starts[:_MOST_BARS]:
+        places = range(1, 1 + start.every * len(start.trace), start.every)
+        axes.plot(places, start.trace, label=f"start {start.start}")
+    axes.set(xlabel="evaluation", ylabel="cost")
+    axes.legend()
+
+
+def _heat(view: api.KernelResultView, axes: Axes) -> None:
+    """Draw the matrix as an image, from 0 to 1."""
+    image = axes.imshow(arrays.of(view)["matrix"], vmin=0.0, vmax=1.0)
+    axes.set(xlabel="column", ylabel="row")
+    axes.figure.colorbar(image, ax=axes, label="fidelity")
+
+
 def _named(parameters: dict[str, float]) -> str:
     return ", ".join(f"{name} = {value:.4g}" for name, value in parameters.items())
 
@@ -80,4 +96,6 @@ _DRAWERS: dict[type[api.ResultView], Callable[[Any, Axes], None]] = {
     api.SampleResultView: _histogram,
     api.ExpectResultView: _curves,
     api.DynamicsResultView: _over_time,
+    api.VariationalResultView: _histories,
+    api.KernelResultView: _heat,
 }
