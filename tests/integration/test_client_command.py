@@ -93,6 +93,13 @@ def test_run_sends_observables_and_parameters(fake: ControlPlane, program: str) 
     assert sent["parameters"] == [{"a": 0.0, "b": 3.0}, {"a": 1.0, "b": 3.0}]
 
 
+def test_run_sends_bit_strings(fake: ControlPlane, program: str) -> None:
+    fake.on("POST", "jobs", fakes.of(detail().job, 201))
+    assert qfleet("run", program, "--bitstring", "00", "--bitstring", "11").exit_code == 0
+    sent = fake.asked[0].json
+    assert (sent["kind"], sent.get("shots", 0), sent["bitstrings"]) == ("circuit.amplitudes", 0, ["00", "11"])
+
+
 def test_run_sends_how_long_and_how_often_to_try(fake: ControlPlane, program: str) -> None:
     fake.on("POST", "jobs", fakes.of(detail().job, 201))
     arguments = ["--lost-after", "2.5", "--max-attempts", "7", "--deadline", "60"]

@@ -18,11 +18,19 @@ JobFile = Annotated[
 ]
 Shots = Annotated[
     int | None,
-    typer.Option(min=0, help="Shots per parameter point: 1024 if not given, none with --observable."),
+    typer.Option(
+        min=0, help="Shots per parameter point: 1024 if not given, none with --observable or --bitstring."
+    ),
 ]
 Observables = Annotated[
     list[str] | None,
     typer.Option("--observable", help="Pauli sum to evaluate, like '0.5*Z0 Z1 + X2' or 'ZZI'. Repeatable."),
+]
+Bitstrings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bitstring", help="Basis state whose amplitude is asked for, qubit 0 rightmost. Repeatable."
+    ),
 ]
 Points = Annotated[
     list[str] | None,

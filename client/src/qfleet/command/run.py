@@ -26,6 +26,7 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     *,
     shots: options.Shots = None,
     observable: options.Observables = None,
+    bitstring: options.Bitstrings = None,
     points: options.Points = None,
     seed: options.Seed = None,
     name: options.JobName = None,
@@ -45,13 +46,16 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
     top: options.Top = 16,
     json: options.Json = False,
 ) -> None:
-    """Submit a job: an OpenQASM program to sample, or with --observable to evaluate, or a whole job file.
+    """Submit a job: an OpenQASM program to sample, or a whole job file.
+
+    With --observable a program is evaluated, with --bitstring its amplitudes are taken.
 
     A job file (.toml or .json) has the fields of a job, of any kind; options go before what it says.
     """
     given: dict[str, Any] = {
         "shots": shots,
         "observables": tuple(observable) if observable else None,
+        "bitstrings": tuple(bitstring) if bitstring else None,
         "parameters": parameters.parse(points) if points else None,
         "seed": seed,
         "name": name,
@@ -67,7 +71,7 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
         "probes": probes,
         "noise": jobfile.load_noise(noise) if noise else None,
     }
-    base = jobfile.load(file) if jobfile.is_job(file) else _program(file, evaluate=bool(observable))
+    base = jobfile.load(file) if jobfile.is_job(file) else _program(file, _kind(observable, bitstring))
     request = msgspec.structs.replace(base, **{k: v for k, v in given.items() if v is not None})
     with Fleet.from_configuration() as fleet:
         if plan:
@@ -84,13 +88,15 @@ def run(  # noqa: PLR0913 – the options of a command are its parameters
             _tell(job)
 
 
-def _program(file: Path, *, evaluate: bool) -> api.JobRequest:
-    return api.JobRequest(
-        kind="circuit.expect" if evaluate else "circuit.sample",
-        name=file.stem,
-        program=_read(file),
-        shots=0 if evaluate else _DEFAULT_SHOTS,
-    )
+def _kind(observables: Sequence[str] | None, bitstrings: Sequence[str] | None) -> api.JobKind:
+    if bitstrings:
+        return "circuit.amplitudes"
+    return "circuit.expect" if observables else "circuit.sample"
+
+
+def _program(file: Path, kind: api.JobKind) -> api.JobRequest:
+    shots = _DEFAULT_SHOTS if kind == "circuit.sample" else 0
+    return api.JobRequest(kind=kind, name=file.stem, program=_read(file), shots=shots)
 
 
 @contextlib.contextmanager

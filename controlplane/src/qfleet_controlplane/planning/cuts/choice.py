@@ -12,11 +12,10 @@ from typing import NamedTuple
 import msgspec
 
 from qfleet_controlplane.planning import cost, kinds, schedule
-from qfleet_controlplane.planning.cuts import assembly, forecast, partition, pieces, recombination
+from qfleet_controlplane.planning.cuts import assembly, forecast, partition, pieces, recombination, wording
 from qfleet_controlplane.planning.cuts.cut import CAPABILITY, Cut
 from qfleet_controlplane.planning.cuts.partition import Parts
 from qfleet_controlplane.planning.cuts.pieces import Pieces
-from qfleet_controlplane.planning.plan import PlanRefused, many
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import circuit, workload
 
@@ -24,9 +23,9 @@ MOST_PATHS = 1 << 16
 """Paths of one part: each is an evolution of its state."""
 MOST_MULTIPLICATIONS = 1 << 24
 """Multiplications that put all answers of a job together, in this process: some seconds."""
-MOST_BYTES = 1 << 28
-"""Values that all parts of a job return together."""
-TASK_BYTES = 1 << 24
+MOST_BYTES = 1 << 27
+"""Values that all parts of a job return together; put together, they take several times that in memory."""
+TASK_BYTES = 1 << 23
 """Values that one task returns, unless a single path has more."""
 GAIN = 2.0
 """What fits on a device is cut when that saves at least this factor …"""
@@ -118,11 +117,11 @@ class _Chooser:
                 f"that takes about {cost.in_words(best.each_ms)} of one device's time instead of "
                 f"{cost.in_words(whole_ms)} for the whole state vector"
             )
-            return _told(best.job, f"{_described(best.job.cut)}: {gain}.")
+            return _told(best.job, f"{wording.described(best.job.cut)}: {gain}.")
         why = best.fault or (
             f"take about {cost.in_words(best.each_ms)}, the whole state vector {cost.in_words(whole_ms)}"
         )
-        reason = f"Not cut: {len(best.parts)} parts would have {_paths(best.log2_paths)}, and {why}."
+        reason = f"Not cut: {len(best.parts)} parts would have {wording.paths(best.log2_paths)}, and {why}."
         return msgspec.structs.replace(whole, reason=reason)
 
     def narrower(self) -> Specification | None:
@@ -142,9 +141,12 @@ class _Chooser:
             tried += self._tries(size for k in range(2, _MOST_PARTS) if (size := -(-qubits // k)) < bound)
         best = _best(tried)
         if best is None or best.fault is not None:
-            raise _refused(qubits, width, best)
-        whole = _none_takes(qubits, width)
-        return _told(best.job, f"{_described(best.job.cut)}: {whole}.")
+            fault = (
+                None if best is None or best.fault is None else (len(best.parts), best.log2_paths, best.fault)
+            )
+            raise wording.refused(qubits, width, fault)
+        whole = wording.none_takes(qubits, width)
+        return _told(best.job, f"{wording.described(best.job.cut)}: {whole}.")
 
     def _tries(self, bounds: Iterable[int]) -> list[Tried]:
         program = self._read()
@@ -156,10 +158,11 @@ class _Chooser:
             if parts is None or parts in seen or len(parts) < 2:
                 continue
             seen.add(parts)
-            log2 = partition.crossing(weights, parts)
-            if log2 > 2 * math.log2(MOST_PATHS):
+            through = max(partition.through(weights, parts))
+            if through > 2 * math.log2(MOST_PATHS):
                 # Not even assembled: a program may have a hundred thousand gates across.
-                fault = f"that is over the limit of {_paths(math.log2(MOST_PATHS))} through one part"
+                fault = f"{wording.paths(through)} through one part are over the limit of {MOST_PATHS:,}"
+                log2 = partition.crossing(weights, parts)
                 found.append(Tried(self._job, parts, math.inf, log2, fault))
             else:
                 found.append(self._of(parts))
@@ -194,7 +197,7 @@ class _Chooser:
         """Say which bound a cut breaks, with the number."""
         if any(part.paths > MOST_PATHS for part in cut.parts):
             most = max(part.paths for part in cut.parts)
-            return f"{most:,} of them through one part are over the limit of {MOST_PATHS:,}"
+            return f"{most:,} paths through one part are over the limit of {MOST_PATHS:,}"
         work = self._job.items * self._multiplications(cut)
         if work > MOST_MULTIPLICATIONS:
             return (
@@ -221,46 +224,12 @@ class _Chooser:
         return self._pieces
 
 
-def _refused(qubits: int, width: int, best: Tried | None) -> PlanRefused:
-    """Say why no cut will do."""
-    whole = _none_takes(qubits, width)
-    if best is None:
-        return PlanRefused(
-            f"{whole}, and gates on three or more qubits tie more than {width} of them together",
-            "write those gates as gates on two qubits, or enrol a device that can take more qubits",
-        )
-    return PlanRefused(
-        f"{whole}, and cut into {len(best.parts)} parts it has {_paths(best.log2_paths)}: {best.fault}",
-        "let fewer gates cross between the parts, ask for less, or enrol a device that takes more qubits",
-    )
-
-
-def _none_takes(qubits: int, width: int) -> str:
-    return f"no device of this fleet takes the program's {many(qubits, 'qubit')} as a whole (at most {width})"
-
-
 def _runs(capability: str, able: schedule.Worker) -> bool:
     return any(capability in engine.kinds for engine in able.engines)
 
 
 def _best(tried: Sequence[Tried]) -> Tried | None:
     return min(tried, key=lambda each: (each.fault is not None, each.each_ms, each.log2_paths), default=None)
-
-
-def _paths(log2: float) -> str:
-    """Spell a number of paths: in full while that can be read."""
-    exact = round(2.0**log2) if log2 < 20 else 0
-    return many(exact, "path") if exact else f"2^{log2:.4g} paths"
-
-
-def _described(cut: Cut | None) -> str:
-    assert cut is not None, "described when it is cut"
-    widths = " + ".join(str(part.qubits) for part in cut.parts)
-    head = f"Cut into {len(cut.parts)} parts of {widths} qubits"
-    if not cut.terms:
-        return f"{head}, which no gate joins"
-    paths = _paths(forecast.log2_paths(cut))
-    return f"{head} through {many(len(cut.terms), 'gate')}, {paths}, put together exactly"
 
 
 def _told(job: Specification, sentence: str) -> Specification:

@@ -15,9 +15,9 @@ BRANCH = 1.5
 """Passes for a copy of a state and a factor on it."""
 READ = 3.0
 """Passes for taking a path's state out."""
-SHUFFLE = 1.5
+SHUFFLE = 1.0
 """Passes for a Pauli product on one state."""
-PAIR = 0.15
+PAIR = 0.08
 """Passes for one matrix element: matrix products go through amplitudes faster than gates do (measured)."""
 WORKING = 3
 """Copies of a task's values that an engine holds while it puts them in order."""

@@ -35,6 +35,17 @@ def crossing(weights: Weights, parts: Iterable[Iterable[int]]) -> float:
     return sum(weight for (one, other), weight in weights.items() if owner[one] != owner[other])
 
 
+def through(weights: Weights, parts: Sequence[Sequence[int]]) -> list[float]:
+    """Log2 of the number of paths through each part."""
+    owner = {qubit: number for number, part in enumerate(parts) for qubit in part}
+    bits = [0.0] * len(parts)
+    for (one, other), weight in weights.items():
+        if owner[one] != owner[other]:
+            bits[owner[one]] += weight
+            bits[owner[other]] += weight
+    return bits
+
+
 def _divide(nx: Any, graph: Any, bound: int) -> list[set[int]] | None:
     size = len(graph)
     if size <= bound:

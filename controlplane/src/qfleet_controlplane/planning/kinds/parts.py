@@ -154,9 +154,8 @@ def _values_fault(asked: Part, where: Range, item: workload.PartValues) -> str |
     elements = asked.result_bytes(where.first, where.rows) - amplitudes
     if (len(item.elements), len(item.amplitudes)) != (elements, amplitudes):
         return f"item {item.index} has {len(item.elements)} and {len(item.amplitudes)} bytes of values"
-    if not all(
-        all(map(math.isfinite, gathering.doubles(values))) for values in (item.elements, item.amplitudes)
-    ):
+    # A sum is finite if all numbers are, and much quicker than to look at each.
+    if not all(math.isfinite(sum(gathering.doubles(each))) for each in (item.elements, item.amplitudes)):
         return f"item {item.index} has a value that is not finite"
     return None
 
