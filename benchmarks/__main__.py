@@ -14,7 +14,17 @@ import time
 
 from benchmarks import figures
 
-NAMES = ("circuits", "throughput", "round_trip", "overhead", "scaling", "idle_agent", "channel", "ingest")
+NAMES = (
+    "circuits",
+    "throughput",
+    "round_trip",
+    "overhead",
+    "scaling",
+    "minimising",
+    "idle_agent",
+    "channel",
+    "ingest",
+)
 LONG = ("prediction", "network_profiles", "chaos", "fleet_size")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
 
