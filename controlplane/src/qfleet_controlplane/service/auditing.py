@@ -72,11 +72,8 @@ def _specification(job: _Job) -> Iterator[tuple[str, str]]:
     """The specification is what the request compiles to."""
     if job.whole.probe:
         return
-    # Noise may be a profile's, which is not at hand; it changes no program.
-    bare = msgspec.structs.replace(job.request, noise=None)
-    again = submission.specify(bare, job.whole.seed)
-    meant = _MEANT if job.request.noise is not None else (*_MEANT, "shots")
-    for name in meant:
+    again = submission.specify(_without_profile(job.request), job.whole.seed)
+    for name in _meant(job.request):
         if getattr(again, name) != getattr(job.whole, name):
             yield "specification", f"the request does not compile to it: {name} differs"
     if (job.facts.seed, job.facts.agree, job.facts.copies) != (
@@ -85,6 +82,22 @@ def _specification(job: _Job) -> Iterator[tuple[str, str]]:
         job.whole.copies,
     ):
         yield "job", "it is not what the specification says"
+
+
+def _without_profile(request: api.JobRequest) -> api.JobRequest:
+    """Leave out the noise of a profile, which is not at hand; it changes no program."""
+    if request.noise is None or not request.noise.profile:
+        return request
+    return msgspec.structs.replace(request, noise=None)
+
+
+def _meant(request: api.JobRequest) -> tuple[str, ...]:
+    """What can be checked. The method may leave a noisy job's shots out, and observables are what is read."""
+    if request.noise is None:
+        return (*_MEANT, "shots")
+    if request.noise.profile:
+        return tuple(name for name in _MEANT if name != "observables")
+    return (*_MEANT, "noise")
 
 
 def _works(job: _Job, parts: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
