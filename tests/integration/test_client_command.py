@@ -100,6 +100,13 @@ def test_run_sends_bit_strings(fake: ControlPlane, program: str) -> None:
     assert (sent["kind"], sent.get("shots", 0), sent["bitstrings"]) == ("circuit.amplitudes", 0, ["00", "11"])
 
 
+def test_run_asks_for_a_gradient(fake: ControlPlane, program: str) -> None:
+    fake.on("POST", "jobs", fakes.of(detail().job, 201))
+    assert qfleet("run", program, "--observable", "Z0", "--gradient").exit_code == 0
+    assert qfleet("run", program, "--observable", "Z0").exit_code == 0
+    assert [sent.json.get("gradient", False) for sent in fake.asked] == [True, False]
+
+
 def test_run_sends_how_long_and_how_often_to_try(fake: ControlPlane, program: str) -> None:
     fake.on("POST", "jobs", fakes.of(detail().job, 201))
     arguments = ["--lost-after", "2.5", "--max-attempts", "7", "--deadline", "60"]

@@ -41,6 +41,21 @@ def test_bar_is_full_for_all_and_seen_for_a_little() -> None:
     assert histogram.bar(0.0, 8).strip() == ""
 
 
+def test_a_gradient_stands_beside_its_value() -> None:
+    values = (api.ValueView("Z0", 0.5, 0.0, exact=True), api.ValueView("X1", -1.0, 0.0, exact=True))
+    gradient = ({"theta": -0.25, "phi": 0.0}, {"theta": 2.0, "phi": 1e-3})
+    items = (api.ExpectItemView({"theta": 0.1, "phi": 0.2}, values, gradient),)
+    view = api.ExpectResultView("j", "succeeded", 1, items, ())
+    (table,) = programs.values(view, 16, 100)
+    console = Console(file=StringIO(), width=100)
+    console.print(table)
+    assert isinstance(console.file, StringIO)
+    head, first, second = console.file.getvalue().splitlines()
+    assert head.split()[-4:] == ["d/d", "theta", "d/d", "phi"]
+    assert first.split()[2:] == ["Z0", "+0.500000", "exact", "-0.250000", "+0.000000"]
+    assert second.split()[2:] == ["X1", "-1.000000", "exact", "+2.000000", "+0.001000"]
+
+
 def test_caret_stands_below_its_column_behind_tabs_and_wide_characters() -> None:
     assert problems.excerpt("a\n\tθ漢 x;", api.Place(2, 5)).plain == "\n  2 │  θ漢 x;\n    │      ^"
 

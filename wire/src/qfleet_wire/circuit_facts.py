@@ -28,7 +28,19 @@ class Split(NamedTuple):
 
 
 def split_static(program: circuit.Program) -> Split | None:
-    """Split a static program into gates and final measurements; None if it is not static.
+    """Split a static program into gates and final measurements; None if it is not static."""
+    found = _taken_apart(program)
+    return found if isinstance(found, Split) else None
+
+
+def first_dynamic(program: circuit.Program) -> circuit.Statement | None:
+    """The first statement that keeps a program from being static; None if it is."""
+    found = _taken_apart(program)
+    return None if isinstance(found, Split) else found
+
+
+def _taken_apart(program: circuit.Program) -> Split | circuit.Statement:
+    """Split a static program, or name the statement that makes it dynamic.
 
     Static means: gates, measurements and resets only, each at the top level; no gate on a qubit
     after it was measured; a reset only of a qubit that nothing has touched; each bit written at
@@ -43,7 +55,7 @@ def split_static(program: circuit.Program) -> Split | None:
         if isinstance(statement, circuit.Gate):
             qubits = qubits_of(statement)
             if not closed.isdisjoint(qubits) or not all(map(is_fixed, statement.arguments)):
-                return None
+                return statement
             touched.update(qubits)
             gates.append(statement)
         elif isinstance(statement, circuit.Measure):
@@ -51,11 +63,11 @@ def split_static(program: circuit.Program) -> Split | None:
             if statement.slot is None:
                 continue
             if (statement.slot, statement.bit) in written:
-                return None
+                return statement
             written.add((statement.slot, statement.bit))
             measured.append((statement.qubit, statement.slot, statement.bit))
         elif not isinstance(statement, circuit.Reset) or statement.qubit in touched | closed:
-            return None
+            return statement
     return Split(tuple(gates), tuple(measured))
 
 

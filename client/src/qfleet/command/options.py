@@ -32,6 +32,10 @@ Bitstrings = Annotated[
         "--bitstring", help="Basis state whose amplitude is asked for, qubit 0 rightmost. Repeatable."
     ),
 ]
+Gradient = Annotated[
+    bool | None,
+    typer.Option("--gradient", help="With --observable: its derivatives with respect to all inputs too."),
+]
 Points = Annotated[
     list[str] | None,
     typer.Option("--parameters", help="FILE.json, FILE.csv or 'theta=0:3.14:24'. Ranges are repeatable."),

@@ -40,11 +40,16 @@ def _values(items: Sequence[api.ExpectItemView]) -> Table:
         table.add_column(terminal.printable(name), justify="right")
     for title in ("observable", "value", "standard error"):
         table.add_column(title, justify="left" if title == "observable" else "right")
+    inputs = list(items[0].gradient[0]) if items[0].gradient else []
+    for name in inputs:
+        table.add_column(terminal.printable(f"d/d {name}"), justify="right")
     for item in items:
         place = [f"{item.parameters[name]:.6g}" for name in names]
-        for value in item.values:
+        slopes = item.gradient or ({},) * len(item.values)
+        for value, slope in zip(item.values, slopes, strict=True):
             error = "exact" if value.exact else f"± {value.standard_error:.2g}"
-            table.add_row(*place, _short(value.observable), f"{value.value:+.6f}", error)
+            steep = [f"{slope[name]:+.6f}" for name in inputs]
+            table.add_row(*place, _short(value.observable), f"{value.value:+.6f}", error, *steep)
     return table
 
 

@@ -8,6 +8,7 @@ from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
 from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts
 from qfleet_controlplane.compile.noise_effort import CompiledNoise
+from qfleet_controlplane.compile.shifts import Recipe
 from qfleet_wire import api, circuit
 from qfleet_wire.workload import Observable
 
@@ -47,6 +48,8 @@ class CompiledJob:
     """… and what of a program is in the way."""
     bitstrings: tuple[int, ...] = ()
     noise: CompiledNoise | None = None
+    gradient: Recipe | None = None
+    """How its points make gradients, if that is asked."""
 
 
 def check_number(field: str, value: float, least: float, most: float) -> None:
@@ -71,7 +74,7 @@ def asked(request: api.JobRequest, kind: type[Work], *, using: tuple[str, ...] =
     Raises:
         RequestRefused: nothing is asked, or something of another kind.
     """
-    fields = ("program", "observables", "parameters", "shots")
+    fields = ("program", "observables", "parameters", "shots", "gradient")
     check_unused(request, *(field for field in fields if field not in using))
     if request.items != 1:
         raise RequestRefused("items", f"is given for a {request.kind} job", "leave it out")

@@ -33,6 +33,7 @@ from qfleet_controlplane.compile.compiled import (
 from qfleet_controlplane.compile.dynamics.request import compile_dynamics
 from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
+from qfleet_controlplane.compile.gradients import gradient_inputs, shifted_program
 from qfleet_controlplane.compile.interface import Input
 from qfleet_controlplane.compile.places import Places
 from qfleet_controlplane.compile.points import check_points
@@ -68,14 +69,18 @@ def _program(request: api.JobRequest) -> CompiledJob:
     loaded = source.load(request.program)
     declared = interface.inputs(loaded.tree)
     _check_parameters(request, declared)
-    bindings, swept = _split(request, declared)
+    wanted = gradient_inputs(request, declared)
+    bindings, swept = _split(request, declared, wanted)
     places = Places()
     compiled = program.compile_source(loaded, bindings=bindings, swept=swept, places=places)
+    points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
+    recipe = None
+    if wanted:
+        compiled, points, recipe = shifted_program(compiled, wanted, points, places)
     size = len(codec.encode(compiled))
     if size > PROGRAM_BYTES:
         hint = f"at most {PROGRAM_BYTES} are sent to a device; shorten the program"
         raise RequestRefused("program", f"compiles to {size} bytes", hint)
-    points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
     facts = facts_of(compiled)
     done = _PROGRAMS[request.kind](request, compiled, points, facts)
     if request.noise is not None:
@@ -83,7 +88,7 @@ def _program(request: api.JobRequest) -> CompiledJob:
     if request.kind == "circuit.amplitudes":
         return done
     obstacle = clifford.obstacle(compiled, points, places, exact=request.kind == "circuit.expect")
-    return replace(done, clifford=obstacle is None, obstacle=obstacle)
+    return replace(done, clifford=obstacle is None, obstacle=obstacle, gradient=recipe)
 
 
 def _check_common(request: api.JobRequest) -> None:
@@ -109,7 +114,7 @@ def _check_common(request: api.JobRequest) -> None:
 
 def _echo(request: api.JobRequest) -> CompiledJob:
     check_number("items", request.items, 1, LIMITS.items)
-    check_unused(request, "program", "observables", "parameters", "shots", "work")
+    check_unused(request, "program", "observables", "parameters", "shots", "work", "gradient")
     return CompiledJob("probe.echo", None, (), ((),) * request.items, 0, None, 1024)
 
 
@@ -121,12 +126,14 @@ def _check_parameters(request: api.JobRequest, declared: tuple[Input, ...]) -> N
     check_points(request, names)
 
 
-def _split(request: api.JobRequest, declared: tuple[Input, ...]) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Inputs that are constant over all points, and names of those that are not."""
+def _split(
+    request: api.JobRequest, declared: tuple[Input, ...], wanted: tuple[str, ...]
+) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Inputs that are constant over all points and not ``wanted`` as they are, and names of the others."""
     bindings, swept = {}, []
     for each in declared:
         values = {point[each.name] for point in request.parameters}
-        if len(values) == 1:
+        if len(values) == 1 and each.name not in wanted:
             bindings[each.name] = values.pop()
         else:
             swept.append(each.name)

@@ -17,6 +17,12 @@ class Places:
         """Note that a statement comes from a node of the program's tree."""
         self._found.setdefault(statement, node)
 
+    def follow(self, changed: circuit.Statement, original: circuit.Statement) -> None:
+        """Let a statement that was made of another one stand where that one does."""
+        node = self._found.get(original)
+        if node is not None:
+            self._found.setdefault(changed, node)
+
     def of(self, statement: circuit.Statement) -> tuple[int, int] | None:
         """Line and column of a statement, both from 1; None where they are not known."""
         node = self._found.get(statement)

@@ -71,8 +71,8 @@ def _runs(job: Specification, device: Device) -> bool:
 
 def _explained(job: Specification, *, preferred: bool) -> Specification:
     if job.method:
-        why = "its cost does not double with each qubit"
-        reason = f"All gates are Clifford: computed on a stabilizer tableau (stim), for {why}."
+        why = "whose cost does not double with each qubit"
+        reason = f"All gates are Clifford: computed on a stabilizer tableau (stim), {why}."
     elif preferred:
         reason = "All gates are Clifford, and the program is small enough to stay on a state vector."
     else:

@@ -5,6 +5,7 @@ import msgspec
 from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import Effort
 from qfleet_controlplane.compile.noise_effort import NoiseEffort
+from qfleet_controlplane.compile.shifts import Recipe
 from qfleet_controlplane.planning.cuts.cut import CAPABILITY, Cut
 from qfleet_wire import api, workload
 from qfleet_wire.costs import NOTHING, Load
@@ -36,9 +37,11 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     clifford: bool = False
     """Whether a stabilizer tableau computes it at all its points …"""
     obstacle: Obstacle | None = None
-    """… what of the program is in the way …"""
+    """… and what of the program is in the way."""
+    gradient: Recipe | None = None
+    """How its items make gradients, if that is asked."""
     reason: str = ""
-    """… and why it is computed as it is, in a sentence."""
+    """Why a program is computed as it is, in a sentence."""
     noise: workload.NoiseModel | None = None
     noise_effort: NoiseEffort = NoiseEffort()
     """What disturbs a program, and what that costs."""

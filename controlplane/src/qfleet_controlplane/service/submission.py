@@ -104,5 +104,6 @@ def specify(request: api.JobRequest, seed: int, known: Known = NOTHING) -> Speci
         bitstrings=compiled.bitstrings,
         noise=None if disturbed is None else disturbed.model,
         noise_effort=NoiseEffort() if disturbed is None else disturbed.effort,
+        gradient=compiled.gradient,
     )
     return choice.fitted(specification, program, known.classes)

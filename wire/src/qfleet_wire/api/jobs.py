@@ -45,7 +45,9 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     so many devices at most (0: 2k - 1). ``probes`` mixes tasks with a known answer in: below 1 a share of
     the job's tasks, from 1 on a number of them.
 
-    ``noise`` is what disturbs a program, ``work`` what the other kinds ask for; its ``kind`` is the job's.
+    ``gradient`` asks for the derivatives of all observables, with respect to these inputs or (true) all real
+    ones. ``noise`` is what disturbs a program, ``work`` what the other kinds ask for; its ``kind`` is the
+    job's.
     """
 
     kind: JobKind
@@ -58,6 +60,7 @@ class JobRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     items: int = 1
     work: Asked | None = None
     noise: NoiseRequest | None = None
+    gradient: bool | tuple[str, ...] = False
     seed: int | None = None
     priority: int = 0
     max_attempts: int = MAX_ATTEMPTS

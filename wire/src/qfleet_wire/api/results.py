@@ -23,10 +23,14 @@ class ValueView(msgspec.Struct, frozen=True):
 
 
 class ExpectItemView(msgspec.Struct, frozen=True):
-    """Expectation values of one parameter point."""
+    """Expectation values of one parameter point.
+
+    ``gradient`` is empty unless it was asked: for each of ``values`` its derivative by name of input.
+    """
 
     parameters: dict[str, float]
     values: tuple[ValueView, ...]
+    gradient: tuple[dict[str, float], ...] = ()
 
 
 class SourceView(msgspec.Struct, frozen=True):

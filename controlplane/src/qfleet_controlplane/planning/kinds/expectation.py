@@ -1,12 +1,12 @@
 """``circuit.expect``: expectation values of observables, point by point."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, merge, plan, views
-from qfleet_controlplane.planning.kinds import moments, noise, programs, stabilizer
+from qfleet_controlplane.planning.kinds import moments, noise, programs, slopes, stabilizer
 from qfleet_controlplane.planning.plan import Fleet, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, workload
@@ -38,13 +38,20 @@ def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
 
 def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str]]:
     """Split an ideal program by point only, another one by its shots too."""
+    if job.gradient is not None:
+        slices, told = _split(job, fleet, "evaluation")
+        return slices, [slopes.sentence(job, job.gradient), *told]
+    return _split(job, fleet, programs.POINT)
+
+
+def _split(job: Specification, fleet: Fleet, unit: str) -> tuple[tuple[Slice, ...], list[str]]:
     if job.method == "stabilizer":
-        return stabilizer.split(job, fleet, programs.POINT)
+        return stabilizer.split(job, fleet, unit)
     if job.method == "density":
-        return noise.by_points(job, fleet, programs.POINT)
+        return noise.by_points(job, fleet, unit)
     if job.dynamic:
         return programs.by_blocks(job, fleet)
-    slices, grouping = plan.by_items(job, fleet, programs.POINT)
+    slices, grouping = plan.by_items(job, fleet, unit)
     return slices, [programs.measure(job, fleet), *grouping]
 
 
@@ -84,18 +91,33 @@ def view(
     sources: views.Sources,
 ) -> api.ExpectResultView:
     """Average the observables over their blocks."""
-    means = merge.values(results)
     return api.ExpectResultView(
         job=heading.job,
         status=heading.status,
         seed=job.seed,
-        items=tuple(_expect_view(heading, job, index, means[index]) for index in sorted(means)),
+        items=items(heading, job, merge.values(results)),
         sources=sources,
     )
 
 
+def items(
+    heading: views.Heading, job: Specification, means: Mapping[int, tuple[merge.Value, ...]]
+) -> tuple[api.ExpectItemView, ...]:
+    """Show the values of items, and where gradients are asked those of whole points."""
+    if job.gradient is None:
+        return tuple(_expect_view(heading, job, index, means[index]) for index in sorted(means))
+    return tuple(
+        _expect_view(heading, job, point, values, gradient)
+        for point, values, gradient in slopes.points(job, job.gradient, means)
+    )
+
+
 def _expect_view(
-    heading: views.Heading, job: Specification, index: int, values: tuple[merge.Value, ...]
+    heading: views.Heading,
+    job: Specification,
+    index: int,
+    values: tuple[merge.Value, ...],
+    gradient: tuple[dict[str, float], ...] = (),
 ) -> api.ExpectItemView:
     return api.ExpectItemView(
         parameters=programs.parameters(heading, index),
@@ -103,4 +125,5 @@ def _expect_view(
             api.ValueView(observable.text, value.mean, value.standard_error, value.exact)
             for observable, value in zip(job.observables, values, strict=True)
         ),
+        gradient=gradient,
     )

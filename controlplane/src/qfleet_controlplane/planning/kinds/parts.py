@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, plan, views
+from qfleet_controlplane.planning import cost, merge, plan, views
 from qfleet_controlplane.planning.agreement import TOLERANCE
 from qfleet_controlplane.planning.cuts import cut as cuts
 from qfleet_controlplane.planning.cuts import forecast, gathering
 from qfleet_controlplane.planning.cuts.cut import Cut, Part, Range
-from qfleet_controlplane.planning.kinds import programs
+from qfleet_controlplane.planning.kinds import expectation, programs, slopes
 from qfleet_controlplane.planning.plan import Fleet, PlanRefused, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api, codec, payloads, workload
@@ -63,7 +63,8 @@ def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str
     slices = tuple(Slice(first, count, start, rows) for first, count in points for start, rows in ranges)
     if len(slices) > plan.MOST_TASKS:
         raise PlanRefused(f"{len(slices):,} tasks are over the limit of {plan.MOST_TASKS:,} in one job")
-    return slices, [*cut.told, _measure(job, cut, each_ms), _grouping(job, cut, slices)]
+    told = [*cut.told, _measure(job, cut, each_ms), _grouping(job, cut, slices)]
+    return slices, [*([] if job.gradient is None else [slopes.sentence(job, job.gradient)]), *told]
 
 
 def _ranges(cut: Cut, fleet: Fleet, each_ms: float, wanted: int) -> list[tuple[int, int]]:
@@ -208,23 +209,14 @@ def view(
         job=heading.job,
         status=heading.status,
         seed=job.seed,
-        items=tuple(_expect_view(heading, job, index, points[index]) for index in sorted(points)),
+        items=expectation.items(heading, job, {index: _values(job, points[index]) for index in points}),
         sources=sources,
     )
 
 
-def _expect_view(
-    heading: views.Heading, job: Specification, index: int, point: gathering.Point
-) -> api.ExpectItemView:
+def _values(job: Specification, point: gathering.Point) -> tuple[merge.Value, ...]:
     values = iter(gathering.expectations(cut_of(job), point))
-    sums = [
-        math.fsum(term.coefficient * next(values) for term in observable.terms)
+    return tuple(
+        merge.Value(math.fsum(term.coefficient * next(values) for term in observable.terms), 0.0, exact=True)
         for observable in job.observables
-    ]
-    return api.ExpectItemView(
-        parameters=programs.parameters(heading, index),
-        values=tuple(
-            api.ValueView(observable.text, value, 0.0, exact=True)
-            for observable, value in zip(job.observables, sums, strict=True)
-        ),
     )
