@@ -56,6 +56,9 @@ WORKS: tuple[workload.Work, ...] = (
         (2.0, 2.0),
         1.5,
     ),
+    workload.AmplitudeEstimate(
+        3, 46, (workload.AmplitudeItem(0, PROGRAM, (0, 2), (1, 3)),), 0.01, 0.05, 100, "chernoff"
+    ),
     workload.PhiEvaluate(
         1,
         45,
@@ -115,6 +118,13 @@ WORK_RESULTS: tuple[workload.WorkResult, ...] = (
         20,
         (workload.EnergyLevel(-3.25, 19), workload.EnergyLevel(-0.25, 1)),
         (workload.LowState(-3.25, b"\x02", 19), workload.LowState(-0.25, b"\x01", 1)),
+    ),
+    workload.AmplitudeResult(
+        (
+            workload.AmplitudeValue(
+                0, 0.5, 0.49, 0.51, (workload.AmplitudeRound(0, 100, 48), workload.AmplitudeRound(3, 100, 50))
+            ),
+        )
     ),
     workload.PhiResult(
         (

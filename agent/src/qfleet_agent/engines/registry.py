@@ -52,6 +52,7 @@ _CANDIDATES = (
     ),
     Candidate("qulacs", "fidelity", "qulacs_core", "qulacs", ("kernel.matrix",), "circuits"),
     Candidate("qulacs", "variational", "scipy", "qulacs", ("variational.minimise",), "circuits"),
+    Candidate("qulacs", "amplitude", "scipy", "qulacs", ("amplitude.estimate",), "circuits"),
     Candidate("numpy", "integration", "numpy", "numpy", ("iit.phi",), "circuits"),
     Candidate("qulacs", "parts", "qulacs_core", "qulacs", ("circuit.part",), "circuits", warm=True),
     Candidate("dwave-samplers", "annealing", "dimod", "dwave-samplers", ("anneal.sample",), "annealing"),

@@ -3,11 +3,11 @@
 import itertools
 from collections.abc import Sequence
 
-from qfleet_controlplane.compile import complexes, program
+from qfleet_controlplane.compile import complexes, preparation
 from qfleet_controlplane.compile.compiled import CompiledJob, asked
 from qfleet_controlplane.compile.effort import Effort
-from qfleet_controlplane.compile.errors import ProgramRefused, RequestRefused
-from qfleet_wire import api, circuit, circuit_facts, codec
+from qfleet_controlplane.compile.errors import RequestRefused
+from qfleet_wire import api, circuit, codec
 from qfleet_wire.workload import Operator, PhiEvaluate, PhiItem
 
 QUBITS = 3
@@ -76,17 +76,13 @@ def _one_of(work: api.PhiRequest, what: str, *names: str) -> None:
 
 
 def _gates(field: str, text: str) -> tuple[int, tuple[circuit.Gate, ...]]:
-    if program.inputs_of(text):
-        raise RequestRefused(field, "declares inputs", "write their values into the program")
-    compiled = program.compile_program(text)
+    compiled = preparation.prepared(field, text, {})
     if not 1 <= compiled.qubits <= QUBITS:
         raise RequestRefused(field, f"has {compiled.qubits} qubits", f"use 1 to {QUBITS}")
-    split = circuit_facts.split_static(compiled)
-    if split is None or any(not isinstance(each, circuit.Gate) for each in compiled.body):
-        raise ProgramRefused(f"{field} measures, resets or branches", hint="a step is made of gates alone")
-    if len(split.gates) > GATES:
-        raise RequestRefused(field, f"has {len(split.gates)} gates", f"use at most {GATES}")
-    return compiled.qubits, split.gates
+    gates = tuple(each for each in compiled.body if isinstance(each, circuit.Gate))
+    if len(gates) > GATES:
+        raise RequestRefused(field, f"has {len(gates)} gates", f"use at most {GATES}")
+    return compiled.qubits, gates
 
 
 def _qubits(field: str, size: int) -> int:

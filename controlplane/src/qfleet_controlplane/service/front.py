@@ -224,7 +224,7 @@ class Front:
             await asyncio.sleep(min(_POLL_S, left))
 
     async def _prepare(self, request: api.JobRequest, who: str, job: JobId | None) -> events.JobSubmitted:
-        if request.program:
+        if request.program or request.work is not None:
             carried = [entry for entry in self._regions.facts() if regions.carries(entry, request.residency)]
             classes = [each for entry in carried for each in entry.classes]
             known = submission.Known(classes, self._noise)

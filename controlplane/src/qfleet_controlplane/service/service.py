@@ -89,7 +89,7 @@ class Service:
             Unavailable: it could not be stored; nothing has happened.
         """
         random = self._around.random
-        if request.program:
+        if request.program or request.work is not None:
             classes = self.facts(regions.Description(str(self._around.region))).classes
             known = submission.Known(classes, noise)
             event = await asyncio.to_thread(submission.prepare, request, who, random, job=job, known=known)

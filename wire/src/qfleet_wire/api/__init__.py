@@ -6,7 +6,13 @@ are the ones of the machines' tables.
 
 from typing import TypeAlias
 
-from qfleet_wire.api.amplitude import AmplitudeRequest, AmplitudeResultView
+from qfleet_wire.api.amplitude import (
+    AmplitudeProblem,
+    AmplitudeRequest,
+    AmplitudeResultView,
+    EstimateView,
+    RoundView,
+)
 from qfleet_wire.api.amplitudes import AmplitudeItemView, AmplitudesResultView, AmplitudeView
 from qfleet_wire.api.annealing import AnnealRequest, AnnealResultView, EnergyView, Label, StateView
 from qfleet_wire.api.asked import Asked
@@ -99,6 +105,7 @@ __all__ = [
     "MAX_ATTEMPTS",
     "MOST_PLANNED",
     "AmplitudeItemView",
+    "AmplitudeProblem",
     "AmplitudeRequest",
     "AmplitudeResultView",
     "AmplitudeView",
@@ -123,6 +130,7 @@ __all__ = [
     "EchoResultView",
     "Edge",
     "EnergyView",
+    "EstimateView",
     "ExpectItemView",
     "ExpectResultView",
     "FeatureMap",
@@ -159,6 +167,7 @@ __all__ = [
     "RegionView",
     "ResultView",
     "RevokeRequest",
+    "RoundView",
     "SampleItemView",
     "SampleResultView",
     "SourceView",

@@ -10,7 +10,14 @@ stands in ``items``, each with its ``shots``: so a device can admit a work witho
 
 from typing import TypeAlias
 
-from qfleet_wire.workload.amplitude import AmplitudeEstimate, AmplitudeResult
+from qfleet_wire.workload.amplitude import (
+    AmplitudeEstimate,
+    AmplitudeItem,
+    AmplitudeResult,
+    AmplitudeRound,
+    AmplitudeValue,
+    Confidence,
+)
 from qfleet_wire.workload.annealing import (
     READS_PER_BLOCK,
     AnnealItem,
@@ -96,7 +103,10 @@ __all__ = [
     "TRAJECTORIES_PER_BLOCK",
     "WITHOUT_VECTOR",
     "AmplitudeEstimate",
+    "AmplitudeItem",
     "AmplitudeResult",
+    "AmplitudeRound",
+    "AmplitudeValue",
     "AnnealItem",
     "AnnealResult",
     "AnnealSample",
@@ -104,6 +114,7 @@ __all__ = [
     "CircuitExpect",
     "CircuitPart",
     "CircuitSample",
+    "Confidence",
     "Direction",
     "DynamicsResult",
     "DynamicsSolve",

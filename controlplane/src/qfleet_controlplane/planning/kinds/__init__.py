@@ -7,6 +7,7 @@ import msgspec
 
 from qfleet_controlplane.planning import agreement, cost, views
 from qfleet_controlplane.planning.kinds import (
+    amplitude,
     annealing,
     dynamics,
     echo,
@@ -28,6 +29,7 @@ KINDS: dict[str, Kind] = {
     "circuit.expect": expectation,
     "anneal.sample": annealing,
     "variational.minimise": variational,
+    "amplitude.estimate": amplitude,
     "iit.phi": integration,
     "circuit.amplitudes": parts,
     "kernel.matrix": kernel,
