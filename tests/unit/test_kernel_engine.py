@@ -152,6 +152,7 @@ PROGRAM = circuit.Program(1, (), ("a",), (circuit.Gate("rx", (0,), (circuit.Para
 @pytest.mark.parametrize(
     ("fields", "error", "words"),
     [
+        ({"shots": -1}, WorkInvalid, "-1 shots"),
         ({"items": (workload.KernelBlock(0, 0, 1),)}, WorkInvalid, "names group 1"),
         ({"groups": (workload.KernelGroup(0, ((1.0, 2.0),)),)}, WorkInvalid, "has 2 values"),
         ({"groups": (workload.KernelGroup(0, ((math.inf,),)),)}, ProgramFailed, "not finite"),

@@ -35,6 +35,8 @@ def run(work: workload.Work, *, budget: int, report: Callable[[float], None]) ->
     """
     if not isinstance(work, workload.KernelMatrix):
         raise WorkInvalid(f"{type(work).__name__} is no work for this engine")
+    if work.shots < 0:
+        raise WorkInvalid(f"{work.shots} shots mean nothing")
     states = _States(work, budget)
     done = []
     for number, block in enumerate(work.items):

@@ -77,6 +77,8 @@ def _check(work: workload.VariationalMinimise, budget: int) -> None:
         )
     if work.evaluations < 1 or not 0.0 < work.tolerance <= 1.0:
         raise WorkInvalid(f"{work.evaluations} evaluations to a tolerance of {work.tolerance} mean nothing")
+    if work.shots < 0 or work.best < 0:
+        raise WorkInvalid(f"{work.shots} shots and {work.best} strings mean nothing")
 
 
 def _ansatz(work: workload.VariationalMinimise, budget: int) -> Ansatz:

@@ -12,7 +12,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 
     item_steps: float = 0.0
     item_passes: float | None = None
-    """Passes over all elements, where they are not as many as steps, which then cost the same at any size."""
+    """Passes over all elements, where steps are counted apart from them, at their cost on a small state."""
     shot_steps: float = 0.0
     elements: float = 1.0
     memory_bytes: int = 0
