@@ -49,3 +49,21 @@ def test_a_density_matrix_fits_into_what_the_plan_asks_for(channel: str) -> None
     )
     assert done.returncode == 0, done.stderr.decode()
     assert 50 * MIB < int(done.stdout) < needed
+
+
+MEASURE = """
+from qfleet_agent.engines import execution, registry, timing
+(kinds,) = (engine.kinds for engine in registry.available() if engine.name == "qutip")
+timed = execution.measure(timing.Timing("qutip", kinds, 1000.0), memory_bytes=256 << 20)
+for each in timed.calibrations:
+    assert each.curve
+    print(each.load_ms, *each.kinds)
+"""
+
+
+def test_measuring_qutip_tells_its_own_loading_and_a_curve_for_density_matrices() -> None:
+    done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert any("circuit.sample/density" in kinds for _, *kinds in lines)
+    assert all(float(load_ms) > 100.0 for load_ms, *_ in lines), done.stdout  # QuTiP and SciPy

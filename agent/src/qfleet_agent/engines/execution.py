@@ -82,26 +82,27 @@ def measure(asked: timing.Timing, *, memory_bytes: int) -> timing.Timed:
             raise EngineMissing(registry.missing(kind))
         name = registry.runner_of(kind)
         modules[name] = (*modules.get(name, ()), kind)
-    offering = {name: kinds for name, kinds in modules.items() if hasattr(_runner(name), "samples")}
-    found: list[payloads.Calibration] = []
-    for name, kinds in offering.items():
-        timed = _timed(name, asked, timing.Budget(1e-3 * asked.budget_ms / len(offering), memory_bytes))
-        found += timed if not found else [timing.only_for(each, kinds) for each in timed]
-    return timing.Timed(tuple(found))
-
-
-def _timed(name: str, asked: timing.Timing, budget: timing.Budget) -> list[payloads.Calibration]:
     begun = time.perf_counter()
-    runner = _runner(name)
-    runner.warm()
+    runners = {name: _runner(name) for name in modules}
+    for runner in runners.values():
+        runner.warm()
+    # Whichever module a worker needs first, it is then that the engine's libraries are loaded.
     load_ms = (time.perf_counter() - begun) * 1e3
+    offering = [name for name, runner in runners.items() if hasattr(runner, "samples")]
+    budget = timing.Budget(1e-3 * asked.budget_ms / max(1, len(offering)), memory_bytes)
+    found: list[payloads.Calibration] = []
+    for name in offering:
+        timed = _timed(runners[name], asked.engine, budget)
+        found += timed if not found else [timing.only_for(each, modules[name]) for each in timed]
+    return timing.Timed(tuple(msgspec.structs.replace(each, load_ms=load_ms) for each in found))
 
+
+def _timed(runner: Runner, engine: str, budget: timing.Budget) -> tuple[payloads.Calibration, ...]:
     def run(work: workload.Work, memory_bytes: int) -> object:
         return runner.run(work, budget=memory_bytes, report=_nobody)
 
     offered: Callable[[], Iterable[timing.Sample]] = getattr(runner, "samples", tuple)
-    found = timing.measure(asked.engine, offered(), run, budget=budget)
-    return [msgspec.structs.replace(each, load_ms=load_ms) for each in found]
+    return timing.measure(engine, offered(), run, budget=budget)
 
 
 def _nobody(share: float) -> None:
