@@ -42,6 +42,16 @@ def many(count: int) -> tuple[api.DynamicsSubsystem, ...]:
         ({"hamiltonian": ()}, "work.hamiltonian", "is empty, and so is work.collapse", "evolves"),
         ({"observables": ()}, "work.observables", "is empty", "Z(q)"),
         ({"observables": ("a(q)",)}, "work.observables[0]", "is not Hermitian", "Hermitian parts"),
+        (
+            {
+                "subsystems": (Q("c", "mode", levels=9000),),
+                "hamiltonian": (T("(a(c) + adag(c))**7"),),
+                "observables": ("n(c)",),
+            },
+            "work.hamiltonian",
+            "multiplies matrices with 8,064,000 entries",
+            "fewer products",
+        ),
         ({"hamiltonian": (T("Z(q)"), T("a(q)"))}, "work.hamiltonian[1]", "not Hermitian", "add_adjoint"),
         ({"hamiltonian": (T("Z(q)", "1j"),)}, "work.hamiltonian[0]", "not Hermitian", "real"),
         (

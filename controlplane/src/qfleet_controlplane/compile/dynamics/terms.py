@@ -1,18 +1,22 @@
 """Terms, jump operators, observables and initial states of a request, read and checked."""
 
+from collections.abc import Sequence
+
 from qfleet_controlplane.compile.dynamics import formulas, hermitian, operators, space, states
 from qfleet_controlplane.compile.dynamics.formulas import Names
 from qfleet_controlplane.compile.dynamics.operators import Space
 from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_wire import api
 from qfleet_wire.workload import formula
-from qfleet_wire.workload.dynamics import Measured, Preparation, Term
+from qfleet_wire.workload.dynamics import Measured, Operator, Preparation, Term
 from qfleet_wire.workload.formula import Call, Combination, Formula, Number
 
 TERMS = 10_000
 """Most terms of a Hamiltonian."""
 JUMPS = 1_000
 OBSERVABLES = 1_000
+ENTRIES = 2_000_000
+"""Most matrix entries that comparing a list of operators may touch: a second or two."""
 
 
 def hamiltonian(work: api.DynamicsRequest, declared: Space, names: Names) -> tuple[Term, ...]:
@@ -33,6 +37,7 @@ def hamiltonian(work: api.DynamicsRequest, declared: Space, names: Names) -> tup
         if asked.add_adjoint:
             found.append(Term(operators.adjoint(operator), conjugate(coefficient)))
             numbers.append(number)
+    _check_entries("work.hamiltonian", [term.operator for term in found], declared)
     lone = hermitian.without_partner(tuple(found), declared)
     if lone is not None:
         hint = "set add_adjoint = true, or add the conjugate term; Hermitian operators have real coefficients"
@@ -59,6 +64,7 @@ def jumps(work: api.DynamicsRequest, declared: Space, names: Names) -> tuple[Ter
             hint = "a rate is real; put phases into the operator"
             raise RequestRefused(f"{field}.rate", "is complex", hint)
         found.append(Term(operator, rate))
+    _check_entries("work.collapse", [term.operator for term in found], declared)
     return tuple(found)
 
 
@@ -73,6 +79,7 @@ def observables(work: api.DynamicsRequest, declared: Space) -> tuple[Measured, .
     for number, text in enumerate(work.observables):
         field = f"work.observables[{number}]"
         operator = operators.parse(field, text, declared)
+        _check_entries(field, [operator], declared)
         if not hermitian.is_hermitian(operator, declared):
             hint = "ask for its Hermitian parts: A + A† and 1j*(A† - A), such as a(c) + adag(c)"
             raise RequestRefused(field, "is not Hermitian, so its mean is no real number", hint)
@@ -106,6 +113,18 @@ def conjugate(one: Formula) -> Formula:
             return Combination(operation, conjugate(left), conjugate(right))
         case _:
             return one
+
+
+def _check_entries(field: str, found: Sequence[Operator], declared: Space) -> None:
+    touched = sum(
+        declared.subsystems[factor.subsystem].levels
+        for operator in found
+        for product in operator
+        for factor in product.factors
+    )
+    if touched > ENTRIES:
+        hint = "give fewer products, or fewer levels"
+        raise RequestRefused(field, f"multiplies matrices with {touched:,} entries, over {ENTRIES:,}", hint)
 
 
 def _check_count(field: str, count: int, most: int) -> None:
