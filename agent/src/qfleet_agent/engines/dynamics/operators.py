@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse  # type: ignore[import-untyped] # ships no types
 
+from qfleet_agent.engines.dynamics.library import sparse
 from qfleet_agent.engines.errors import ProgramFailed
 from qfleet_wire.workload import formula_values
 from qfleet_wire.workload.dynamics import Factor, Operator, Preparation, Subsystem, System
