@@ -90,6 +90,16 @@ def test_amplitudes_of_32_qubits_agree_too(fleet: LocalFleet) -> None:
     )
 
 
+def test_two_devices_agree_about_every_part(fleet: LocalFleet) -> None:
+    made = line_circuit.line(24, 3, seed=9)
+    request = JobRequest(kind="circuit.expect", program=made.program, observables=("Z11 Z12",), agree=2, of=3)
+    with fleet.connect() as connection:
+        view = connection.run(request, timeout_s=PATIENCE_S)
+    assert isinstance(view, ExpectResultView)
+    wanted = line_circuit.expectation(made, {11: "Z", 12: "Z"})
+    assert abs(view.items[0].values[0].value - wanted) < EXACT
+
+
 def test_a_circuit_with_too_many_crossings_is_refused_with_their_number(fleet: LocalFleet) -> None:
     lines = [f"cx q[{qubit}], q[{qubit + 1}];" for qubit in range(31)] * 40
     tangled = "\n".join(['OPENQASM 3.0; include "stdgates.inc"; qubit[32] q;', *lines])

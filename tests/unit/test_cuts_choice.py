@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.core_cases import KINDS, MIB
-from tests.unit.planner_cases import devices
+from tests.unit.planner_cases import devices, region
 
 from qfleet_controlplane.compile.errors import RequestRefused
-from qfleet_controlplane.planning import cost, kinds, plan, schedule
+from qfleet_controlplane.planning import cost, kinds, placement, plan, schedule
 from qfleet_controlplane.planning.cuts import choice, forecast
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_controlplane.planning.regions import DeviceClass
@@ -92,6 +92,16 @@ def test_a_cut_job_is_stored_and_read_back_as_it_was() -> None:
     assert msgspec.json.decode(msgspec.json.encode(job), type=Specification) == job
 
 
+def test_regions_are_judged_by_the_width_of_a_part_and_share_its_tasks() -> None:
+    wide, narrow = fleet(18), fleet(14)
+    job = specified(layers(32, 3), wide, narrow)
+    placed = placement.place(job, [region("wide", wide), region("narrow", narrow)], placement.Wishes())
+    assert {share.region for share in placed.shares} == {"wide"}
+    assert "narrow is not used: 16 qubits are over its 14." in placed.sentences
+    assert placed.specification.cut == job.cut
+    assert placed.plan.sentences[0].startswith("Cut into 2 parts")
+
+
 def test_too_many_paths_are_refused_with_their_number() -> None:
     with pytest.raises(PlanRefused) as refused:
         specified(layers(32, 40), fleet(18))
@@ -165,6 +175,16 @@ def test_slices_cover_every_path_of_every_part_once() -> None:
             for number in range(part.first_block, part.first_block + part.shots)
         )
         assert covered == list(range(sum(part.paths for part in job.cut.parts)))
+
+
+def test_a_task_returns_no_more_values_than_it_may() -> None:
+    program = layers(32, 3).replace("qubit[32] q;", "input float a; qubit[32] q; rz(a) q[0];")
+    observables = tuple(f"Z{qubit}" for qubit in range(32))
+    points = tuple({"a": 0.001 * number} for number in range(900))
+    job = specified(program, fleet(18), observables=observables, parameters=points)
+    planned = kinds.plan(job, plan.Fleet(1, 1, kinds.rates(job)))
+    assert max(kinds.result_bytes(job, part) for part in planned.slices) < 1.1 * forecast.TASK_BYTES
+    assert sum(part.items * part.shots for part in planned.slices) == 900 * 16
 
 
 def test_more_work_is_foretold_to_take_longer() -> None:

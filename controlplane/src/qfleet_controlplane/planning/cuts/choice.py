@@ -25,8 +25,6 @@ MOST_MULTIPLICATIONS = 1 << 24
 """Multiplications that put all answers of a job together, in this process: some seconds."""
 MOST_BYTES = 1 << 27
 """Values that all parts of a job return together; put together, they take several times that in memory."""
-TASK_BYTES = 1 << 23
-"""Values that one task returns, unless a single path has more."""
 GAIN = 2.0
 """What fits on a device is cut when that saves at least this factor …"""
 WORTH_MS = 500.0
@@ -188,7 +186,7 @@ class _Chooser:
 
     def _rows(self, cut: Cut, memory_bytes: int) -> Cut:
         parts = tuple(
-            msgspec.structs.replace(part, rows=forecast.rows_within(part, memory_bytes, TASK_BYTES))
+            msgspec.structs.replace(part, rows=forecast.rows_within(part, memory_bytes, forecast.TASK_BYTES))
             for part in cut.parts
         )
         return msgspec.structs.replace(cut, parts=parts)

@@ -19,6 +19,8 @@ SHUFFLE = 1.0
 """Passes for a Pauli product on one state."""
 PAIR = 0.08
 """Passes for one matrix element: matrix products go through amplitudes faster than gates do (measured)."""
+TASK_BYTES = 1 << 23
+"""Values that one task returns, unless a single path has more."""
 WORKING = 3
 """Copies of a task's values that an engine holds while it puts them in order."""
 

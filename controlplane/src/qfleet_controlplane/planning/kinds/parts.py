@@ -58,7 +58,9 @@ def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str
     cut = cut_of(job)
     each_ms = fleet.rates.shot_ms * sum(part.paths for part in cut.parts)
     wanted = plan.worth(job.items * each_ms, plan.MOST_TASKS, fleet)
-    points = plan.groups(job.items, max(1, min(job.items, wanted // len(cut.parts))))
+    largest = max(part.result_bytes(0, forecast.most_rows(part)) for part in cut.parts)
+    by_size = math.ceil(job.items * largest / forecast.TASK_BYTES)
+    points = plan.groups(job.items, max(1, min(job.items, max(wanted // len(cut.parts), by_size))))
     ranges = _ranges(cut, fleet, each_ms, math.ceil(wanted / len(points)))
     slices = tuple(Slice(first, count, start, rows) for first, count in points for start, rows in ranges)
     if len(slices) > plan.MOST_TASKS:
@@ -68,20 +70,19 @@ def split(job: Specification, fleet: Fleet) -> tuple[tuple[Slice, ...], list[str
 
 
 def _ranges(cut: Cut, fleet: Fleet, each_ms: float, wanted: int) -> list[tuple[int, int]]:
-    """Ranges of paths, of costly parts more than of cheap ones, as numbered over all parts.
-
-    Matrix elements are taken between all paths of a part, so a further range walks most of the tree again:
-    there are only as many as leave no worker idle, or as memory demands.
-    """
+    """Ranges of paths, of costly parts more than of cheap ones, as numbered over all parts."""
     shares = [forecast.part_ms(part, cost.DEFAULT) for part in cut.parts]
-    total = sum(shares) or 1.0
+    total = sum(shares)
     found: list[tuple[int, int]] = []
     for part, share, start in zip(cut.parts, shares, cuts.offsets(cut)[:-1], strict=True):
-        least = math.ceil(part.paths / forecast.most_rows(part))
-        most = math.ceil((fleet.workers or 1) / len(cut.parts)) if part.products else wanted
-        number = max(1, min(most, round(wanted * share / total), _MOST_GROUPS if part.products else wanted))
-        number = max(least, math.ceil(each_ms * share / total / plan.LONGEST_MS), number)
-        found += [(start + a, rows) for a, rows in plan.groups(part.paths, min(number, part.paths))]
+        number = round(wanted * share / total)
+        if part.products:
+            # Elements are taken between all paths: each range walks most of the tree again.
+            number = min(number, math.ceil((fleet.workers or 1) / len(cut.parts)), _MOST_GROUPS)
+        by_memory = math.ceil(part.paths / forecast.most_rows(part))
+        by_time = math.ceil(each_ms * share / total / plan.LONGEST_MS)
+        number = min(part.paths, max(1, number, by_memory, by_time))
+        found += [(start + first, rows) for first, rows in plan.groups(part.paths, number)]
     return found
 
 
@@ -191,18 +192,7 @@ def view(
             job=heading.job,
             status=heading.status,
             seed=job.seed,
-            items=tuple(
-                api.AmplitudeItemView(
-                    programs.parameters(heading, index),
-                    tuple(
-                        api.AmplitudeView(string, value.real, value.imag, abs(value) ** 2)
-                        for string, value in zip(
-                            heading.request.bitstrings, gathering.amplitudes(cut, points[index]), strict=True
-                        )
-                    ),
-                )
-                for index in sorted(points)
-            ),
+            items=tuple(_amplitudes_view(heading, cut, index, points[index]) for index in sorted(points)),
             sources=sources,
         )
     return api.ExpectResultView(
@@ -211,6 +201,18 @@ def view(
         seed=job.seed,
         items=expectation.items(heading, job, {index: _values(job, points[index]) for index in points}),
         sources=sources,
+    )
+
+
+def _amplitudes_view(
+    heading: views.Heading, cut: Cut, index: int, point: gathering.Point
+) -> api.AmplitudeItemView:
+    values = zip(heading.request.bitstrings, gathering.amplitudes(cut, point), strict=True)
+    return api.AmplitudeItemView(
+        parameters=programs.parameters(heading, index),
+        amplitudes=tuple(
+            api.AmplitudeView(string, value.real, value.imag, abs(value) ** 2) for string, value in values
+        ),
     )
 
 
