@@ -115,6 +115,23 @@ def test_a_controller_that_signs_what_does_not_follow_is_found_out(
     assert (code, findings(answer)) == (3, {"result"})
 
 
+def test_devices_answer_probes_rightly_and_are_trusted_more(site: LocalFleet) -> None:
+    request = JobRequest(
+        kind="circuit.sample", program=BELL, shots=2000, parameters=({"theta": 1.0},), probes=6
+    )
+    with site.connect() as fleet:
+        before = sum(device.confirmed for device in fleet.devices())
+        job = fleet.submit(request)
+        fleet.wait(job.id, timeout_s=60.0)
+        mixed = [view for view in fleet.jobs() if view.name == f"probe of {job.id}"]
+        assert len(mixed) == 6
+        for probe in mixed:
+            assert fleet.wait(probe.id, timeout_s=60.0).job.status == "succeeded"
+        devices = fleet.devices()
+        assert sum(device.confirmed for device in devices) - before == 6
+        assert all(device.contradicted == 0 for device in devices)
+
+
 def test_the_command_writes_a_bundle_beside_the_result(
     site: LocalFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,7 +114,8 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
     )
     table.add_row("seen", _plain(ago(view.last_seen, now_ms)))
     table.add_row("certificate until", _plain(moment(view.certificate_expires)))
-    table.add_row("trust", _plain(None if view.trust is None else f"{view.trust:.2f}"))
+    told = f"{view.confirmed:,} results confirmed, {view.contradicted:g} contradicted"
+    table.add_row("trust", _plain(None if view.trust is None else f"{view.trust:.2f} ({told})"))
     return table
 
 

@@ -110,9 +110,9 @@ def _relation(
     difference = None
     if first.body != second.body:
         try:
-            difference = kinds.contradiction(
-                records.work_result_of(first.body), records.work_result_of(second.body), exact=exact
-            )
+            left, right = records.work_result_of(first.body), records.work_result_of(second.body)
+            exact = exact and kinds.reproduced(left)
+            difference = kinds.contradiction(left, right, exact=exact)
         except RemoteError as error:
             difference = f"a result cannot be read: {error}"
     return events.Weighing(one.position, other.position, one.digest, other.digest, difference, exact)

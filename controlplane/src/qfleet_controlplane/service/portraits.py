@@ -67,5 +67,7 @@ def device_view(device: state.Device, region: str) -> api.DeviceView:
         temperature_c=beat.temperature_c if beat else None,
         certificate_expires=device.certificate_expires,
         trust=device.record.trust,
+        confirmed=device.record.confirmed,
+        contradicted=device.record.contradicted,
         reason=device.reason,
     )

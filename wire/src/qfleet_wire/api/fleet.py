@@ -53,6 +53,9 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     temperature_c: float | None = None
     certificate_expires: Millis | None = None
     trust: float | None = None
+    confirmed: int = 0
+    contradicted: float = 0.0
+    """Results that were found right, and wrong; half of one where nobody knows whose fault it was."""
     reason: str | None = None
 
 
