@@ -35,6 +35,11 @@ _AT_ONCE = 64 * SHOTS_PER_BLOCK
 """… so many at a time."""
 _SORTED, _OUTCOME = 0.03, 0.15
 """A shot that is sorted, and a distinct outcome that is written down, in looks."""
+_SAMPLED, _ENDED, _DIAGONAL = 40.0, 15.0, 13.0
+"""What taking any sample, the same at the end of a history, and evaluating any products of Z costs on the
+smallest state, in looks."""
+_BEGUN = 3.0
+"""What beginning any program costs, in parts."""
 
 
 class ProgramLoad(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,6 +50,8 @@ class ProgramLoad(msgspec.Struct, frozen=True, omit_defaults=True):
     block: Load = NOTHING
     block_shots: int = 0
     """0 for a static program, and where nothing was counted."""
+    sampled: bool = False
+    """Whether a dynamic program ends in measurements, which are drawn from the states of its histories."""
 
     @property
     def known(self) -> bool:
@@ -59,16 +66,18 @@ def of_program(program: circuit.Program, shots: int = 0) -> ProgramLoad:
         run = fusion_load.count(split.gates, program.qubits)
         steps, shared = run.whole.steps, run.shared
         own = Load(steps=steps - shared.steps, passes=run.whole.passes - shared.passes)
-        prepared = Load(parts=run.fixed_parts + _CHECK * len(split.gates))
+        prepared = Load(parts=_BEGUN + run.fixed_parts + _CHECK * len(split.gates))
         each = Load(items=1, parts=run.bound_parts + _ADD * own.steps)
         return ProgramLoad(prepared + shared, own + each)
     block_shots = max(1, min(shots, SHOTS_PER_BLOCK))
     walk = _Walk(program.qubits, block_shots)
-    walk.body(program.body[: _before_finals(program.body)])
+    end = _before_finals(program.body)
+    walk.body(program.body[:end])
     walk.flush()
     item = walk.origin + Load(items=1, parts=walk.parts)
     ends = Load(passes=_RELOAD_PASSES + READ_PASSES * walk.groups, histories=walk.groups)
-    return ProgramLoad(NOTHING, item, walk.block + ends, block_shots)
+    sampled = any(isinstance(each, circuit.Measure) for each in program.body[end:])
+    return ProgramLoad(Load(parts=_BEGUN), item, walk.block + ends, block_shots, sampled)
 
 
 def drawing(shots: int, qubits: int, bits: int) -> Load:
@@ -79,7 +88,16 @@ def drawing(shots: int, qubits: int, bits: int) -> Load:
         calls, rest = divmod(shots, _AT_ONCE)
         looks = calls * distinct(_AT_ONCE, rows) + distinct(rest, rows) + _SORTED * shots
     share = min(1.0, 2.0**qubits / _ROW)
-    return Load(draws=looks * share + _OUTCOME * distinct(shots, 2.0 ** min(bits, qubits, 60)))
+    written = _OUTCOME * distinct(shots, 2.0 ** min(bits, qubits, 60))
+    return Load(draws=_SAMPLED + looks * share + written)
+
+
+def drawing_at_ends(counted: ProgramLoad, qubits: int, bits: int) -> Load:
+    """Count drawing a block's shots from the states of their histories, as ``drawing`` counts them."""
+    if not counted.sampled:
+        return NOTHING
+    begun = Load(draws=_ENDED * counted.block.histories)
+    return begun + drawing(counted.block_shots, qubits, bits)
 
 
 def distinct(balls: float, boxes: float) -> float:
@@ -97,9 +115,8 @@ def values(terms: Iterable[Sequence[tuple[str, int]]]) -> Load:
             diagonal += 1
         else:
             other += 1
-    # One look into a state costs about as much as the fixed part of a product of Z.
-    together = Load(passes=2.0 + 0.06 * diagonal, draws=10.0) if diagonal else NOTHING
-    return together + Load(passes=1.15 * other, steps=other, parts=0.5 * (diagonal + other))
+    together = Load(passes=2.0 + 0.06 * diagonal, draws=_DIAGONAL) if diagonal else NOTHING
+    return together + Load(passes=1.15 * other, steps=other, parts=0.1 * (diagonal + other))
 
 
 class _Walk:

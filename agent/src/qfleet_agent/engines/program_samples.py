@@ -12,7 +12,7 @@ _THEN = ((7, 4, 40), (10, 4, 20), (14, 4, 4), (18, 2, 1), (20, 1, 1), (22, 1, 1)
 """Qubits, layers of gates, and parameter points that they are applied for: on small states preparing the
 gates takes longer than applying them once."""
 _NARROW, _GATES, _POINTS = 2, 150, 20
-_DRAW_QUBITS, _DRAWS = 10, 20_000
+_DRAW_QUBITS, _DRAWS = 10, 1000
 _LONG_WALK, _SHORT_WALK = (20, 64), (7, 512)
 """Measurements and shots."""
 _BIT = circuit.ClassicalType("bit", 1)
@@ -21,7 +21,8 @@ _BIT = circuit.ClassicalType("bit", 1)
 def samples() -> Iterator[Sample]:
     """Programs for each coefficient; of the states first those that tell most, and the widest last."""
     few, many = _narrow(1), _narrow(_POINTS)
-    yield _static("item", layers(1, 1), 1)
+    yield _smallest(2 * _POINTS)
+    yield _static("draw", layers(_DRAW_QUBITS, 1), _DRAWS)
     yield few._replace(finds="part")
     yield many._replace(finds="step")
     yield few._replace(finds="part")
@@ -33,6 +34,17 @@ def samples() -> Iterator[Sample]:
     yield from (long, short, long, short)
     for shape in _THEN:
         yield _pass(*shape)
+
+
+def _smallest(points: int) -> Sample:
+    """One value in the smallest state: little but beginning a point."""
+    program = circuit.Program(1, (), ("angle",), (circuit.Gate("rx", (0,), (circuit.Parameter(0),)),))
+    observable = workload.Observable("X0", (workload.PauliTerm(1.0, (("X", 0),)),))
+    items = tuple(workload.ExpectItem(index, (0.1 * index,)) for index in range(points))
+    counted = program_load.of_program(program)
+    each = counted.item + program_load.values([(("X", 0),)])
+    work = workload.CircuitExpect(program, 1, (observable,), items)
+    return Sample("item", work, counted.task + each * points, 2.0)
 
 
 def _pass(qubits: int, depth: int, points: int) -> Sample:
@@ -90,9 +102,21 @@ def _static(finds: Coefficient, program: circuit.Program, shots: int) -> Sample:
 def _narrow(points: int) -> Sample:
     """Many gates on a tiny state, for one or more parameter points: preparing them, and applying them."""
     turned = circuit.Gate("rx", (0,), (circuit.Parameter(0),))
-    gates = (circuit.Gate("ry", (number % _NARROW,), (circuit.Constant(0.1),)) for number in range(_GATES))
+    gates = (_one_of_a_kind(number) for number in range(_GATES))
     program = circuit.Program(_NARROW, (), ("angle",), (turned, *gates))
     return _swept("part", program, points)
+
+
+def _one_of_a_kind(number: int) -> circuit.Gate:
+    """Gates as programs have them: a third each without an angle, with one, and under a control."""
+    qubit, angle = number % _NARROW, circuit.Constant(0.1 + 0.01 * number)
+    match number % 3:
+        case 0:
+            return circuit.Gate("h", (qubit,))
+        case 1:
+            return circuit.Gate("ry", (qubit,), (angle,))
+        case _:
+            return circuit.Gate("x", (qubit,), controls=(circuit.Control(1 - qubit),))
 
 
 def _dynamic(finds: Coefficient, measurements: int, shots: int) -> Sample:

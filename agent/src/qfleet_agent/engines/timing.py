@@ -1,11 +1,12 @@
 """Measures an engine: runs small works that its module offers, and solves the cost model for what they tell.
 
 Runs in a worker, which holds the engine. Each sample is counted in the words of ``costs.Load`` and finds one
-coefficient, given those found before it; a time is the least of a few. What an engine's module
+coefficient, given those found before it; a time is the median of a few. What an engine's module
 leaves out stays 0 and costs nothing.
 """
 
 import contextlib
+import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
@@ -80,18 +81,18 @@ def measure(
     gone through several times, so that what else the device does for a moment spoils no sample.
     """
     offered, end = list(samples), clock() + budget.seconds
-    times: dict[int, float] = {}
+    times: dict[int, list[float]] = {}
     first = _Solutions(engine)
     for sample in offered:
         if id(sample.work) not in times and clock() + first.expected_s(sample) <= end:
             with contextlib.suppress(MemoryShort, MemoryError):
-                times[id(sample.work)] = _seconds(run, sample, budget, clock)
+                times[id(sample.work)] = [_seconds(run, sample, budget, clock)]
         first.learn(sample, times)
     for _ in range(_REPEATS - 1):
         for sample in offered:
             known = times.get(id(sample.work))
-            if known is not None and clock() + known <= end:
-                times[id(sample.work)] = min(known, _seconds(run, sample, budget, clock))
+            if known is not None and clock() + min(known) <= end:
+                known.append(_seconds(run, sample, budget, clock))
     last = _Solutions(engine)
     for sample in offered:
         last.learn(sample, times)
@@ -120,11 +121,11 @@ class _Solutions:
         """What a sample will take, as far as that is known."""
         return 1e-3 * self._of(sample).expected_ms(sample)
 
-    def learn(self, sample: Sample, times: Mapping[int, float]) -> None:
+    def learn(self, sample: Sample, times: Mapping[int, Sequence[float]]) -> None:
         """Learn from a sample, if it was run."""
         seconds = times.get(id(sample.work))
         if seconds is not None:
-            self._of(sample).learn(sample, 1e6 * seconds)
+            self._of(sample).learn(sample, 1e6 * statistics.median(seconds))
 
     def calibrations(self) -> tuple[Calibration, ...]:
         """What was found."""

@@ -25,7 +25,7 @@ def rates(
     """Rates of a program on a device with this calibration.
 
     ``ending`` is what follows each evolution (each history, if the program is dynamic), ``drawing`` what all
-    shots of a point take beside it.
+    shots of a point take beside it (those of a block, if the program is dynamic).
     """
     counted = load_of(job)
 
@@ -33,7 +33,7 @@ def rates(
         return costs.milliseconds(load, 2.0**job.qubits, calibration)
 
     if job.dynamic:
-        block = counted.block + ending * counted.block.histories
+        block = counted.block + ending * counted.block.histories + drawing
         return cost.Rates(time_ms(counted.item), time_ms(block) / counted.block_shots, time_ms(counted.task))
     shots_ms = time_ms(drawing) / max(1, job.shots)
     return cost.Rates(time_ms(counted.item + ending), shots_ms, time_ms(counted.task))

@@ -34,7 +34,8 @@ def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     if job.method == "density":
         return noise.rates(job, calibration)
     if job.dynamic:
-        return programs.rates(job, calibration, ending=NOTHING)
+        drawing = program_load.drawing_at_ends(programs.load_of(job), job.qubits, job.bits)
+        return programs.rates(job, calibration, ending=NOTHING, drawing=drawing)
     drawing = program_load.drawing(job.shots, job.qubits, job.bits)
     return programs.rates(job, calibration, ending=Load(passes=program_load.READ_PASSES), drawing=drawing)
 
