@@ -136,7 +136,7 @@ def test_coefficients_are_found_from_times() -> None:
     offered = list(program_samples.samples())
     found = _measured(offered, TRUE, seconds=100.0)
     for sample in offered:
-        assert _ms(sample, found) == pytest.approx(_ms(sample, TRUE), rel=0.1, abs=0.05)
+        assert _ms(sample, found) == pytest.approx(_ms(sample, TRUE), rel=0.15, abs=0.05)
     assert found.amplitude_ns == pytest.approx(1e3 * found.curve[-1][1] / found.curve[-1][0])
     assert found.item_us == pytest.approx(300.0, rel=0.2)
     assert found.turn_us == pytest.approx(25.0, rel=0.2)
