@@ -8,11 +8,20 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from qfleet_agent.engines import assembly, fusion, kernels, matrices, program_samples, timing
+from qfleet_agent.engines import (
+    annealing_samples,
+    assembly,
+    fusion,
+    kernels,
+    matrices,
+    program_samples,
+    timing,
+)
 from qfleet_agent.engines.expressions import Scope
 from qfleet_agent.engines.timing import Budget, Sample
 from qfleet_controlplane.planning import cost, speeds
-from qfleet_wire import circuit, codec, costs, fusion_load, payloads, program_load, workload
+from qfleet_controlplane.service import submission
+from qfleet_wire import api, circuit, codec, costs, fusion_load, payloads, program_load, workload
 from qfleet_wire.costs import Load
 
 TRUE = payloads.Calibration(
@@ -189,3 +198,18 @@ def test_a_class_keeps_a_short_curve_that_tells_about_the_same() -> None:
     for size, time in curve:
         assert costs.pass_us(kept, size) == pytest.approx(time, rel=0.7)
     assert len(codec.encode(speeds.rounded(TRUE, 1.25))) < 350
+
+
+def test_annealers_are_timed_by_what_the_planner_counts() -> None:
+    """The sample's model as a job: a read of it has the sample's elements."""
+    sample = list(annealing_samples.samples())[-1]
+    assert isinstance(sample.work, workload.AnnealSample)
+    model = sample.work.model
+    lines = ["# vartype=SPIN", *(f"{index} {index} {bias}" for index, bias in enumerate(model.linear))]
+    lines += [f"{a} {b} {bias}" for a, b, bias in zip(model.heads, model.tails, model.biases, strict=True)]
+    asked = api.AnnealRequest(
+        model="\n".join(lines), reads=sample.work.items[0].shots, sweeps=sample.work.sweeps
+    )
+    counted = submission.specify(api.JobRequest(kind="anneal.sample", work=asked), 1).effort
+    assert counted.elements == pytest.approx(sample.elements, rel=0.01)
+    assert counted.shot_steps * sample.work.items[0].shots == sample.load.steps

@@ -5,7 +5,7 @@ reads. Tabu search runs a number of moves, never for a time: its answer does not
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import dimod
@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from dwave.samplers import PathIntegralAnnealingSampler, SimulatedAnnealingSampler, TabuSampler
 
+from qfleet_agent.engines import annealing_samples
 from qfleet_agent.engines.errors import MemoryShort, WorkInvalid
+from qfleet_agent.engines.timing import Sample
 from qfleet_wire import workload
 from qfleet_wire.workload import annealing
 
@@ -49,6 +51,11 @@ def run(work: workload.Work, *, budget: int, report: Callable[[float], None]) ->
 
 def warm() -> None:
     """Nothing is warm: the samplers are imported with their first task."""
+
+
+def samples() -> Iterable[Sample]:
+    """Models that tell the annealers' coefficients."""
+    return annealing_samples.samples()
 
 
 def _check(work: workload.AnnealSample, budget: int) -> None:
