@@ -13,7 +13,7 @@ from qfleet_agent.daemon import capacity
 from qfleet_agent.engines import execution, tableau_samples
 from qfleet_agent.machine import admit
 from qfleet_controlplane.machine import effects, events
-from qfleet_controlplane.planning import kinds, methods, placement, plan, views
+from qfleet_controlplane.planning import cost, kinds, methods, placement, plan, views
 from qfleet_controlplane.planning.plan import Fleet
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service import submission
@@ -114,6 +114,13 @@ def test_a_region_with_stim_gets_the_job_and_others_say_why_not() -> None:
     assert {share.region for share in placed.shares} == {"south"}
     assert placed.specification.method == "stabilizer"
     assert "north is not used: no engine for circuit.sample/stabilizer." in placed.sentences
+
+
+def test_shots_are_split_while_they_cost_more_than_the_tableau() -> None:
+    fleet = Fleet(8, 16, cost.Rates(item_ms=2000.0, shot_ms=0.01))
+    few = msgspec.structs.replace(specified(ghz(500, shots=200_000)), method="stabilizer", bits=1)
+    many = msgspec.structs.replace(few, shots=2_000_000)
+    assert [len(kinds.plan(job, fleet).slices) for job in (few, many)] == [1, 10]
 
 
 def test_many_distinct_outcomes_are_divided_so_that_each_task_fits() -> None:

@@ -39,10 +39,14 @@ def memory_bytes(job: Specification) -> int:
 
 
 def split(job: Specification, fleet: Fleet, unit: str) -> tuple[tuple[Slice, ...], list[str]]:
-    """Split by points, and a point's shots by blocks where that gains time or keeps a task small."""
+    """Split by points, and a point's shots by blocks where that gains time or keeps a task small.
+
+    Every piece brings its own tableau to the end, so there are no more than leave that the smaller part.
+    """
     each_ms = fleet.rates.cost_ms(1, job.shots)
     blocks = max(1, math.ceil(job.shots / SHOTS_PER_BLOCK))
-    number = plan.worth(job.items * each_ms, job.items * blocks, fleet)
+    gaining = max(1, int(job.shots * fleet.rates.shot_ms / max(fleet.rates.item_ms, 1e-6)))
+    number = min(plan.worth(job.items * each_ms, job.items * blocks, fleet), job.items * gaining)
     number = max(number, math.ceil(job.items * _rows(job) / _TASK_ROWS))
     if number <= job.items:
         slices = tuple(Slice(first, count, 0, job.shots) for first, count in plan.groups(job.items, number))
