@@ -182,6 +182,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ),
     ({}, {"kind": "circuit.expect", "shots": 0, "program": WIDE}, "shots", "give shots: values are then"),
     ({}, {"kind": "circuit.expect", "shots": 200_000_000}, "shots", "200000000 shots in all"),
+    ({"gates": [CX]}, {"kind": "circuit.expect", "gradient": True}, "gradient", "of a noisy program"),
     ({"profile": "nothing"}, {}, "noise.profile", "carries no noise (profiles that do: calm)"),
     ({"profile": "calm", "gates": [CX]}, {}, "noise.profile", "rules are given beside it"),
     (
