@@ -2,11 +2,14 @@
 
 from io import StringIO
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import msgspec
 import pytest
 from rich.console import Console
 from tests.unit import anneal_cases as cases
 
+from qfleet import arrays, plots
 from qfleet.render import results
 from qfleet_controlplane.planning import cost, kinds, merge
 from qfleet_controlplane.planning.plan import Fleet, Slice
@@ -121,3 +124,15 @@ def test_the_terminal_shows_states_and_energies(method: str, told: str) -> None:
     best = view.states[0]
     assert "".join("+" if value > 0 else "-" for value in best.values) in drawn
     assert "classical algorithms" in drawn
+
+
+def test_states_and_energies_become_arrays_and_a_plot() -> None:
+    view = cases.viewed(ASKED, RESULT)
+    found = arrays.of(view)
+    assert found["states"].shape == (4, 10)
+    assert found["energies"].tolist() == [state.energy for state in view.states]
+    assert found["level_reads"].sum() == 40
+    mpl.use("agg")
+    axes = plots.draw(view)
+    assert axes.get_xlabel() == "energy"
+    plt.close("all")

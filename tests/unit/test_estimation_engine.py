@@ -41,11 +41,11 @@ def _runs(method: workload.Confidence) -> tuple[float, float, float]:
 def test_published_numbers_of_clopper_pearson() -> None:
     """About 2,100 oracle calls on average and a coverage of at least 95 % (Grinko et al., 2021).
 
-    Ours are 2,020 with a standard deviation of 680 from run to run: over 796 runs the mean lies in
-    the interval but for a chance below 1e-9, and so does a coverage of more than 99 % lie above 95 %.
+    Over 5,000 runs ours are 2,020, with a standard deviation of 960 from run to run, and cover in
+    99.4 %. Over 796 runs neither lies outside these bounds but for a chance of about 1e-9.
     """
     calls, covered, error = _runs("clopper-pearson")
-    assert 1_850 <= calls <= 2_250
+    assert 1_800 <= calls <= 2_300
     assert covered >= 0.95
     assert error <= EPSILON / 2
 

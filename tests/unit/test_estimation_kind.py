@@ -3,11 +3,14 @@
 from io import StringIO
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import msgspec
 import pytest
 from rich.console import Console
 from tests.unit import estimation_cases as cases
 
+from qfleet import arrays, plots
 from qfleet.render import results
 from qfleet_agent.machine import work as machine_work
 from qfleet_controlplane.compile.errors import ProgramRefused, RequestRefused
@@ -152,3 +155,22 @@ def test_without_results_there_is_nothing_to_show() -> None:
     assert view.problems == {}
     full = cases.viewed(ASKED, RESULT)
     assert msgspec.json.decode(msgspec.json.encode(full), type=api.ResultView) == full
+
+
+def test_a_program_that_cannot_be_read_is_refused_with_its_problem_and_place() -> None:
+    wrong = api.AmplitudeProblem(program="OPENQASM 3.0;\nqubit q;\nhh q;", objective=(0,))
+    with pytest.raises(ProgramRefused, match=r"work\.problems\[1\]\.program: ") as caught:
+        cases.specification(cases.request(PROBLEMS[0], wrong))
+    assert caught.value.line == 3
+
+
+def test_estimates_become_arrays_and_a_plot() -> None:
+    view = cases.viewed(ASKED, RESULT)
+    found = arrays.of(view)
+    assert found["problems"].tolist() == [0, 1, 2]
+    assert found["intervals"].shape == (3, 2)
+    assert (found["intervals"][:, 0] <= found["estimates"]).all()
+    mpl.use("agg")
+    axes = plots.draw(view)
+    assert axes.get_ylabel() == "amplitude"
+    plt.close("all")

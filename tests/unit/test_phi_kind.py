@@ -3,11 +3,14 @@
 from io import StringIO
 from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import msgspec
 import pytest
 from rich.console import Console
 from tests.unit import phi_cases as cases
 
+from qfleet import arrays, plots
 from qfleet.render import results
 from qfleet_agent.machine import work as machine_work
 from qfleet_controlplane.compile.errors import ProgramRefused, RequestRefused
@@ -167,3 +170,15 @@ def test_without_results_there_is_nothing_to_show() -> None:
 def test_a_device_reads_the_head_of_the_work() -> None:
     head = machine_work.head_of(kinds.encode(JOB, WHOLE))
     assert (machine_work.kind_of(head), machine_work.shots_of(head)) == ("iit.phi", 0)
+
+
+def test_phi_becomes_arrays_and_a_plot() -> None:
+    view = cases.viewed(ASKED, RESULT)
+    found = arrays.of(view)
+    assert found["causes"][0b10, 0b11] == pytest.approx(0.5)
+    assert found["effects"][0b01, 0b01] == pytest.approx(1.0)
+    assert found["effects"][0b10, 0b11] == 0.0
+    mpl.use("agg")
+    axes = plots.draw(view)
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["A", "B", "AB"]
+    plt.close("all")

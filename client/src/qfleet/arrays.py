@@ -93,6 +93,44 @@ def _kernel(view: api.KernelResultView) -> Arrays:
     return {"matrix": np.array(view.matrix, np.float64)}
 
 
+def _annealed(view: api.AnnealResultView) -> Arrays:
+    """``states`` (k, variables), ``energies``, ``reads`` (k,); all ``levels``, ``level_reads``."""
+    return {
+        "states": np.array([state.values for state in view.states], np.int8).reshape(
+            len(view.states), len(view.variables)
+        ),
+        "energies": np.array([state.energy for state in view.states], np.float64),
+        "reads": np.array([state.reads for state in view.states], np.int64),
+        "levels": np.array([level.energy for level in view.energies], np.float64),
+        "level_reads": np.array([level.reads for level in view.energies], np.int64),
+    }
+
+
+def _estimated(view: api.AmplitudeResultView) -> Arrays:
+    """``problems``, ``estimates`` and ``oracle_calls`` (k,); ``intervals`` (k, 2)."""
+    found = view.problems.values()
+    return {
+        "problems": np.array(list(view.problems), np.int64),
+        "estimates": np.array([one.estimate for one in found], np.float64),
+        "intervals": np.array([one.interval for one in found], np.float64).reshape(len(found), 2),
+        "oracle_calls": np.array([one.oracle_calls for one in found], np.int64),
+    }
+
+
+def _integrated(view: api.PhiResultView) -> Arrays:
+    """``causes`` and ``effects``: φ over [mechanism, purview], the bits of an index naming qubits.
+
+    Shape (2^qubits, 2^qubits); NaN where nothing was evaluated.
+    """
+    size = 1 << view.qubits
+    found = {name: np.full((size, size), np.nan) for name in ("cause", "effect")}
+    for one in view.distinctions:
+        row = sum(1 << qubit for qubit in one.mechanism)
+        for each in one.purviews:
+            found[one.direction][row, sum(1 << qubit for qubit in each.purview)] = each.phi
+    return {"causes": found["cause"], "effects": found["effect"]}
+
+
 def _parameters(points: Sequence[dict[str, float]]) -> npt.NDArray[np.float64]:
     """Inputs in the order of their names' first point, shape (points, inputs)."""
     names = list(points[0]) if points else []
@@ -108,4 +146,7 @@ _MAKERS: dict[type[api.ResultView], Callable[[Any], Arrays]] = {
     api.DynamicsResultView: _solved,
     api.VariationalResultView: _minimised,
     api.KernelResultView: _kernel,
+    api.AnnealResultView: _annealed,
+    api.AmplitudeResultView: _estimated,
+    api.PhiResultView: _integrated,
 }

@@ -92,10 +92,41 @@ def _named(parameters: dict[str, float]) -> str:
     return ", ".join(f"{name} = {value:.4g}" for name, value in parameters.items())
 
 
+def _energies(view: api.AnnealResultView, axes: Axes) -> None:
+    """Draw how many reads ended with which energy."""
+    found = arrays.of(view)
+    axes.vlines(found["levels"], 0, found["level_reads"])
+    axes.plot(found["levels"], found["level_reads"], ".")
+    axes.set(xlabel="energy", ylabel="reads")
+
+
+def _intervals(view: api.AmplitudeResultView, axes: Axes) -> None:
+    """Draw each problem's estimate in its interval."""
+    found = arrays.of(view)
+    reach = abs(found["intervals"] - found["estimates"][:, None]).T
+    axes.errorbar(found["problems"], found["estimates"], reach, fmt=".", capsize=3)
+    axes.set(xlabel="problem", ylabel="amplitude")
+
+
+def _phi(view: api.PhiResultView, axes: Axes) -> None:
+    """Draw φ of each mechanism's cause and effect."""
+    for direction, shift in (("cause", -0.2), ("effect", 0.2)):
+        chosen = [one for one in view.distinctions if one.direction == direction]
+        axes.bar([n + shift for n in range(len(chosen))], [one.phi for one in chosen], 0.4, label=direction)
+    names = dict.fromkeys("".join(chr(65 + qubit) for qubit in one.mechanism) for one in view.distinctions)
+    axes.set_xticks(range(len(names)))
+    axes.set_xticklabels(names)
+    axes.set(xlabel="mechanism", ylabel="φ in bits")
+    axes.legend()
+
+
 _DRAWERS: dict[type[api.ResultView], Callable[[Any, Axes], None]] = {
     api.SampleResultView: _histogram,
     api.ExpectResultView: _curves,
     api.DynamicsResultView: _over_time,
     api.VariationalResultView: _histories,
     api.KernelResultView: _heat,
+    api.AnnealResultView: _energies,
+    api.AmplitudeResultView: _intervals,
+    api.PhiResultView: _phi,
 }

@@ -16,16 +16,24 @@ def prepared(field: str, text: str, parameters: Mapping[str, float]) -> circuit.
     """
     if not text.strip():
         raise RequestRefused(field, "is empty", "give OpenQASM 2 or 3 text")
+    try:
+        return _compiled(field, text, parameters)
+    except ProgramRefused as error:
+        # A job has several programs: say which.
+        raise ProgramRefused(f"{field}: {error.message}", error.line, error.column, error.hint) from None
+
+
+def _compiled(field: str, text: str, parameters: Mapping[str, float]) -> circuit.Program:
     inputs = {each.name for each in program.inputs_of(text)}
     if inputs != parameters.keys():
         listed = ", ".join(sorted(inputs ^ parameters.keys()))
         hint = (
             "give each input of the program a value, and nothing else" if inputs else "it declares no input"
         )
-        raise RequestRefused(field, f"and its parameters do not fit: {listed}", hint)
+        raise RequestRefused(field, f"does not fit its parameters: {listed}", hint)
     compiled = program.compile_program(text, bindings=parameters)
     if circuit_facts.split_static(compiled) is None or not all(
         isinstance(each, circuit.Gate) for each in compiled.body
     ):
-        raise ProgramRefused(f"{field} measures, resets or branches", hint="it must be made of gates alone")
+        raise ProgramRefused("measures, resets or branches", hint="it must be made of gates alone")
     return compiled
