@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from tests.unit import dynamics_cases as cases
 
+from qfleet_agent.engines import execution, timing
+from qfleet_agent.engines.dynamics import generator, runner, samples
+from qfleet_agent.engines.dynamics.library import qutip
 from qfleet_controlplane.compile.dynamics import points, sampling, size, space
+from qfleet_controlplane.planning import kinds
 from qfleet_wire import api, codec
-from qfleet_wire.workload import formula_values
+from qfleet_wire.workload import dynamics, formula_values
 from qfleet_wire.workload.dynamics import System
 from qfleet_wire.workload.formula_values import Evaluator
 
@@ -78,3 +82,34 @@ def test_evaluations_are_estimated_within_a_factor_of_four(
     done = counted[0] / max(1, job.shots)
     assert done > 100, "only formulas of the time are asked in each evaluation"
     assert 0.25 < size.evaluations(system, declared, weights) / done < 4.0
+
+
+def test_a_device_measures_what_solving_takes_there() -> None:
+    asked = timing.Timing("qutip", ("dynamics.solve",), 1500.0)
+    (found,) = execution.measure(asked, memory_bytes=256 << 20).calibrations
+    assert found.kinds == ("dynamics.solve",)
+    assert len(found.curve) >= 2
+    assert all(0.0 < microseconds < 1e5 for _, microseconds in found.curve)
+    job = cases.specification(**chain(6))
+    assert 0.1 < kinds.rates(job, found).item_ms < 30_000
+
+
+@pytest.mark.parametrize("sample", list(samples.samples()), ids=lambda sample: f"{sample.elements:.0f}")
+def test_the_evaluations_of_the_samples_are_as_counted(sample: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = [0]
+    genuine = generator.Matrices.bind
+
+    def counting(t: float) -> float:
+        del t
+        counted[0] += 1
+        return 1.0
+
+    def bind(self: generator.Matrices, parameters: Any) -> generator.Generator:
+        made = genuine(self, parameters)
+        seen = qutip.QobjEvo([[1e-9 * made.hamiltonian(0.0), qutip.coefficient(counting)]])
+        return generator.Generator(made.hamiltonian + seen, made.jumps)
+
+    monkeypatch.setattr(generator.Matrices, "bind", bind)
+    runner.run(sample.work, budget=cases.BUDGET, report=lambda _: None)
+    setup = dynamics.SETUP / (sample.elements + dynamics.EVALUATION)
+    assert counted[0] == pytest.approx(sample.load.passes - setup, rel=0.1)

@@ -100,6 +100,12 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
 ENGINE_BYTES = 128 * 1024 * 1024
 """What QuTiP and SciPy take when a task imports them: 75 MiB measured, 105 MiB where it finds Matplotlib."""
+EVALUATION = 1_000.0
+"""What an evaluation of a generator costs beside its numbers, as so many numbers: calls from Python."""
+ENTRY, STATE = 1.5, 10.0
+"""What an entry of the generator and a number of the state cost in an evaluation."""
+SETUP = 2_000_000.0
+"""Building the solver for a point, as so many numbers."""
 PASSES = 24
 """State vectors that a Runge–Kutta method of order 7 with interpolation holds, and copies."""
 _NUMBER_BYTES = 16
@@ -126,6 +132,14 @@ def generator_entries(
         return hamiltonian + sum(jumps)
     both_sides = 2 * dimension * (hamiltonian + sum(jumps))
     return min(both_sides + sum(jump**2 for jump in jumps), dimension**4)
+
+
+def elements(
+    method: DynamicsMethod, dimension: int, hamiltonian: int, jumps: tuple[int, ...], moving: int = 0
+) -> float:
+    """What an evaluation costs, as so many numbers; ``moving`` coefficients depend on time."""
+    entries = generator_entries(method, dimension, hamiltonian, jumps)
+    return EVALUATION * (1 + moving) + ENTRY * entries + STATE * state_entries(method, dimension)
 
 
 def memory_bytes(

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 
 from qfleet_agent.engines.dynamics import room, validity
+from qfleet_agent.engines.dynamics.samples import samples
 from qfleet_agent.engines.errors import WorkInvalid
 from qfleet_wire import workload
+
+__all__ = ["run", "samples", "warm"]
 
 
 def run(work: workload.Work, *, budget: int, report: Callable[[float], None]) -> workload.DynamicsResult:
@@ -26,4 +29,5 @@ def run(work: workload.Work, *, budget: int, report: Callable[[float], None]) ->
 
 
 def warm() -> None:
-    """Nothing: this engine waits for its first task."""
+    """Import QuTiP; only measuring asks for it, else the first task does."""
+    from qfleet_agent.engines.dynamics import items  # noqa: F401, PLC0415 - for what it imports

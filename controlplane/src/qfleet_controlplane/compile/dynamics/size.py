@@ -24,14 +24,8 @@ STABLE = 2.3
 """Evaluations for each unit of ρT."""
 ACCURATE = 47.0
 """Evaluations for each unit of σT at a relative tolerance of 1e-6; its seventh root counts."""
-EVALUATION = 1_000.0
-"""What an evaluation costs beside its numbers, as so many numbers: calls from Python."""
-ENTRY, STATE = 1.5, 10.0
-"""What an entry of the generator and a number of the state cost in an evaluation."""
 OUTPUT, MEAN = 40_000.0, 12_000.0
 """What an asked time costs, and each observable there."""
-SETUP = 2_000_000.0
-"""Building the solver for a point."""
 _ORDER = 7
 
 
@@ -70,18 +64,16 @@ def effort(system: System, space: Space, weights: Weights) -> Effort:
     """What a point costs, or each of its trajectories."""
     hamiltonian = entries((term.operator for term in system.hamiltonian), space)
     jumps = tuple(entries((term.operator,), space) for term in system.jumps)
-    numbers = ENTRY * dynamics.generator_entries(system.method, space.dimension, hamiltonian, jumps)
-    numbers += STATE * dynamics.state_entries(system.method, space.dimension)
-    moving = {term.coefficient for term in (*system.hamiltonian, *system.jumps)}
-    calls = 1 + sum(1 for one in moving if not formula.is_steady(one))
-    elements = EVALUATION * calls + numbers
+    formulas = {term.coefficient for term in (*system.hamiltonian, *system.jumps)}
+    moving = sum(1 for one in formulas if not formula.is_steady(one))
+    elements = dynamics.elements(system.method, space.dimension, hamiltonian, jumps, moving)
     outputs = len(system.times) * (OUTPUT + MEAN * len(system.observables))
     # A step also costs a device's time for a call, which this many numbers stand for.
-    step = elements + EVALUATION
+    step = elements + dynamics.EVALUATION
     steps = evaluations(system, space, weights) + outputs / step
     sampled = system.method == "mcsolve"
     return Effort(
-        item_steps=SETUP / step + (0.0 if sampled else steps),
+        item_steps=dynamics.SETUP / step + (0.0 if sampled else steps),
         shot_steps=steps if sampled else 0.0,
         elements=elements,
         memory_bytes=memory_bytes(system, space),
