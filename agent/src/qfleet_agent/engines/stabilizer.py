@@ -47,7 +47,7 @@ def run(
 
 
 def warm() -> None:
-    """Nothing is started before the first task: the import alone takes 15 MB."""
+    """Nothing has to be started: importing this module loads all there is."""
 
 
 def _told(items: Sequence[Item], report: Callable[[float], None]) -> Iterator[Item]:
