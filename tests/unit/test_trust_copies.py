@@ -1,11 +1,13 @@
 """Copies of a task: on different devices, agreeing or not, dropped with a device, never counted twice."""
 
+import msgspec
 import pytest
-from tests.unit.core_bench import Bench, result
+from tests.unit.core_bench import POLICY, Bench, result
 from tests.unit.core_cases import announcement
 from tests.unit.trust_bench import A, B, C, D, acknowledged, answer, body, submit
 
 from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.planning import regions
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName
@@ -215,3 +217,29 @@ def test_a_slow_device_that_joins_later_takes_what_is_called() -> None:
         payloads.Refused(job.tasks[2].id, 1, "memory", "too large"),
     )
     assert job.status == "failed", "nobody else is left"
+
+
+def test_the_copies_of_a_task_move_to_another_region_together_or_not_at_all() -> None:
+    bench = Bench(A, B)
+    for name in (A, B):
+        bench.handle(events.Quarantined(name, "", "someone"))
+    job = submit(bench, 2, 3)
+    kind = msgspec.structs.replace(regions.kind_of(announcement()), known=3, online=3)
+    south = regions.RegionFacts(name="south", workers=6, devices=3, online=3, classes=(kind,))
+    small = msgspec.structs.replace(south, classes=(msgspec.structs.replace(kind, known=1, online=1),))
+    for facts, moved in ((small, []), (small, []), (south, [3])):
+        bench.handle(events.Rebalance("north", (facts,)), later=POLICY.stranded_ms + 1)
+        assert [len(move.tasks) for move in bench.of(effects.MoveTasks)] == moved
+    assert job.tasks == []
+    assert job.groups == {}
+
+
+def test_a_task_that_a_device_has_a_copy_of_stays() -> None:
+    bench = Bench(A, B)
+    job = submit(bench, 2, 3)
+    assert job.tasks[0].device is not None
+    kind = msgspec.structs.replace(regions.kind_of(announcement()), known=3, online=3)
+    south = regions.RegionFacts(name="south", workers=6, devices=3, online=3, classes=(kind,))
+    for _ in range(2):
+        bench.handle(events.Rebalance("north", (south,)), later=POLICY.stranded_ms + 1)
+        assert not bench.of(effects.MoveTasks)
