@@ -8,12 +8,14 @@ median of a few too. ``QFLEET_PREDICTIONS=FILE`` keeps every pair as CSV.
 import csv
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 from benchmarks import prediction_bag
 from benchmarks.figures import Figure, number
 from tests.system import fleet as fleets
@@ -49,10 +51,23 @@ def run() -> list[Figure]:
         _wait_until_measured(fleet)
         pairs = [_pair(fleet, *job) for job in prediction_bag.bag(SEED)]
     _keep(pairs)
-    families = sorted({pair.family for pair in pairs})
-    return [_figure("all", pairs, goal=True)] + [
-        _figure(family, [pair for pair in pairs if pair.family == family], goal=False) for family in families
+    alone = [Pair(*row) for row in _alone()]
+    families = {name: [pair for pair in pairs if pair.family == name] for name in prediction_bag.NAMES}
+    return [
+        _figure("all", pairs, goal=True),
+        _figure("all, by processor time in one process", alone, goal=True),
+        *(
+            _figure(family, [pair for pair in pairs if pair.family == family], goal=False)
+            for family in families
+        ),
     ]
+
+
+def _alone() -> list[tuple[str, float, float]]:
+    """The same bag without the fleet and without what else the computer does."""
+    command = [sys.executable, "-m", "benchmarks.prediction_model", str(SEED)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    return [msgspec.json.decode(line, type=tuple[str, float, float]) for line in done.stdout.splitlines()]
 
 
 def _wait_until_measured(fleet: Fleet) -> None:

@@ -128,3 +128,4 @@ _FAMILIES: tuple[tuple[str, Callable[[random.Random], JobRequest]], ...] = (
     ("qubit reused", _reset),
 )
 _WEIGHTS = (6, 2, 5, 3, 3, 1)
+NAMES = tuple(name for name, _ in _FAMILIES)

@@ -17,7 +17,7 @@ _DENSE, _DENSE_PAIR, _DIAGONAL, _DIAGONAL_PAIR, _FLIP, _SWAP = 1.0, 1.9, 0.47, 0
 _NAMED = {"x": 0.3, "y": 0.35, "z": 0.25, "h": 0.32, "s": 0.25, "sdg": 0.25, "t": 0.25, "tdg": 0.25}
 _PART = (0.55, 0.85, 1.35)
 """Preparing a gate without an argument, with one, and with more, in units of a rotation …"""
-_PRODUCT = 0.4
+_PRODUCT = 0.65
 """… and multiplying it into the matrix of a pair."""
 _DIAGONALS = frozenset({"z", "s", "sdg", "t", "tdg", "p", "rz", "gphase"})
 
