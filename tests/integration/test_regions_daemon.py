@@ -95,8 +95,12 @@ def test_a_job_goes_only_where_its_data_may_go(directory: Path) -> None:
     async def scenario() -> None:
         async with sites.running(directory) as site:
             job = {"kind": "probe.echo", "items": 2, "residency": ["US"]}
+            told = (await site.client.post("/api/v1/plans", json=job)).json()
+            assert (await site.client.get("/api/v1/jobs")).json() == []
+            assert (told["task_count"], told["finish_ms"], told["devices"]) == (2, None, [])
             placed = (await site.client.post("/api/v1/jobs", json=job)).json()
             assert "to south" in placed["placement"][0], placed
+            assert told["placement"] == placed["placement"]
             assert any(sentence.startswith("north") for sentence in placed["placement"]), placed
             shown = (await site.client.get(f"/api/v1/jobs/{placed['id']}")).json()
             assert shown["job"]["placement"] == placed["placement"]
