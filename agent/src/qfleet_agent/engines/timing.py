@@ -1,12 +1,12 @@
 """Measures an engine: runs small works that its module offers, and solves the cost model for what they tell.
 
 Runs in a worker, which holds the engine. Each sample is counted in the words of ``costs.Load`` and finds one
-coefficient, given those found before it; a time is the median of a few. What an engine's module
+coefficient, given those found before it; a time is the upper quartile of a few, for a
+task runs once and finds caches cold that a repeated sample has warmed. What an engine's module
 leaves out stays 0 and costs nothing.
 """
 
 import contextlib
-import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias
@@ -105,6 +105,10 @@ def _seconds(run: Run, sample: Sample, budget: Budget, clock: Callable[[], float
     return clock() - begun
 
 
+def _usual(times: Sequence[float]) -> float:
+    return sorted(times)[3 * len(times) // 4]
+
+
 def only_for(calibration: Calibration, kinds: tuple[str, ...]) -> Calibration:
     """Say of which kinds a calibration speaks, unless it does."""
     return msgspec.structs.replace(calibration, kinds=calibration.kinds or kinds)
@@ -125,7 +129,7 @@ class _Solutions:
         """Learn from a sample, if it was run."""
         seconds = times.get(id(sample.work))
         if seconds is not None:
-            self._of(sample).learn(sample, 1e6 * statistics.median(seconds))
+            self._of(sample).learn(sample, 1e6 * _usual(seconds))
 
     def calibrations(self) -> tuple[Calibration, ...]:
         """What was found."""
