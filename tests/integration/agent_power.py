@@ -5,6 +5,7 @@ to forget. After every cut the journal must hold all that the books say it must.
 """
 
 import asyncio
+import contextlib
 import random
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from qfleet_agent.journal import journal
 from qfleet_agent.journal.store import Contents, Kept, Store
 from qfleet_agent.machine.events import Key
 from qfleet_wire import codec, payloads
+from qfleet_wire.errors import NoSession
 from qfleet_wire.workload import EchoResult, ProbeEcho
 
 SECTOR = 512
@@ -68,7 +70,9 @@ class Books(FakeController):
                 self.acknowledged |= due
                 await self.acknowledge(*due)
             if new and self.end.sessions:
-                await self.send(*new)
+                # Between two sessions nothing can be sent; the next inventory asks for it again.
+                with contextlib.suppress(NoSession):
+                    await self.send(*new)
 
     def _hear(self, items: Iterable[payloads.Up]) -> None:
         for item in items:

@@ -63,8 +63,11 @@ PLANNED = api.PlanView(
 )  # fmt: skip
 
 
-def test_plan_shows_times_and_reasons_and_submits_nothing(fake: ControlPlane, program: str) -> None:
+def test_plan_shows_times_and_reasons_and_submits_nothing(
+    fake: ControlPlane, program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fake.on("POST", "plans", fakes.of(PLANNED))
+    monkeypatch.setenv("COLUMNS", "200")
     result = qfleet("run", program, "--plan")
     assert result.exit_code == 0
     assert [asked.path for asked in fake.asked] == ["/api/v1/plans"]

@@ -85,6 +85,11 @@ class JobFailed(RemoteError):
         )
         self.detail = detail
 
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody cancelled it."""
+        return self.detail.job.status == "cancelled"
+
 
 _ENDED = {
     "failed": "failed",

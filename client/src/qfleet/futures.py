@@ -69,6 +69,7 @@ class JobFuture(concurrent.futures.Future[Result]):
         self._on_progress = on_progress
         self._id: str | None = None
         self._known = threading.Event()
+        self._cancelling = False
         self._last: api.JobView | None = None
         threading.Thread(target=self._submit, name="qfleet submit").start()
 
@@ -94,9 +95,10 @@ class JobFuture(concurrent.futures.Future[Result]):
         if self.done():
             return self.cancelled()
         self._known.wait()
+        self._cancelling = True
         if self._id is not None and self._fleet.cancel(self._id).status != "cancelled":
             return False
-        return super().cancel()
+        return super().cancel() or self.cancelled()
 
     # ── in threads of their own ──────────────────────────────────────────────────────────────
 
@@ -138,7 +140,10 @@ class JobFuture(concurrent.futures.Future[Result]):
     def _end(self, outcome: Result | BaseException) -> None:
         if self._owned:
             self._fleet.close()
-        # One that was cancelled meanwhile has its end already.
+        # Whoever follows may hear that the job is cancelled before the one who cancels it.
+        if self._cancelling and isinstance(outcome, errors.JobFailed) and outcome.cancelled:
+            super().cancel()
+        # One that was cancelled has its end already.
         if not self.set_running_or_notify_cancel():
             return
         if isinstance(outcome, Result):
