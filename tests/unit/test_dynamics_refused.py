@@ -65,6 +65,13 @@ def many(count: int) -> tuple[api.DynamicsSubsystem, ...]:
         ({"times": (0.0, math.inf)}, "work.times[1]", "is inf", "finite"),
         ({"times": api.DynamicsGrid(0.0)}, "work.times.stop", "is 0, start is 0", "after the start"),
         ({"times": api.DynamicsGrid(1.0, points=1)}, "work.times.points", "is 1", "from 2"),
+        (
+            {"hamiltonian": (T("X(q)", "1e300"),), "times": (0.0, 1e300)},
+            "work.times",
+            "needs about inf evaluations",
+            "at most 1e+12",
+        ),
+        ({"max_step": 1e-300}, "work.times", "evaluations of the generator", "a longer max_step"),
         ({"method": "sesolve", "collapse": DECAY}, "work.method", "with collapse", "mesolve or mcsolve"),
         ({"method": "mcsolve", "trajectories": 9}, "work.method", "without collapse", "sesolve"),
         ({"method": "mcsolve", "collapse": DECAY}, "work.trajectories", "is 0", "2 to"),

@@ -19,6 +19,8 @@ TIMES = 100_000
 """Most times of a job."""
 MEMORY_BYTES = 1 << 40
 """What no device has: beyond it a job is refused before any fleet is looked at."""
+EVALUATIONS = 1e12
+"""Most evaluations of the generator at a point: months on any device."""
 
 
 def compile_dynamics(request: api.JobRequest) -> CompiledJob:
@@ -36,6 +38,7 @@ def compile_dynamics(request: api.JobRequest) -> CompiledJob:
     parameters.check_used(points, (*used, *(each.value for each in system.initial)))
     weights = sampling.check(system, declared.names, points)
     _check_memory(system, declared)
+    _check_evaluations(system, declared, weights)
     encoded = codec.encode(system)
     if len(encoded) > PROGRAM_BYTES:
         hint = f"at most {PROGRAM_BYTES} are sent to a device; give fewer terms or times"
@@ -153,6 +156,14 @@ def _check_memory(system: System, declared: Space) -> None:
         if system.method == "mesolve":
             hint += ", or ask for mcsolve: it evolves vectors, not matrices"
         raise RequestRefused("work.subsystems", message, hint)
+
+
+def _check_evaluations(system: System, declared: Space, weights: size.Weights) -> None:
+    needed = size.evaluations(system, declared, weights)
+    if not needed <= EVALUATIONS:
+        message = f"needs about {needed:.2g} evaluations of the generator at each point"
+        hint = f"at most {EVALUATIONS:.0e}: give shorter times, smaller coefficients or a longer max_step"
+        raise RequestRefused("work.times", message, hint)
 
 
 def _result_bytes(work: api.DynamicsRequest, system: System, points: int) -> int:
