@@ -50,7 +50,7 @@ def python(bin_folder: Path, program: str, *, cwd: Path) -> str:
 def test_every_module_of_the_agent_imports_without_an_engine(bare: Path, tmp_path: Path) -> None:
     program = (
         f"EXTRAS = {EXTRAS!r}"
-        + """
+        """
 import importlib, pkgutil, qfleet_agent
 found = pkgutil.walk_packages(qfleet_agent.__path__, "qfleet_agent.")
 names = [module.name for module in found if not module.name.endswith("__main__")]

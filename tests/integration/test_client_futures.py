@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -167,3 +168,11 @@ def test_results_are_dicts_arrays_and_plots() -> None:
     assert curve.get_xlabel() == "a"
     with pytest.raises(UserError, match="no counts"):
         expected.counts  # noqa: B018 - reading it is what is tested
+
+
+def test_what_no_json_can_say_is_refused(fake: ControlPlane, fleet: Fleet) -> None:
+    points: Any = np.zeros((2, 2))
+    request = JobRequest(kind="kernel.matrix", work=api.KernelRequest(points=points))
+    with pytest.raises(UserError, match="what no JSON can say"):
+        fleet.submit(request)
+    assert fake.asked == []

@@ -70,6 +70,7 @@ class JobFuture(concurrent.futures.Future[Result]):
         self._id: str | None = None
         self._known = threading.Event()
         self._cancelling = False
+        self._asking = threading.Lock()
         self._last: api.JobView | None = None
         threading.Thread(target=self._submit, name="qfleet submit").start()
 
@@ -96,7 +97,10 @@ class JobFuture(concurrent.futures.Future[Result]):
             return self.cancelled()
         self._known.wait()
         self._cancelling = True
-        if self._id is not None and self._fleet.cancel(self._id).status != "cancelled":
+        with self._asking:
+            if self._id is not None and not self.done():
+                self._cancelling = self._fleet.cancel(self._id).status == "cancelled"
+        if not self._cancelling:
             return False
         return super().cancel() or self.cancelled()
 
@@ -138,8 +142,12 @@ class JobFuture(concurrent.futures.Future[Result]):
             log.exception("The progress callback of job %s failed.", view.id)
 
     def _end(self, outcome: Result | BaseException) -> None:
-        if self._owned:
-            self._fleet.close()
+        with self._asking:  # whoever cancels may wait for an answer on the connection that this closes
+            self._settle(outcome)
+            if self._owned:
+                self._fleet.close()
+
+    def _settle(self, outcome: Result | BaseException) -> None:
         # Whoever follows may hear that the job is cancelled before the one who cancels it.
         if self._cancelling and isinstance(outcome, errors.JobFailed) and outcome.cancelled:
             super().cancel()

@@ -67,7 +67,7 @@ class Connection:
 
         With a ``key`` the control plane does it once, however often it is asked.
         """
-        content = None if body is None else msgspec.json.encode(body)
+        content = None if body is None else _content(body)
         headers = {} if content is None else {"Content-Type": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
@@ -184,3 +184,12 @@ def _problem_of(answer: httpx.Response) -> api.Problem:
             code=f"http-{answer.status_code}",
             message=f"the answer was {answer.status_code} {answer.reason_phrase}",
         )
+
+
+def _content(body: Any) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError) as error:
+        raise errors.UserError(
+            f"the request holds what no JSON can say: {error}", hint="use tuples of numbers, not arrays"
+        ) from error
