@@ -52,8 +52,9 @@ def _same_outcomes(ours: Counter[int], theirs: dict[str, int]) -> str:
     other = Counter({int(key, 2): count for key, count in theirs.items()})
     if ours.keys() != other.keys():
         return "nan nan nan nan"
-    first, shots = min(ours), ours.total()
-    return f"0.5 {0.5 / np.sqrt(shots)} {ours[first] / shots} {other[first] / shots}"
+    first = min(ours)
+    error = 0.5 / np.sqrt(min(ours.total(), other.total()))
+    return f"0.5 {error} {ours[first] / ours.total()} {other[first] / other.total()}"
 
 
 def _likelihoods(

@@ -62,7 +62,7 @@ def _commands(case: Case, path: Path) -> tuple[list[str], list[str]]:
     built = transpile(case.circuit, AerSimulator(method=case.method), optimization_level=0)
     with circuit.open("wb") as file:
         qpy.dump(built, file)
-    return [OURS, str(work)], [PEER, str(circuit), case.method, str(case.shots)]
+    return [OURS, str(work)], [PEER, str(circuit), case.method, str(case.peer_shots or case.shots)]
 
 
 def _warm(ours: list[str], theirs: list[str]) -> tuple[Measured, Measured]:
@@ -147,11 +147,14 @@ def threads() -> int:
 
 
 def _time(case: Case, how: str, ours: Measured, theirs: Measured) -> Figure:
-    ratio = ratios(ours.seconds, theirs.seconds)
+    scale = case.shots / (case.peer_shots or case.shots)
+    peer = [scale * seconds for seconds in theirs.seconds]
+    ratio = ratios(ours.seconds, peer)
+    scaled = f" (from {case.peer_shots} shots)" if case.peer_shots else ""
     return Figure(
         what=f"{case.name}, {how}",
         ours=spread(ours.seconds).text("s"),
-        peer=f"{_peer(case)}: {spread(theirs.seconds).text('s')}",
+        peer=f"{_peer(case)}{scaled}: {spread(peer).text('s')}",
         ratio=ratio.text("×"),
         goal=f"≤ {GOAL_TIME} ×",
         met=ratio.median <= GOAL_TIME,

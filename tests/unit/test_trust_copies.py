@@ -7,7 +7,7 @@ from tests.unit.core_cases import announcement
 from tests.unit.trust_bench import A, B, C, D, acknowledged, answer, body, submit
 
 from qfleet_controlplane.machine import effects, events
-from qfleet_controlplane.planning import regions
+from qfleet_controlplane.planning import regions, trust
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName
@@ -202,6 +202,21 @@ def test_a_device_that_lies_is_quarantined_with_an_alarm_and_its_work_goes_to_ot
     assert {task.device for task in job.tasks} == {B, C, None}
     bench.handle(events.Released(A, "someone"))
     assert not accused.record.accused, "whoever releases it has looked into it"
+
+
+@pytest.mark.parametrize("lies", [True, False])
+def test_what_may_not_be_replaced_waits_for_a_device_that_may_be_released_but_not_for_a_liar(
+    *, lies: bool
+) -> None:
+    bench = Bench(A, B, C)
+    job = submit(bench, 1, 1, items=1, replace=False)
+    (task,) = job.tasks
+    held_by = task.device
+    assert held_by is not None
+    if lies:
+        bench.machine.state.devices[held_by].record = trust.Record(suspicion=trust.ACCUSED)
+    bench.handle(events.Quarantined(held_by, "looked into", "someone"))
+    assert (task.status, task.device) == ("unknown", held_by) if not lies else task.device != held_by
 
 
 def test_a_slow_device_that_joins_later_takes_what_is_called() -> None:

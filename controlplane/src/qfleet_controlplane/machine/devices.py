@@ -198,7 +198,8 @@ def give_up_device(turn: Turn, key: str) -> None:
 def shut_out(turn: Turn, event: events.Revoked | events.Quarantined | events.Retired, action: str) -> None:
     """Take a device out of service; its tasks go to others at once.
 
-    A task that may not be replaced waits for a quarantined device, which may be released.
+    A task that may not be replaced waits for a quarantined device, which may be released; not for one that
+    was found to lie: nobody would count what it gives.
     """
     device = find(turn, event.device)
     if not _step(turn, device, action):
@@ -206,7 +207,8 @@ def shut_out(turn: Turn, event: events.Revoked | events.Quarantined | events.Ret
     device.reason = event.reason
     device.connected = False
     for task in list(device.held.values()):
-        if action == "quarantine" and not task.job.request.replace:
+        waits = action == "quarantine" and not device.record.accused and not task.job.request.replace
+        if waits:
             if tables.allowed(tables.TASK, task.status, "silence"):
                 state.move(task, "silence")
                 turn.save_task(task)
