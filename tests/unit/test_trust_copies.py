@@ -1,5 +1,7 @@
 """Copies of a task: on different devices, agreeing or not, dropped with a device, never counted twice."""
 
+import hashlib
+
 import msgspec
 import pytest
 from tests.unit.core_bench import POLICY, Bench, result
@@ -9,7 +11,7 @@ from tests.unit.trust_bench import A, B, C, D, acknowledged, answer, body, submi
 from qfleet_controlplane.machine import effects, events
 from qfleet_controlplane.planning import regions, trust
 from qfleet_controlplane.planning.plan import PlanRefused
-from qfleet_wire import payloads
+from qfleet_wire import codec, payloads
 from qfleet_wire.names import DeviceName
 
 
@@ -217,6 +219,26 @@ def test_what_may_not_be_replaced_waits_for_a_device_that_may_be_released_but_no
         bench.machine.state.devices[held_by].record = trust.Record(suspicion=trust.ACCUSED)
     bench.handle(events.Quarantined(held_by, "looked into", "someone"))
     assert (task.status, task.device) == ("unknown", held_by) if not lies else task.device != held_by
+
+
+@pytest.mark.parametrize("shut_out", [events.Quarantined, events.Revoked])
+def test_a_large_result_that_is_read_back_when_its_device_is_shut_out_does_not_count(
+    shut_out: type[events.Quarantined | events.Revoked],
+) -> None:
+    bench = Bench(A, B, C)
+    job = submit(bench, 2, 3)
+    task = next(each for each in job.tasks if each.device == A)
+    whole = body(task, 40)
+    digest = hashlib.sha256(whole).digest()
+    told = payloads.TaskResult(task.id, task.attempt, "succeeded", artefact=digest)
+    flush = payloads.Results((msgspec.Raw(codec.encode(told)),), b"signature")
+    bench.hear(A, flush, payloads.Chunk(digest, 0, 1, whole))
+    assert bench.of(effects.Assemble)
+    bench.handle(shut_out(A, "stolen", "someone"))
+    bench.handle(events.Assembled(A, digest, whole))
+    assert all(each.status != "answered" for each in job.tasks)
+    assert [drop.digest for drop in bench.of(effects.DropChunks)] == [digest]
+    assert not bench.of(effects.Send)
 
 
 def test_a_slow_device_that_joins_later_takes_what_is_called() -> None:

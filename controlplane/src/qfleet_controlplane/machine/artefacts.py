@@ -47,6 +47,10 @@ def assembled(turn: Turn, event: events.Assembled) -> None:
     device = turn.state.devices.get(event.device)
     if artefact is None or artefact.arrival is None or device is None:
         return
+    if device.status in tables.SHUT_OUT:
+        # Shut out while its chunks were being read: nothing that it sends counts or is answered.
+        drop(turn, device, event.digest)
+        return
     arrival = artefact.arrival
     task = turn.state.tasks.get(arrival.result.task)
     if task is None or task.status not in tables.TASK_OPEN:
