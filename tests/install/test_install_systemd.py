@@ -173,6 +173,22 @@ def test_a_wrong_setting_is_said_once_and_not_tried_again(
     wait_online(machine)
 
 
+def test_an_agent_that_loses_its_broker_connects_again_and_is_not_restarted(machine: Machine) -> None:
+    before = machine.unit(AGENT)
+    machine.run("systemctl", "stop", CONTROL_PLANE)  # its broker goes with it
+    machine.wait_for("the loss is seen", lambda: "not connected" in machine.unit(AGENT)["StatusText"])
+    machine.run("systemctl", "start", CONTROL_PLANE)
+
+    def is_back() -> bool:
+        now = machine.unit(AGENT)
+        return now["MainPID"] != before["MainPID"] or now["StatusText"].startswith("connected")
+
+    machine.wait_for("the agent is connected", is_back)
+    after = machine.unit(AGENT)
+    same = (after["MainPID"], after["NRestarts"]) == (before["MainPID"], before["NRestarts"])
+    assert same, machine.journal(AGENT)
+
+
 def test_a_worker_over_its_memory_limit_harms_nobody_else(machine: Machine) -> None:
     # Admission lets no task in that is too large, so the limit moves, not the task.
     before = machine.unit(AGENT)
@@ -194,7 +210,8 @@ def test_a_worker_over_its_memory_limit_harms_nobody_else(machine: Machine) -> N
     result = json.loads(qfleet(machine, *sample))
     assert sum(result["items"][0]["counts"].values()) == 10
     after = machine.unit(AGENT)
-    assert (after["MainPID"], after["NRestarts"]) == (before["MainPID"], before["NRestarts"])
+    same = (after["MainPID"], after["NRestarts"]) == (before["MainPID"], before["NRestarts"])
+    assert same, machine.journal(AGENT)
 
 
 def _lower_limit(worker: psutil.Process) -> None:

@@ -226,3 +226,45 @@ def test_what_a_failed_task_group_leaves_on_its_task_does_not_end_the_next_conne
                     group.create_task(asyncio.sleep(60))
 
     asyncio.run(scenario())
+
+
+async def failing_group() -> None:
+    async def is_lost() -> None:
+        raise aiomqtt.MqttError("the connection is lost")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(is_lost())
+        group.create_task(asyncio.sleep(60))
+
+
+def test_a_lost_connection_leaves_nothing_on_the_task_that_waits_for_the_next() -> None:
+    async def scenario() -> None:
+        own = asyncio.current_task()
+        assert own is not None
+        for _ in range(3):
+            with pytest.raises(BaseExceptionGroup):
+                await broker.apart(failing_group())
+            assert own.cancelling() == 0  # else a timeout that expires here cancels, before Python 3.11.3
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0):
+                    await asyncio.sleep(60)
+
+    asyncio.run(scenario())
+
+
+def test_a_cancellation_that_comes_as_the_connection_is_lost_is_not_swallowed() -> None:
+    async def fails_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise aiomqtt.MqttError("the connection is lost") from None
+
+    async def scenario() -> None:
+        task = asyncio.create_task(broker.apart(fails_when_cancelled()))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())

@@ -7,7 +7,7 @@ message takes 44 ms.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -142,6 +142,20 @@ async def publish(client: aiomqtt.Client, topic: str, payload: bytes, *, qos: in
     await client.publish(topic, payload, qos=qos)
     if task is not None and task.cancelling() > before:
         raise asyncio.CancelledError
+
+
+async def apart(work: Coroutine[None, None, None]) -> None:
+    """Run a connection in a task of its own, and end when this task is cancelled meanwhile.
+
+    A task group of Python 3.11 that has failed leaves its request to cancel on its task for good; before
+    3.11.3 (Debian 12 has 3.11.2) every ``asyncio.timeout`` that expires in that task then cancels it.
+    """
+    own = asyncio.current_task()
+    try:
+        await asyncio.create_task(work)
+    finally:
+        if own is not None and own.cancelling():
+            raise asyncio.CancelledError
 
 
 async def lost(client: aiomqtt.Client) -> None:

@@ -156,10 +156,7 @@ class Link:
         time = asyncio.get_running_loop().time
         while True:
             try:
-                async with self._client() as client:
-                    backoff.connected(time())
-                    self._broken, self._connected = None, client
-                    await self._converse(client)
+                await broker.apart(self._connection(backoff))
             except* (aiomqtt.MqttError, OSError) as group:
                 self._broken = f"the broker cannot be reached: {_first(group)}"
             self._close()
@@ -170,6 +167,12 @@ class Link:
                 "%s; the next attempt is in %.1f s.", self._broken, wait, extra={"action": "disconnected"}
             )
             await self._rest(wait, backoff)
+
+    async def _connection(self, backoff: Backoff) -> None:
+        async with self._client() as client:
+            backoff.connected(asyncio.get_running_loop().time())
+            self._broken, self._connected = None, client
+            await self._converse(client)
 
     async def _rest(self, wait: float, backoff: Backoff) -> None:
         """Wait, but no longer than until the network has come up."""
