@@ -38,6 +38,10 @@ class InvalidSpecification(LocalError, ValueError):
     """A workload or profile specification is not valid."""
 
 
+class InvalidQuantity(LocalError, ValueError):
+    """A physical quantity is outside the range that its name allows."""
+
+
 class InvalidToken(LocalError, ValueError):
     """A join token is cut off, mistyped or not one of qfleet's."""
 
