@@ -138,3 +138,9 @@ def test_altered_certificates_are_refused(flipped: int) -> None:
 def test_a_lease_taken_back_by_an_overtaken_inventory_comes_to_its_end() -> None:
     """The device had ended the attempt: a lease taken for answered would have waited without end."""
     schedule.run(20_108, "stern")
+
+
+@pytest.mark.parametrize("seed", [124, 382, 426])
+def test_what_may_not_be_replaced_does_not_wait_without_end_for_a_liar(seed: int) -> None:
+    """Its device had been quarantined as a liar, which nobody released."""
+    schedule.run(seed, "liar")

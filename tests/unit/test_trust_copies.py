@@ -8,11 +8,12 @@ from tests.unit.core_bench import POLICY, Bench, result
 from tests.unit.core_cases import announcement
 from tests.unit.trust_bench import A, B, C, D, acknowledged, answer, body, submit
 
-from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.machine import devices, effects, events, trusting
+from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.planning import regions, trust
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import codec, payloads
-from qfleet_wire.names import DeviceName
+from qfleet_wire.names import DeviceName, Millis
 
 
 def statuses(job: object) -> list[str]:
@@ -219,6 +220,24 @@ def test_what_may_not_be_replaced_waits_for_a_device_that_may_be_released_but_no
         bench.machine.state.devices[held_by].record = trust.Record(suspicion=trust.ACCUSED)
     bench.handle(events.Quarantined(held_by, "looked into", "someone"))
     assert (task.status, task.device) == ("unknown", held_by) if not lies else task.device != held_by
+
+
+def test_what_waits_for_the_release_of_a_device_goes_to_others_when_the_device_is_accused() -> None:
+    bench = Bench(A, B, C)
+    job = submit(bench, 1, 1, items=1, replace=False)
+    (task,) = job.tasks
+    held_by = task.device
+    assert held_by is not None
+    bench.handle(events.Quarantined(held_by, "looked into", "someone"))
+    assert (task.status, task.device) == ("unknown", held_by)
+    turn = Turn(bench.machine.state, POLICY, Millis(bench.now), 1)
+    for _ in range(2):
+        trusting.wrong(turn, held_by, exact=True)
+    devices.shut_out_accused(turn)
+    assert task.status == "pending"
+    assert [done.kind for done in turn.effects if isinstance(done, effects.Alarm)] == ["quarantine"]
+    bench.handle(events.Settle())
+    assert task.device not in {None, held_by}
 
 
 @pytest.mark.parametrize("shut_out", [events.Quarantined, events.Revoked])

@@ -220,13 +220,20 @@ def shut_out(turn: Turn, event: events.Revoked | events.Quarantined | events.Ret
 
 
 def shut_out_accused(turn: Turn) -> None:
-    """Quarantine the devices that were found to lie."""
+    """Quarantine the devices that were found to lie.
+
+    One that somebody has quarantined already gives up what still waits for its release.
+    """
     while turn.accused:
         name, reason = turn.accused.popitem()
-        if turn.state.devices[name].status in tables.SHUT_OUT:
+        device = turn.state.devices[name]
+        if device.status in tables.OUT_OF_SERVICE:
             continue
         turn.effects.append(Alarm(turn.cause, "quarantine", name, reason))
-        shut_out(turn, events.Quarantined(name, reason, "controlplane"), "quarantine")
+        if device.status in tables.SHUT_OUT:
+            _lose_all(turn, device, "the device was found to lie")
+        else:
+            shut_out(turn, events.Quarantined(name, reason, "controlplane"), "quarantine")
 
 
 def released(turn: Turn, event: events.Released) -> None:

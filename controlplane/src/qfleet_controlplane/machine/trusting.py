@@ -32,9 +32,10 @@ def _judge(turn: Turn, name: DeviceName | None, verdict: Callable[[trust.Record]
     device: state.Device | None = None if name is None else turn.state.devices.get(name)
     if device is None:  # it serves another region by now, which has its record
         return
+    known = device.record.accused
     device.record = verdict(device.record)
     turn.save_device(device)
-    if device.record.accused:
+    if device.record.accused and not known:
         turn.accused[device.name] = (
             f"its results were found wrong: {device.record.contradicted:g} contradictions in "
             f"{device.record.judged:,} judged tasks, which an honest device shows with a probability "
