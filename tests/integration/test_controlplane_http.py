@@ -207,6 +207,7 @@ class Wrong:
 
 
 ECHO = '{"kind": "probe.echo"}'
+ANNEAL = '{"kind": "anneal.sample", "work": {"kind": "anneal.sample", "model": {}, #}}'
 WRONG = [
     Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={}),
     Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={"Authorization": "Basic YTpi"}),
@@ -222,10 +223,13 @@ WRONG = [
     Wrong("POST", "/api/v1/jobs", 400, "JSON", content="{nonsense"),
     Wrong("POST", "/api/v1/jobs", 400, "no body"),
     Wrong("POST", "/api/v1/jobs", 400, "did you mean `shots`?", content='{"kind": "probe.echo", "shotz": 1}'),
-    Wrong("POST", "/api/v1/jobs", 400, "probe.eco", content='{"kind": "probe.eco"}'),
+    Wrong("POST", "/api/v1/jobs", 400, "did you mean `probe.echo`?", content='{"kind": "probe.eco"}'),
     Wrong("POST", "/api/v1/jobs", 400, "shots", content='{"kind": "probe.echo", "shots": "x"}'),
     Wrong("GET", "/api/v1/jobs?limit=0", 400, "limit"),
     Wrong("GET", "/api/v1/jobs?status=lost", 400, "status"),
+    Wrong("GET", "/api/v1/jobs?status=canceled", 400, "did you mean `cancelled`?"),
+    Wrong("POST", "/api/v1/jobs", 400, "`tabu`?", content=ANNEAL.replace("#", '"method": "tabo"')),
+    Wrong("POST", "/api/v1/jobs", 400, "work.methd", content=ANNEAL.replace("#", '"methd": "tabu"')),
     Wrong("GET", "/api/v1/jobs/j1?wait_s=1e9", 400, "wait_s"),
     Wrong("GET", "/api/v1/jobs/broken", 500, "its log says why"),
 ]

@@ -47,7 +47,7 @@ def test_a_file_holds_what_stands_under_noise_in_a_job(tmp_path: Path) -> None:
     [
         (NOISE.replace("probability =", "probabilty ="), "probabilty", "probability"),
         (NOISE.replace("0.01", '"0.01"'), "$.gates[0].probability", ""),
-        ('method = "guess"', "$.method", ""),
+        ('method = "densty"', "$.method", "`density`"),
         ("gates = ", "not valid TOML", ""),
     ],
 )
@@ -56,6 +56,21 @@ def test_a_slip_is_told_with_its_place(tmp_path: Path, text: str, message: str, 
         jobfile.load_noise(written(tmp_path, "noise.toml", text))
     assert message in str(caught.value)
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("missing.toml", "cannot read the noise"),
+        ("bell.qasm", "is of no file type known"),
+        ("list.json", "holds no noise"),
+    ],
+)
+def test_a_file_that_holds_no_noise_is_called_so(tmp_path: Path, name: str, words: str) -> None:
+    file = tmp_path / name if name.startswith("missing") else written(tmp_path, name, "[1]")
+    with pytest.raises(errors.UserError, match=words) as caught:
+        jobfile.load_noise(file)
+    assert "job" not in str(caught.value).replace(str(tmp_path), "")
 
 
 def test_what_is_no_object_is_refused(tmp_path: Path) -> None:

@@ -32,9 +32,9 @@ def test_a_job_file_is_a_request_named_like_the_file(tmp_path: Path, name: str, 
     ("text", "message", "hint"),
     [
         ('kind = "circuit.sample"\nshot = 3\n', "shot", "shots"),
-        ('kind = "circuit.sampel"\n', "$.kind", ""),
+        ('kind = "circuit.sampel"\n', "$.kind", "`circuit.sample`"),
         ('kind = "circuit.sample"\nshots = "3"\n', "$.shots", ""),
-        ('kind = "anneal.sample"\n[work]\nkind = "nothing"\n', "$.work", ""),
+        ('kind = "anneal.sample"\n[work]\nkind = "nothing"\n', "$.work", "use `amplitude.estimate` or"),
         ("kind = \n", "not valid TOML", ""),
     ],
 )

@@ -89,7 +89,8 @@ REFUSED = [
     ("circuit.expect", DYNAMIC, {"observables": ["Z"]}, "shots", "dynamic"),
     ("circuit.expect", BELL, {"observables": ["ZZ"] * 10_001}, "observables", "10001"),
     ("probe.echo", "", {"items": 0}, "items", "is 0"),
-    ("probe.echo", BELL, {}, "program", "probe.echo"),
+    ("probe.echo", BELL, {}, "program", "is given for a probe.echo job"),
+    ("anneal.sample", BELL, {}, "program", "is given for an anneal.sample job"),
 ]
 
 

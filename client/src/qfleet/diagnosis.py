@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from qfleet import configuration, errors
+from qfleet import configuration, errors, wording
 from qfleet.fleet import Fleet
 
 
@@ -57,7 +57,7 @@ def _fleet(fleet: Fleet) -> list[Finding]:
     view = fleet.overview()
     told = f"fleet {view.fleet}, region {view.region}, version {view.version}, the token is accepted"
     findings = [Finding("ok", "control plane", told)]
-    online = f"{view.online} of {view.devices} devices online"
+    online = f"{view.online} of {wording.counted(view.devices, 'device')} online"
     if view.online:
         findings.append(Finding("ok", "devices", online))
     else:

@@ -7,6 +7,7 @@ SDK agree on what happened. No message ever holds a token.
 import re
 from pathlib import Path
 
+from qfleet import wording
 from qfleet_wire import api
 
 
@@ -104,8 +105,9 @@ class BundleWrong(RemoteError):
     exit_code = 3
 
     def __init__(self, findings: int) -> None:
-        noun = "thing" if findings == 1 else "things"
-        super().__init__(f"{findings} {noun} in the bundle are not right: it proves nothing")
+        are = "is" if findings == 1 else "are"
+        things = wording.counted(findings, "thing")
+        super().__init__(f"{things} in the bundle {are} not right: it proves nothing")
 
 
 class DemoFailed(RemoteError):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from qfleet import errors, events
+from qfleet import errors, events, spelling
 from qfleet_wire import api
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Connection:
 
         With a ``key`` the control plane does it once, however often it is asked.
         """
-        content = None if body is None else _content(body)
+        content = None if body is None else spelling.spell(body)
         headers = {} if content is None else {"Content-Type": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
@@ -184,12 +184,3 @@ def _problem_of(answer: httpx.Response) -> api.Problem:
             code=f"http-{answer.status_code}",
             message=f"the answer was {answer.status_code} {answer.reason_phrase}",
         )
-
-
-def _content(body: Any) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except (TypeError, ValueError) as error:
-        raise errors.UserError(
-            f"the request holds what no JSON can say: {error}", hint="use tuples of numbers, not arrays"
-        ) from error

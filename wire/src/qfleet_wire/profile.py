@@ -4,12 +4,11 @@ One TOML file per class under ``firmware_profiles/``. Sizes in MiB, times in sec
 temperatures in °C. An unknown key is an error that names its nearest match.
 """
 
-import difflib
-import re
 import tomllib
 
 import msgspec
 
+from qfleet_wire import nearest
 from qfleet_wire.errors import InvalidSpecification
 from qfleet_wire.noise import Noise
 
@@ -91,19 +90,6 @@ def parse_profile(text: str, *, source: str) -> Profile:
 
 
 def explain(error: msgspec.ValidationError, schema: type[msgspec.Struct]) -> str:
-    """Put a validation error in words and add the nearest valid key where one is unknown."""
-    unknown = re.search(r"unknown field `([^`]*)`", str(error))
-    if unknown is None:
-        return str(error)
-    nearest = difflib.get_close_matches(unknown[1], sorted(_keys(schema)), n=1, cutoff=0.5)
-    hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-    return f"{error}{hint}"
-
-
-def _keys(schema: type[msgspec.Struct]) -> set[str]:
-    names: set[str] = set()
-    for field in msgspec.structs.fields(schema):
-        names.add(field.name)
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            names |= _keys(field.type)
-    return names
+    """Put a validation error in words and add what was meant by a key or a value that is unknown."""
+    hint = nearest.hint(str(error), schema)
+    return f"{error}; {hint}" if hint else str(error)

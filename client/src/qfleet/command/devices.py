@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qfleet import errors
+from qfleet import errors, wording
 from qfleet.command import options, outcome
 from qfleet.fleet import Fleet
 from qfleet.render import qr, tables, terminal
@@ -98,7 +98,8 @@ def telemetry(
         terminal.output().print(tables.telemetry(view))
     missing = sum(gap.before - gap.after - 1 for gap in view.gaps)
     terminal.say(
-        f"{len(view.samples)} samples, {missing} missing among them; {view.lost} lost on the device."
+        f"{wording.counted(len(view.samples), 'sample')}, {missing} missing among them; "
+        f"{view.lost} lost on the device."
     )
 
 

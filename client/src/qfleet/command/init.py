@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from qfleet import configuration, errors
+from qfleet import configuration, errors, wording
 from qfleet.command import options, outcome
 from qfleet.fleet import Fleet
 from qfleet.render import terminal
@@ -43,7 +43,8 @@ def init(
         return
     terminal.say(f"Stored in {file}.")
     if fleet is not None:
-        terminal.say(f"This is fleet {fleet.fleet}, region {fleet.region}: {fleet.online} devices online.")
+        online = wording.counted(fleet.online, "device")
+        terminal.say(f"This is fleet {fleet.fleet}, region {fleet.region}: {online} online.")
 
 
 def _url() -> str:

@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from qfleet import wording
 from qfleet.render import histogram, terminal
 from qfleet_wire import api
 
@@ -19,7 +20,7 @@ def states(view: api.AnnealResultView, top: int, width: int) -> Iterable[Rendera
         return ()
     how = "tabu search" if view.method == "tabu" else f"{view.method} annealing"
     return (
-        Text(f"{view.reads} reads by {how}", style="bold"),
+        Text(f"{wording.counted(view.reads, 'read')} by {how}", style="bold"),
         _table(view, top),
         Text("\nenergies of all reads", style="bold"),
         *_levels(view, top, width),
@@ -59,4 +60,6 @@ def _levels(view: api.AnnealResultView, top: int, width: int) -> Iterable[Text]:
         yield Text.assemble(f"{level.energy:>16.9g}  ", (bar, "cyan"), f"  {level.reads}")
     if len(view.energies) > top:
         left = sum(level.reads for level in view.energies[top:])
-        yield Text(f"… {len(view.energies) - top} higher energies, {left} reads", style="dim")
+        yield Text(
+            f"… {len(view.energies) - top} higher energies, {wording.counted(left, 'read')}", style="dim"
+        )

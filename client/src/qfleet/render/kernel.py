@@ -6,6 +6,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from qfleet import wording
 from qfleet_wire import api
 
 _ENTRY = 9
@@ -19,7 +20,7 @@ def matrix(view: api.KernelResultView, top: int, width: int) -> Iterable[Rendera
         return
     rows, columns = len(view.matrix), len(view.matrix[0])
     shown = max(1, min(columns, top, (width - _ENTRY) // _ENTRY))
-    how = f"{view.shots:,} shots for each entry" if view.shots else "exact"
+    how = f"{wording.counted(view.shots, 'shot')} for each entry" if view.shots else "exact"
     yield Text(f"kernel matrix of {rows:,} × {columns:,} entries, {how}", style="bold")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name in ("", *map(str, range(shown))):

@@ -4,6 +4,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from qfleet import wording
 from qfleet.render import tables, terminal
 from qfleet_wire import api
 
@@ -27,7 +28,7 @@ def duration(milliseconds: float) -> str:
 
 
 def _summary(view: api.PlanView) -> str:
-    tasks = "1 task" if view.task_count == 1 else f"{view.task_count:,} tasks"
+    tasks = wording.counted(view.task_count, "task")
     needs = f"{tasks} of {tables.size(view.memory_bytes).plain} memory each"
     if view.finish_ms is None:
         return f"{needs}; no device could begin now."

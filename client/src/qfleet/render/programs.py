@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from qfleet import wording
 from qfleet.render import histogram, terminal
 from qfleet_wire import api
 
@@ -28,7 +29,7 @@ def point(parameters: dict[str, float]) -> str:
 
 def _sampled(item: api.SampleItemView, top: int, width: int) -> RenderableType:
     place = point(item.parameters)
-    title = f"{item.shots} shots" + (f" at {place}" if place else "")
+    title = wording.counted(item.shots, "shot") + (f" at {place}" if place else "")
     lines = histogram.lines(item.counts, top=top, width=width)
     return Group(Text(terminal.printable(title), style="bold"), *lines)
 

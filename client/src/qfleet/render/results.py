@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from qfleet import wording
 from qfleet.render import (
     amplitudes,
     annealing,
@@ -57,7 +58,7 @@ def result(view: api.ResultView, *, top: int, width: int) -> RenderableType:
 def sources(views: Sequence[api.SourceView]) -> Iterable[Text]:
     """One line per device and engine that took part."""
     for source in views:
-        tasks = "1 task" if source.tasks == 1 else f"{source.tasks} tasks"
+        tasks = wording.counted(source.tasks, "task")
         told = f"{source.device}: {tasks} in {source.duration_ms / 1000:.2f} s"
         engine = f"{source.engine} {source.engine_version}".strip()
         yield Text(terminal.printable(f"{told} ({engine})"), style="dim")

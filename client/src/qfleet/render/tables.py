@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from qfleet import wording
 from qfleet.render import terminal
 from qfleet_wire import api
 
@@ -114,7 +115,7 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
     )
     table.add_row("seen", _plain(ago(view.last_seen, now_ms)))
     table.add_row("certificate until", _plain(moment(view.certificate_expires)))
-    told = f"{view.confirmed:,} results confirmed, {view.contradicted:g} contradicted"
+    told = f"{wording.counted(view.confirmed, 'result')} confirmed, {view.contradicted:g} contradicted"
     table.add_row("trust", _plain(None if view.trust is None else f"{view.trust:.2f} ({told})"))
     return table
 
@@ -154,7 +155,7 @@ def job(detail: api.JobDetail, *, now_ms: int) -> Table:
     table.add_row("name", _plain(view.name))
     table.add_row("kind", _plain(view.kind))
     table.add_row("status", status(view.status))
-    table.add_row("progress", _plain(f"{view.progress:.0%} of {view.items} points"))
+    table.add_row("progress", _plain(f"{view.progress:.0%} of {wording.counted(view.items, 'point')}"))
     table.add_row("tasks", _plain(counts(view.tasks)))
     table.add_row("devices", _plain(", ".join(view.devices)))
     table.add_row("created", _plain(ago(view.created, now_ms)))

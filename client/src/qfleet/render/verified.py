@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from qfleet import wording
 from qfleet.render import tables, terminal
 from qfleet_wire.channel.verification import Checked
 
@@ -41,7 +42,9 @@ def show(report: Report) -> None:
             f"Job {terminal.printable(facts.job)} of fleet {terminal.printable(facts.fleet)}: {facts.status}."
         )
         agree = f", {facts.agree} devices had to agree about each task" if facts.agree > 1 else ""
-        say(f"{len(checked.evidence)} results under {checked.signatures} signatures of devices{agree}.")
+        results = wording.counted(len(checked.evidence), "result")
+        signatures = wording.counted(checked.signatures, "signature")
+        say(f"{results} under {signatures} of devices{agree}.")
     if checked.signed is not None:
         when = tables.moment(checked.signed)
         say(f"Signed by controller {terminal.printable(checked.controller)} at {when}.")

@@ -3,7 +3,6 @@
 An unexpected error is logged in full and answered without its text, which may hold anything.
 """
 
-import difflib
 import logging
 import re
 from typing import Any
@@ -15,7 +14,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from qfleet_controlplane import errors
 from qfleet_controlplane.compile.errors import ObservableRefused, ProgramRefused, RequestRefused
 from qfleet_controlplane.planning.plan import PlanRefused
-from qfleet_wire.api import InviteRequest, JobRequest, Place, Problem, RevokeRequest
+from qfleet_wire import nearest
+from qfleet_wire.api import InviteRequest, JobRequest, JobStatus, Place, Problem, RevokeRequest
 from qfleet_wire.errors import LimitExceeded, WireError
 
 _log = logging.getLogger(__name__)
@@ -45,9 +45,15 @@ _HINTS = {
     405: "the routes and their methods are listed at /api/v1/openapi",
     413: "split the request, or raise api.max_body_bytes in the control plane's configuration",
 }
-_FIELDS = sorted(
-    {field for kind in (JobRequest, InviteRequest, RevokeRequest) for field in kind.__struct_fields__}
-)
+
+
+class _Query(msgspec.Struct):
+    """What may stand behind the question mark of a route and has named values."""
+
+    status: JobStatus | None = None
+
+
+_ASKED = (JobRequest, InviteRequest, RevokeRequest, _Query)
 
 
 def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -94,11 +100,10 @@ def _validation_problem(error: ValidationException, code: str) -> Problem:
     if message == "'data'":
         return Problem(code, "the request has no body", "send a JSON object")
     unknown = re.search(r"unknown field `([^`]*)`", message)
-    hint = ""
+    place = "" if field is None or (unknown and field == "data") else str(field)
+    hint = nearest.hint(message, *_ASKED, place=place)
     if unknown:
-        field = unknown[1]
-        nearest = difflib.get_close_matches(field, _FIELDS, n=1, cutoff=0.5)
-        hint = f"did you mean `{nearest[0]}`?" if nearest else ""
+        field = unknown[1] if not place else f"{place}.{unknown[1]}"
     return Problem(code, message, hint, field=None if field is None else str(field))
 
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from qfleet_controlplane.compile.clifford import Obstacle
 from qfleet_controlplane.compile.effort import NO_EFFORT, Effort
-from qfleet_controlplane.compile.errors import RequestRefused
+from qfleet_controlplane.compile.errors import RequestRefused, a_job
 from qfleet_controlplane.compile.facts import ProgramFacts
 from qfleet_controlplane.compile.noise_effort import CompiledNoise
 from qfleet_controlplane.compile.shifts import Recipe
@@ -63,7 +63,7 @@ def check_unused(request: api.JobRequest, *fields: str) -> None:
     for field in fields:
         if getattr(request, field):
             hint = "leave it out, or name another kind"
-            raise RequestRefused(field, f"is given for a {request.kind} job", hint)
+            raise RequestRefused(field, f"is given for {a_job(request.kind)}", hint)
 
 
 def asked(request: api.JobRequest, kind: type[Work], *, using: tuple[str, ...] = ()) -> Work:
@@ -77,11 +77,11 @@ def asked(request: api.JobRequest, kind: type[Work], *, using: tuple[str, ...] =
     fields = ("program", "observables", "parameters", "shots", "gradient")
     check_unused(request, *(field for field in fields if field not in using))
     if request.items != 1:
-        raise RequestRefused("items", f"is given for a {request.kind} job", "leave it out")
+        raise RequestRefused("items", f"is given for {a_job(request.kind)}", "leave it out")
     if request.work is None:
         hint = f"give what to do under 'work', with kind = \"{request.kind}\""
-        raise RequestRefused("work", f"is missing for a {request.kind} job", hint)
+        raise RequestRefused("work", f"is missing for {a_job(request.kind)}", hint)
     if not isinstance(request.work, kind):
         tag = request.work.__struct_config__.tag
-        raise RequestRefused("work.kind", f"is {tag} for a {request.kind} job", "make both the same kind")
+        raise RequestRefused("work.kind", f"is {tag} for {a_job(request.kind)}", "make both the same kind")
     return request.work

@@ -72,3 +72,8 @@ def refuse(node: Placed, message: str, hint: str = "") -> ProgramRefused:
     if span is None:
         return ProgramRefused(message, hint=hint)
     return ProgramRefused(message, span.start_line, span.start_column + 1, hint)
+
+
+def a_job(kind: str) -> str:
+    """Speak of a job of a kind, with the article that its name asks for."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind} job"

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from math import isfinite
 
 from qfleet_controlplane.compile import derivatives, shifts, typed
-from qfleet_controlplane.compile.errors import ProgramRefused, RequestRefused
+from qfleet_controlplane.compile.errors import ProgramRefused, RequestRefused, a_job
 from qfleet_controlplane.compile.interface import Input
 from qfleet_controlplane.compile.places import Places
 from qfleet_wire import api, circuit, circuit_facts
@@ -31,7 +31,7 @@ def gradient_inputs(request: api.JobRequest, declared: Sequence[Input]) -> tuple
         return ()
     if request.kind != "circuit.expect":
         hint = "ask for circuit.expect with observables"
-        raise RequestRefused("gradient", f"is asked of a {request.kind} job", hint)
+        raise RequestRefused("gradient", f"is asked of {a_job(request.kind)}", hint)
     if request.noise is not None:
         raise RequestRefused("gradient", "is asked of a noisy program", "leave the noise out")
     real = tuple(each.name for each in declared if each.sweepable)

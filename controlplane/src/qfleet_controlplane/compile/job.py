@@ -32,7 +32,7 @@ from qfleet_controlplane.compile.compiled import (
     check_unused,
 )
 from qfleet_controlplane.compile.dynamics.request import compile_dynamics
-from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
+from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused, a_job
 from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
 from qfleet_controlplane.compile.gradients import gradient_inputs, shifted_program
 from qfleet_controlplane.compile.interface import Input
@@ -64,7 +64,7 @@ def compile_job(request: api.JobRequest) -> CompiledJob:
 
 def _program(request: api.JobRequest) -> CompiledJob:
     if request.work is not None:
-        raise RequestRefused("work", f"is given for a {request.kind} job", "leave it out")
+        raise RequestRefused("work", f"is given for {a_job(request.kind)}", "leave it out")
     if not request.program.strip():
         raise RequestRefused("program", "is empty", "give OpenQASM 2 or 3 text")
     loaded = source.load(request.program)
@@ -104,7 +104,7 @@ def _check_common(request: api.JobRequest) -> None:
         check_number("seed", request.seed, 0, (1 << 63) - 1)
     if request.bitstrings and request.kind != "circuit.amplitudes":
         hint = "ask for circuit.amplitudes"
-        raise RequestRefused("bitstrings", f"are given for a {request.kind} job", hint)
+        raise RequestRefused("bitstrings", f"are given for {a_job(request.kind)}", hint)
     if len(request.name) > 200:
         raise RequestRefused("name", f"has {len(request.name)} characters", "use at most 200")
     for number, tag in enumerate(request.residency):

@@ -13,7 +13,7 @@ import msgspec
 
 from qfleet_controlplane.compile import readout
 from qfleet_controlplane.compile.compiled import RESULT_BYTES, CompiledJob
-from qfleet_controlplane.compile.errors import RequestRefused
+from qfleet_controlplane.compile.errors import RequestRefused, a_job
 from qfleet_controlplane.compile.noise_effort import CompiledNoise, effort
 from qfleet_controlplane.compile.noise_rules import Checker
 from qfleet_wire import api, circuit, circuit_facts, noise
@@ -62,7 +62,7 @@ def applied(request: api.JobRequest, job: CompiledJob) -> CompiledJob:
         return job
     if program is None or facts is None:
         hint = f"it is for {' and '.join(CIRCUITS)}"
-        raise RequestRefused("noise", f"is given for a {request.kind} job", hint)
+        raise RequestRefused("noise", f"is given for {a_job(request.kind)}", hint)
     if program.qubits > LIMITS.qubits:
         hint = f"use at most {LIMITS.qubits} qubits"
         raise RequestRefused("noise", f"is given for a program of {program.qubits} qubits", hint)

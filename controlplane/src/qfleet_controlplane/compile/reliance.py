@@ -1,6 +1,6 @@
 """What a request says of how far devices are relied on: agreement of several, and probes."""
 
-from qfleet_controlplane.compile.errors import RequestRefused
+from qfleet_controlplane.compile.errors import RequestRefused, a_job
 from qfleet_wire import api
 
 MOST_DEVICES = 9
@@ -32,7 +32,7 @@ def _check_probes(request: api.JobRequest) -> None:
     if probes and request.kind not in PROBED:
         known = ", ".join(sorted(PROBED))
         hint = f"let several devices agree instead (agree = 2): probes are known for {known}"
-        raise RequestRefused("probes", f"are asked for a {request.kind} job", hint)
+        raise RequestRefused("probes", f"are asked for {a_job(request.kind)}", hint)
 
 
 def copies(request: api.JobRequest) -> int:

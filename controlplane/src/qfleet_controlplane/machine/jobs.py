@@ -27,7 +27,7 @@ def submit(turn: Turn, event: events.JobSubmitted) -> None:
     turn.save_job(job, created=True)
     for task in job.tasks:
         turn.save_task(task)
-    turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {len(job.tasks)} tasks")
+    turn.audit(event.who, "job.submit", job.id, f"{event.request.kind}, {plan.many(len(job.tasks), 'task')}")
     probing.mix_in(turn, job)
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from qfleet_controlplane.errors import Conflict, NotFound
 from qfleet_controlplane.machine import events, state
-from qfleet_controlplane.planning import forecast, placement, regions
+from qfleet_controlplane.planning import forecast, placement, plan, regions
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.service import ordering, portraits, readings, repeats, submission
 from qfleet_controlplane.service.ordering import Decision
@@ -258,7 +258,8 @@ class Front:
 def _divided(event: events.JobSubmitted, placed: placement.Placement, now: Millis) -> Commit:
     """A job whose tasks belong to several regions, or to one led elsewhere, as rows and orders."""
     shares = [(RegionName(share.region), _share(event, placed, share, now)) for share in placed.shares]
-    detail = f"{event.request.kind}, {len(placed.plan.slices)} tasks in {len(shares)} regions"
+    tasks, where = plan.many(len(placed.plan.slices), "task"), plan.many(len(shares), "region")
+    detail = f"{event.request.kind}, {tasks} in {where}"
     return Commit(
         jobs=[records.job_row(shares[0][1])],
         shares=[records.share_row(job, portraits.job_view(job), region) for region, job in shares],
