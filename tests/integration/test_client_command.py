@@ -142,7 +142,7 @@ def test_run_and_watch_shows_a_histogram(fake: ControlPlane, program: str) -> No
     fake.on("GET", "jobs/job-1/result", fakes.of(fakes.sampled({"00": 510, "11": 514})))
     result = qfleet("run", program, "--watch")
     assert result.exit_code == 0
-    assert "1024 shots" in result.stdout
+    assert "1,024 shots" in result.stdout
     assert "11" in result.stdout
     assert "50.2%" in result.stdout
     assert "simulated" in result.stdout

@@ -135,6 +135,13 @@ def test_what_is_too_large_is_refused_with_the_number_that_is_not() -> None:
         "at most 4975124"
         in _refused(_asked(model=cases.serialized(cases.model(200, "SPIN")), sweeps=10**7)).hint
     )
+    long = _refused(_asked(model="# vartype=SPIN\n0 0 1", reads=10**6, sweeps=10**6))
+    assert (long.field, long.message) == ("work.reads", "makes 1,000,000,000,000 sweeps in all")
+    assert "at most 100,000,000,000" in long.hint
+    crowd = _refused(_asked(model=wide, keep=1, reads=10**5, sweeps=10**7))
+    assert "at most 100,000,000,000 for a model of 5000 biases" in crowd.hint
+    dense = cases.serialized(cases.model(200, "SPIN"))
+    assert "at most 49,751,243,781" in _refused(_asked(model=dense, reads=10**5, sweeps=10**6)).hint
 
 
 def test_work_of_another_kind_or_none_is_refused() -> None:

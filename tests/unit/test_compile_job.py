@@ -59,6 +59,15 @@ def test_echoes() -> None:
     assert len(done.points) == 3
 
 
+LONG = HEAD + "qubit q; bit c; for int i in [1:{}] {{ x q; }} c = measure q;"
+ASKED = HEAD + "input int n; qubit q; bit c; for int i in [1:n] { x q; } c = measure q;"
+IDLE = HEAD + (
+    "qubit q; bit c; bit d; int n = 0; c = measure q; for int i in [1:10000000000] { if (c) { n += 1; } }"
+    "if (n == 3) { x q; } d = measure q;"
+)
+PAIR = HEAD + "qubit[2] q; h q[0];"
+ANGLE = HEAD + "input float a; qubit q; rx(a) q;"
+
 REFUSED = [
     ("probe.echo", "", {"residency": ["EU", ""]}, "residency[1]", "is '', which is no tag"),
     ("circuit.sample", BELL, {}, "shots", "is 0"),
@@ -88,6 +97,19 @@ REFUSED = [
     ("circuit.expect", BELL, {"observables": ["ZZ"], "shots": -1}, "shots", "is -1"),
     ("circuit.expect", DYNAMIC, {"observables": ["Z"]}, "shots", "dynamic"),
     ("circuit.expect", BELL, {"observables": ["ZZ"] * 10_001}, "observables", "10001"),
+    ("circuit.sample", LONG.format(10**12), {"shots": 1}, "program", "through 2,000,000,000,002 statements"),
+    ("circuit.sample", ASKED, {"shots": 1, "parameters": [{"n": 1e12}]}, "program", "in one shot"),
+    ("circuit.sample", LONG.format(10**8), {"shots": 10**6}, "shots", "in each of 1,000,000 shots"),
+    ("circuit.sample", IDLE, {"shots": 1}, "program", "in one shot"),
+    ("circuit.sample", BELL, {"shots": 10, "noise": api.NoiseRequest()}, "noise", "is empty"),
+    ("circuit.amplitudes", PAIR, {"bitstrings": ("01", "00", "01")}, "bitstrings[2]", "as is bitstrings[0]"),
+    (
+        "circuit.expect",
+        ANGLE,
+        {"observables": ["Z"], "parameters": [{"a": 1.0}], "gradient": ("a", "a")},
+        "gradient[1]",
+        "as is gradient[0]",
+    ),
     ("probe.echo", "", {"items": 0}, "items", "is 0"),
     ("probe.echo", BELL, {}, "program", "is given for a probe.echo job"),
     ("anneal.sample", BELL, {}, "program", "is given for an anneal.sample job"),

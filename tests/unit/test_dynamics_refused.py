@@ -114,6 +114,13 @@ def many(count: int) -> tuple[api.DynamicsSubsystem, ...]:
         ({"constants": {"t": 1.0}}, "work.constants.t", "have already", "another name"),
         ({"constants": {"w": math.nan}}, "work.constants.w", "is nan", "finite"),
         ({"parameters": ({"w": 1.0},)}, "work.parameters[0].w", "is used nowhere", "leave it out"),
+        ({"constants": {"w": 1.0}}, "work.constants.w", "is used nowhere", "leave it out"),
+        (
+            {"hamiltonian": (T("Z(q)", "v + t"),), "constants": {"v": 2.0, "w": 1.0}},
+            "work.constants.w",
+            "is used nowhere",
+            "leave it out",
+        ),
         (
             {"hamiltonian": (T("Z(q)", "w"),), "parameters": ({"w": 1.0}, {})},
             "work.parameters[1]",

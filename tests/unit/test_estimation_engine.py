@@ -149,8 +149,8 @@ def test_good_outcomes_are_spelled_with_the_first_objective_rightmost() -> None:
         (("01",), (0, 1), 0.0),
         (("01",), (1, 0), 1.0),
         (("00", "10"), (0, 1), 1.0),
-        ((), (0, 1), 0.0),
-        ((), (1,), 1.0),
+        (None, (0, 1), 0.0),
+        (None, (1,), 1.0),
     ):
         problem = api.AmplitudeProblem(program=flipped, objective=objective, good=good)
         asked = cases.request(problem, epsilon=0.1)

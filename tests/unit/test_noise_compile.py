@@ -20,6 +20,7 @@ BELL = HEAD + "qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"
 DYNAMIC = HEAD + "qubit q; bit c; h q; c = measure q; if (c) x q;"
 WIDE = HEAD + "qubit[13] q; bit[13] c; h q; c = measure q;"
 CX = {"gate": "cx", "channel": "depolarising", "probability": 0.01}
+SOME = {"qubits": [{"qubit": 0, "channel": "phase_damping", "probability": 0.01}]}
 
 
 def compiled(rules: dict[str, Any], program: str = BELL, **fields: Any) -> CompiledJob:
@@ -91,12 +92,12 @@ def test_gates_are_named_by_their_controls_and_base() -> None:
         ({"kind": "circuit.expect"}, ("density", "trajectories")),
         ({"program": DYNAMIC}, ("trajectories",)),
         ({"program": WIDE}, ("trajectories",)),
-        ({"rules": {"method": "density"}}, ("density",)),
-        ({"rules": {"method": "trajectories"}}, ("trajectories",)),
+        ({"rules": SOME | {"method": "density"}}, ("density",)),
+        ({"rules": SOME | {"method": "trajectories"}}, ("trajectories",)),
     ],
 )
 def test_the_methods_that_can_serve_a_request(fields: dict[str, Any], methods: tuple[str, ...]) -> None:
-    found = compiled(**({"rules": {}} | fields)).noise
+    found = compiled(**({"rules": SOME} | fields)).noise
     assert found is not None
     assert found.effort.methods == methods
 
@@ -167,21 +168,21 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         "noise.readout[0].qubit",
         "is 2 (the program has qubits 0 to 1)",
     ),
-    ({"method": "density"}, {"program": DYNAMIC}, "noise.method", "measures or resets in mid-course"),
+    (SOME | {"method": "density"}, {"program": DYNAMIC}, "noise.method", "measures or resets in mid-course"),
     (
-        {"method": "density"},
+        SOME | {"method": "density"},
         {"program": WIDE},
         "noise.method",
         "of 13 qubits has 16 × 4^13 bytes, 1 GiB; 12 qubits are the most",
     ),
     (
-        {"method": "trajectories"},
+        SOME | {"method": "trajectories"},
         {"kind": "circuit.expect", "shots": 0},
         "noise.method",
         "averaged over shots",
     ),
-    ({}, {"kind": "circuit.expect", "shots": 0, "program": WIDE}, "shots", "give shots: values are then"),
-    ({}, {"kind": "circuit.expect", "shots": 200_000_000}, "shots", "200000000 shots in all"),
+    (SOME, {"kind": "circuit.expect", "shots": 0, "program": WIDE}, "shots", "give shots: values are then"),
+    (SOME, {"kind": "circuit.expect", "shots": 200_000_000}, "shots", "200000000 shots in all"),
     ({"gates": [CX]}, {"kind": "circuit.expect", "gradient": True}, "gradient", "of a noisy program"),
     ({"profile": "nothing"}, {}, "noise.profile", "carries no noise (profiles that do: calm)"),
     ({"profile": "calm", "gates": [CX]}, {}, "noise.profile", "rules are given beside it"),
@@ -192,7 +193,7 @@ REFUSED: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         "more than 4,096 products",
     ),
     (
-        {},
+        SOME,
         {"program": HEAD + "qubit q; bit[63] c; for int i in [0:62] { c[i] = measure q; }"},
         "noise",
         "ends with 63 measurements",

@@ -32,6 +32,10 @@ TABU_VARIABLES = 4_000
 """Tabu search keeps the biases as a dense matrix."""
 STEPS = 1e11
 """Most sweeps × biases of one read: minutes of simulated annealing."""
+SWEEPS_IN_ALL = 100_000_000_000
+"""Most reads × sweeps of a job."""
+STEPS_IN_ALL = 1e15
+"""Most reads × sweeps × biases of a job: about a year of a core."""
 _LEAST_BIAS = 0.01
 _FIELD = 10.0
 _WORST_FIELD = 1000.0
@@ -91,6 +95,10 @@ def _check_size(work: api.AnnealRequest, model: QuadraticModel) -> None:
     if work.sweeps * terms > STEPS:
         hint = f"at most {int(STEPS // terms)} for a model of {terms} biases"
         raise RequestRefused("work.sweeps", f"is {work.sweeps}", hint)
+    most = min(SWEEPS_IN_ALL, int(STEPS_IN_ALL // terms))
+    if work.reads * work.sweeps > most:
+        hint = f"at most {most:,} for a model of {terms} biases: fewer reads, or fewer sweeps"
+        raise RequestRefused("work.reads", f"makes {work.reads * work.sweeps:,} sweeps in all", hint)
 
 
 def _terms(model: QuadraticModel) -> int:

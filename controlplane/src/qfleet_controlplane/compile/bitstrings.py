@@ -55,6 +55,7 @@ def states(texts: Sequence[str], qubits: int) -> tuple[int, ...]:
         raise RequestRefused("bitstrings", "are missing", hint)
     if len(texts) > MOST:
         raise RequestRefused("bitstrings", f"are {len(texts)}", f"give at most {MOST}")
+    seen: dict[str, int] = {}
     for number, text in enumerate(texts):
         if set(text) - {"0", "1"}:
             hint = f"use the digits 0 and 1, such as '{example}'"
@@ -62,4 +63,7 @@ def states(texts: Sequence[str], qubits: int) -> tuple[int, ...]:
         if len(text) != qubits:
             hint = f"give one for each of the {qubits} qubits, qubit 0 rightmost"
             raise RequestRefused(f"bitstrings[{number}]", f"has {len(text)} digits", hint)
+        if (first := seen.setdefault(text, number)) != number:
+            hint = "ask for each amplitude once"
+            raise RequestRefused(f"bitstrings[{number}]", f"is {text!r}, as is bitstrings[{first}]", hint)
     return tuple(int(text, 2) for text in texts)

@@ -79,13 +79,18 @@ def _item(number: int, problem: api.AmplitudeProblem) -> AmplitudeItem:
 
 def _good(field: str, problem: api.AmplitudeProblem) -> tuple[int, ...]:
     width = len(problem.objective)
+    if problem.good is None:
+        return ((1 << width) - 1,)
+    if not problem.good:
+        hint = f"name outcomes of {width} of 0 and 1, or leave it out for the one of all ones"
+        raise RequestRefused(field, "is empty", hint)
     if len(problem.good) > OUTCOMES:
         raise RequestRefused(field, f"has {len(problem.good)} outcomes", f"give at most {OUTCOMES}")
     for number, outcome in enumerate(problem.good):
         if len(outcome) != width or set(outcome) - {"0", "1"}:
             hint = f"write {width} of 0 and 1, the first objective rightmost"
             raise RequestRefused(f"{field}[{number}]", f"is {outcome!r}", hint)
-    return tuple(sorted({int(outcome, 2) for outcome in problem.good})) or ((1 << width) - 1,)
+    return tuple(sorted({int(outcome, 2) for outcome in problem.good}))
 
 
 def _effort(work: api.AmplitudeRequest, items: tuple[AmplitudeItem, ...], qubits: int) -> Effort:

@@ -6,11 +6,16 @@ counted as ``UNKNOWN_PASSES`` passes, and of two branches the longer one.
 
 from dataclasses import dataclass
 
+from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_wire import circuit, circuit_clifford, circuit_facts
 from qfleet_wire.circuit import Constant, Gate
 
 UNKNOWN_PASSES = 10
 """Passes that a loop of unknown length is counted as."""
+TURNS = 1_000_000_000
+"""Most statements that one shot goes through: some twenty minutes of a fast device."""
+TURNS_IN_ALL = 10_000_000_000_000
+"""Most statements that all shots of a job go through: months, if no two of them go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,37 @@ def facts_of(program: circuit.Program) -> ProgramFacts:
         depth=_depth(program.body),
         output_bits=program.output_bits,
     )
+
+
+def check_length(program: circuit.Program, shots: int) -> None:
+    """Refuse a dynamic program whose loops nobody would see the end of, run so many times in all.
+
+    Raises:
+        RequestRefused: with the number of statements, and the bound.
+    """
+    turns = _turns(program.body)
+    if turns > TURNS:
+        hint = f"at most {TURNS:,}: let its loops make fewer passes"
+        raise RequestRefused("program", f"goes through {turns:,} statements in one shot", hint)
+    if turns * shots > TURNS_IN_ALL:
+        told = f"goes through {turns:,} statements in each of {shots:,} shots, {turns * shots:,} in all"
+        raise RequestRefused("shots", told, f"at most {TURNS_IN_ALL:,}: give fewer shots or passes")
+
+
+def _turns(body: tuple[circuit.Statement, ...]) -> int:
+    """Statements that one shot goes through, the longer one of two branches."""
+    total = len(body)
+    for statement in body:
+        match statement:
+            case circuit.If(then=then, otherwise=otherwise):
+                total += max(_turns(then), _turns(otherwise))
+            case circuit.While(body=inner):
+                total += UNKNOWN_PASSES * (1 + _turns(inner))
+            case circuit.For(body=inner):
+                total += _passes(statement) * (1 + _turns(inner))
+            case _:
+                continue
+    return total
 
 
 def _applications(body: tuple[circuit.Statement, ...]) -> int:

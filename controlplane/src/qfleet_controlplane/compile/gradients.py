@@ -51,7 +51,9 @@ def gradient_inputs(request: api.JobRequest, declared: Sequence[Input]) -> tuple
             raise RequestRefused(
                 field, f"is {name!r}, which is no real number", "declare it as float or angle"
             )
-    return tuple(dict.fromkeys(request.gradient))
+        if (first := request.gradient.index(name)) != number:
+            raise RequestRefused(field, f"is {name!r}, as is gradient[{first}]", "name each input once")
+    return request.gradient
 
 
 @dataclass(slots=True)

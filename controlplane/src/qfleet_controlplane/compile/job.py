@@ -33,7 +33,7 @@ from qfleet_controlplane.compile.compiled import (
 )
 from qfleet_controlplane.compile.dynamics.request import compile_dynamics
 from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused, a_job
-from qfleet_controlplane.compile.facts import ProgramFacts, facts_of
+from qfleet_controlplane.compile.facts import ProgramFacts, check_length, facts_of
 from qfleet_controlplane.compile.gradients import gradient_inputs, shifted_program
 from qfleet_controlplane.compile.interface import Input
 from qfleet_controlplane.compile.places import Places
@@ -83,6 +83,8 @@ def _program(request: api.JobRequest) -> CompiledJob:
         hint = f"at most {PROGRAM_BYTES} are sent to a device; shorten the program"
         raise RequestRefused("program", f"compiles to {size} bytes", hint)
     facts = facts_of(compiled)
+    if facts.dynamic:
+        check_length(compiled, max(request.shots, 1) * len(points))
     done = _PROGRAMS[request.kind](request, compiled, points, facts)
     if request.noise is not None:
         return noise.applied(request, done)

@@ -66,6 +66,9 @@ def applied(request: api.JobRequest, job: CompiledJob) -> CompiledJob:
     if program.qubits > LIMITS.qubits:
         hint = f"use at most {LIMITS.qubits} qubits"
         raise RequestRefused("noise", f"is given for a program of {program.qubits} qubits", hint)
+    if not (asked.gates or asked.qubits or asked.readout):
+        hint = "give gates, qubits, readout or a profile; leave noise out where nothing disturbs"
+        raise RequestRefused("noise", "is empty", hint)
     where = f"noise.profile {asked.profile}:" if asked.profile else "noise"
     model = Checker(where, program.qubits, strict=not asked.profile).model(asked)
     methods = _methods(request, job)

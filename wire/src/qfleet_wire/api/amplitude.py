@@ -15,12 +15,12 @@ class AmplitudeProblem(
 
     ``program`` is OpenQASM 2 or 3 text that prepares the state from |0…0⟩ by gates alone; ``parameters``
     gives its inputs their values. ``objective`` are the qubits that decide, by number; ``good`` are their
-    good outcomes, the first objective rightmost, all ones if there are none.
+    good outcomes, the first objective rightmost, all ones where it is left out.
     """
 
     program: str
     objective: tuple[int, ...]
-    good: tuple[str, ...] = ()
+    good: tuple[str, ...] | None = None
     parameters: dict[str, float] = {}
 
 

@@ -15,12 +15,24 @@ from qfleet_wire.workload.formula import Formula
 FIELD = "work.parameters"
 
 
+class Known(dict[str, Formula]):
+    """All names that formulas know; ``used`` has those that were looked up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[str] = set()
+
+    def __getitem__(self, name: str) -> Formula:
+        self.used.add(name)
+        return super().__getitem__(name)
+
+
 class Points(NamedTuple):
     """Names of parameters in order, a vector of values for each point, and all names that formulas know."""
 
     names: tuple[str, ...]
     vectors: tuple[tuple[float, ...], ...]
-    known: Mapping[str, Formula]
+    known: Known
 
 
 def given(work: api.DynamicsRequest) -> Points:
@@ -31,7 +43,7 @@ def given(work: api.DynamicsRequest) -> Points:
     """
     if len(work.parameters) > LIMITS.items:
         raise RequestRefused(FIELD, f"has {len(work.parameters)} points", f"give at most {LIMITS.items}")
-    known: dict[str, Formula] = {}
+    known = Known()
     for name, value in work.constants.items():
         _check(f"work.constants.{name}", name, value)
         known[name] = formula.Number(value)
@@ -43,13 +55,13 @@ def given(work: api.DynamicsRequest) -> Points:
             _check(field, name, value)
             if name in work.constants:
                 raise RequestRefused(field, "is a constant too", "give it in one of the two places")
-    known |= {name: formula.Parameter(index) for index, name in enumerate(names)}
+    known.update((name, formula.Parameter(index)) for index, name in enumerate(names))
     vectors = tuple(tuple(point[name] for name in names) for point in work.parameters) or ((),)
     return Points(names, vectors, known)
 
 
 def check_used(points: Points, used: Iterable[Formula]) -> None:
-    """Refuse a parameter that no formula names.
+    """Refuse a parameter or a constant that no formula names.
 
     Raises:
         RequestRefused: with its name.
@@ -59,6 +71,10 @@ def check_used(points: Points, used: Iterable[Formula]) -> None:
         if index not in indices:
             hint = f"leave it out, or name {name} in a coefficient, a rate or an initial state"
             raise RequestRefused(f"{FIELD}[0].{name}", "is used nowhere", hint)
+    for name in points.known:
+        if name not in points.names and name not in points.known.used:
+            hint = f"leave it out, or name {name} in a coefficient, a rate or an initial state"
+            raise RequestRefused(f"work.constants.{name}", "is used nowhere", hint)
 
 
 def _indices(one: Formula) -> Iterator[int]:
