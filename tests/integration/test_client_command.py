@@ -238,7 +238,7 @@ def test_failed_and_partial_jobs_end_with_5(fake: ControlPlane, command: str) ->
     fake.on("GET", "jobs/job-1/result", fakes.of(fakes.sampled({"0": 1})))
     result = qfleet("job", command, "job-1")
     assert result.exit_code == 5
-    assert "1 shots" in result.stdout
+    assert "1 shot\n" in result.stdout
     assert "worker crashed" in result.stderr
 
 
