@@ -24,6 +24,7 @@ NAMES = (
     "idle_agent",
     "channel",
     "ingest",
+    "relay_routes",
 )
 LONG = ("prediction", "network_profiles", "chaos", "fleet_size")
 PEERS = ("qulacs", "qiskit-aer", "distributed")

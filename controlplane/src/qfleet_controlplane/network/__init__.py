@@ -1,0 +1,1 @@
+"""The quantum network as the control plane plans it."""
