@@ -1,13 +1,18 @@
 """A circuit that no device can hold runs on devices that can hold half of it."""
 
+import json
+import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.system import line_circuit
 from tests.system.fleet import LocalFleet
+from tests.system.verifying import findings, forged, verify
 
 from qfleet import AmplitudesResultView, ExpectResultView, JobRequest, Refused
+from qfleet_wire.channel import provenance
 
 PROFILE = """
 name = "small"
@@ -98,6 +103,59 @@ def test_two_devices_agree_about_every_part(fleet: LocalFleet) -> None:
     assert isinstance(view, ExpectResultView)
     wanted = line_circuit.expectation(made, {11: "Z", 12: "Z"})
     assert abs(view.items[0].values[0].value - wanted) < EXACT
+
+
+@pytest.fixture(scope="module")
+def fan(fleet: LocalFleet) -> tuple[ExpectResultView, bytes]:
+    """A gradient and its bundle: an angle is copied along 24 qubits, the last of which is turned."""
+    copies = "".join(f"cx q[{at}], q[{at + 1}];" for at in range(23))
+    program = 'OPENQASM 3.0; include "stdgates.inc"; input float a; input float b; qubit[24] q;'
+    request = JobRequest(
+        kind="circuit.expect", program=f"{program} ry(a) q[0]; {copies} rx(b) q[23];",
+        observables=("Z23", "Z0 Z23"), gradient=True,
+        parameters=({"a": 0.4, "b": 1.1}, {"a": 2.0, "b": -0.3}),
+    )  # fmt: skip
+    with fleet.connect() as connection:
+        job = connection.submit(request)
+        assert any(sentence.startswith("Cut into 2 parts") for sentence in job.plan), job.plan
+        connection.wait(job.id, timeout_s=PATIENCE_S)
+        view = connection.result(job.id)
+        assert isinstance(view, ExpectResultView)
+        return view, connection.provenance(job.id)
+
+
+def test_a_gradient_over_parts_is_the_one_in_closed_form(fan: tuple[ExpectResultView, bytes]) -> None:
+    """⟨Z23⟩ = cos a cos b, for CX copies what is 0 or 1; ⟨Z0 Z23⟩ = cos b."""
+    view, _ = fan
+    for item in view.items:
+        a, b = item.parameters["a"], item.parameters["b"]
+        found = [each.value for each in item.values]
+        np.testing.assert_allclose(found, [math.cos(a) * math.cos(b), math.cos(b)], rtol=0, atol=EXACT)
+        slopes = [each[name] for each in item.gradient for name in ("a", "b")]
+        wanted = [-math.sin(a) * math.cos(b), -math.cos(a) * math.sin(b), 0.0, -math.sin(b)]
+        np.testing.assert_allclose(slopes, wanted, rtol=0, atol=EXACT)
+
+
+def test_the_bundle_of_a_cut_job_verifies_and_its_parts_give_the_same_again(
+    fan: tuple[ExpectResultView, bytes], tmp_path: Path
+) -> None:
+    file = tmp_path / "fan.bundle"
+    file.write_bytes(fan[1])
+    code, answer = verify(file, "--rerun", "2")
+    assert (code, answer["findings"], answer["unchecked"]) == (0, [], [])
+    assert answer["signatures"]
+
+
+def test_a_value_that_does_not_follow_from_the_parts_is_found_out(
+    fleet: LocalFleet, fan: tuple[ExpectResultView, bytes], tmp_path: Path
+) -> None:
+    """Signed anew with the controller's own key: only putting the parts together again can tell."""
+    told = json.loads(provenance.read(fan[1]).parts["result"])
+    told["items"][0]["values"][0]["value"] += 1e-6
+    file = tmp_path / "forged.bundle"
+    file.write_bytes(forged(fleet.directory, fan[1], {"result": json.dumps(told).encode()}))
+    code, answer = verify(file)
+    assert (code, findings(answer)) == (3, {"result"})
 
 
 def test_a_circuit_with_too_many_crossings_is_refused_with_their_number(fleet: LocalFleet) -> None:

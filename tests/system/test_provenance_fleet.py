@@ -1,19 +1,17 @@
 """Provenance bundles of a real fleet: fetched, verified offline, run again, and found out when touched."""
 
-import json
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from tests.system import processes
 from tests.system.fleet import CONTROL_PLANE, LocalFleet
+from tests.system.verifying import findings, forged, verify
 
 from qfleet import Fleet, JobRequest
-from qfleet_controlplane.authority import files
-from qfleet_wire import codec
-from qfleet_wire.channel import keys, provenance, verification
+from qfleet_wire.channel import provenance, verification
 
 BELL = """OPENQASM 3.0;
 include "stdgates.inc";
@@ -55,19 +53,6 @@ def run(fleet: Fleet, request: JobRequest) -> provenance.Facts:
     return facts
 
 
-def verify(file: Path, *options: str) -> tuple[int, dict[str, object]]:
-    """``qfleet verify`` without a network, and without any configuration."""
-    command = [processes.tool("qfleet"), "verify", str(file), "--json", *options]
-    ended = subprocess.run(command, capture_output=True, check=False, timeout=300)
-    answer: dict[str, object] = json.loads(ended.stdout.decode().splitlines()[0])
-    return ended.returncode, answer
-
-
-def findings(answer: dict[str, object]) -> set[str]:
-    found: Sequence[dict[str, str]] = answer["findings"]  # type: ignore[assignment]
-    return {each["part"] for each in found}
-
-
 def test_a_bundle_of_a_redundant_job_verifies_and_its_tasks_give_the_same_again(
     site: LocalFleet, bundle: Path
 ) -> None:
@@ -99,17 +84,12 @@ def test_a_controller_that_signs_what_does_not_follow_is_found_out(
     site: LocalFleet, bundle: Path, tmp_path: Path
 ) -> None:
     """Signed anew with the controller's own key: only the audit can tell."""
-    old = provenance.read(bundle.read_bytes())
-    told = msgspec.json.decode(old.parts["result"])
+    told = msgspec.json.decode(provenance.read(bundle.read_bytes()).parts["result"])
     counts = told["items"][0]["counts"]
     counts["00"] += 10
     counts["11"] -= 10
-    layout = files.Layout(site.directory / CONTROL_PLANE / "authority")
-    key = keys.load(files.read_secret(layout.controller_key))
-    signed = codec.decode(old.manifest, provenance.Manifest).signed
     made = tmp_path / "forged"
-    parts = old.parts | {"result": msgspec.json.encode(told)}
-    made.write_bytes(provenance.seal(parts, key, old.controller, signed))
+    made.write_bytes(forged(site.directory, bundle.read_bytes(), {"result": msgspec.json.encode(told)}))
     assert not verification.check(made.read_bytes()).findings
     code, answer = verify(made)
     assert (code, findings(answer)) == (3, {"result"})

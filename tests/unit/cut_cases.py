@@ -36,7 +36,7 @@ def gates(draw: st.DrawFn, qubits: int, parameters: int) -> Gate:
         tuple(order[:count]),
         tuple(draw(angle) for _ in range(circuit.GATE_ARGUMENTS.get(name, 0))),
         tuple(Control(qubit, value) for qubit, value in zip(order[count:], values, strict=False)),
-        power if name in ("x", "y", "h", "swap", "s") else 1.0,
+        power if name in ("x", "y", "h", "swap", "s", "gphase") else 1.0,
     )
 
 
@@ -50,15 +50,15 @@ def programs(draw: st.DrawFn, parameters: int = 2) -> circuit.Program:
 
 
 def separable(read: pieces.Pieces, owner: Sequence[int]) -> Sequence[int]:
-    """Bring together what a partition must not separate: the qubits of gates on three and more."""
+    """Bring together what a partition must not separate: the qubits of gates that cannot be expanded."""
     named = list(owner)
     changed = True
     while changed:
         changed = False
         for piece in read.pieces:
-            if len(piece.qubits) > 2 and len({named[qubit] for qubit in piece.qubits}) > 1:
+            joined = {named[qubit] for qubit in piece.qubits}
+            if piece.bits >= pieces.TOGETHER and len(joined) > 1:
                 least = min(named[qubit] for qubit in piece.qubits)
-                joined = {named[qubit] for qubit in piece.qubits}
                 named = [least if each in joined else each for each in named]
                 changed = True
     return named

@@ -125,10 +125,20 @@ def test_values_between_all_paths_are_refused_earlier_than_amplitudes_along_each
 
 
 def test_gates_that_tie_too_many_qubits_together_are_refused() -> None:
+    """Five qubits are more than is expanded, and so is a root of a controlled swap."""
+    for gate in ("ctrl(4) @ x", "ctrl(3) @ pow(0.5) @ swap"):
+        chain = "".join(f"{gate} {', '.join(f'q[{at + place}]' for place in range(5))};" for at in range(26))
+        program = f'OPENQASM 3.0; include "stdgates.inc"; qubit[30] q; h q; {chain}'
+        with pytest.raises(PlanRefused, match="no cut goes through tie more than 18 of them together"):
+            specified(program, fleet(18))
+
+
+def test_gates_on_three_qubits_are_cut_through_where_they_tie_too_many_together() -> None:
     chain = "".join(f"ccx q[{at}], q[{at + 1}], q[{at + 2}];" for at in range(28))
-    program = f'OPENQASM 3.0; include "stdgates.inc"; qubit[30] q; h q; {chain}'
-    with pytest.raises(PlanRefused, match="three or more qubits tie more than 18 of them together"):
-        specified(program, fleet(18))
+    job = specified(f'OPENQASM 3.0; include "stdgates.inc"; qubit[30] q; h q; {chain}', fleet(18))
+    assert job.cut is not None
+    assert [part.qubits for part in job.cut.parts] == [15, 15]
+    assert job.cut.paths == 64  # two of them cross, each as three gates on two qubits
 
 
 def test_what_cannot_be_cut_is_left_to_the_usual_refusal() -> None:

@@ -1,12 +1,13 @@
 """A cut program gives what the whole one gives, whatever the program and whoever owns its qubits."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit import cut_cases, engine_reference
 
 from qfleet_controlplane.planning.cuts import assembly, gathering, schmidt, unitaries
-from qfleet_wire import circuit
+from qfleet_wire import circuit, codec
 from qfleet_wire.circuit import Constant, Control, Gate
 
 EXACT = 1e-11
@@ -72,6 +73,45 @@ def test_familiar_gates_have_their_known_number_of_terms() -> None:
     for gates in ([CX, rz, CX], [Gate("p", (0,), (Constant(0.3),), (Control(1),))], [CX, Gate("z", (0,))]):
         assert len(schmidt.decompose(unitaries.product_of(gates, (0, 1), ()))) == 2
     assert len(schmidt.decompose(unitaries.product_of([Gate("swap", (0, 1), power=0.5)], (0, 1), ()))) == 4
+
+
+WIDE = [
+    (Gate("x", (2,), (), (Control(0), Control(1))), 3),
+    (Gate("z", (0,), (), (Control(2), Control(1, 0))), 3),
+    (Gate("swap", (1, 2), (), (Control(0),)), 3),
+    (Gate("swap", (0, 2), (), (Control(1),)), 5),
+    (Gate("rx", (1,), (circuit.Parameter(0),), (Control(0), Control(2))), 3),
+    (Gate("u", (0,), (Constant(0.7), Constant(5.1), Constant(-2.0)), (Control(1), Control(2, 0))), 3),
+    (Gate("p", (2,), (circuit.Parameter(0),), (Control(0), Control(1))), 3),
+    (Gate("gphase", (), (Constant(4.5),), (Control(0), Control(1, 0), Control(2)), 1 / 3), 3),
+    (Gate("x", (3,), (), (Control(0), Control(1), Control(2))), 8),
+    (Gate("swap", (1, 2), (), (Control(0), Control(3, 0))), 8),
+]
+
+
+@pytest.mark.parametrize(("gate", "gates"), WIDE)
+def test_a_gate_on_several_qubits_is_cut_through_as_gates_on_two(gate: Gate, gates: int) -> None:
+    turned = [Gate("ry", (qubit,), (Constant(0.4 + qubit),)) for qubit in range(4)]
+    body = (*turned, gate, Gate("h", (0,)), Gate("t", (1,)), CX)
+    program = circuit.Program(4, (), ("theta",), body)
+    asked = assembly.Asked(((("X", 0), ("Y", 1), ("Z", 2)), (("Z", 3),)), tuple(range(16)))
+    points = ((0.9,), (2.7,))
+    cut = cut_cases.assembled(program, (0, 1, 1, 1), points, asked)
+    assert len(cut.terms) <= gates + 1  # and what comes after it
+    found = cut_cases.run(cut, points)
+    for index, point in enumerate(points):
+        state = cut_cases.state_of(program, point)
+        np.testing.assert_allclose(gathering.amplitudes(cut, found[index]), state, atol=EXACT)
+        wanted = [cut_cases.expectation(state, product) for product in asked.products]
+        np.testing.assert_allclose(gathering.expectations(cut, found[index]), wanted, atol=EXACT)
+
+
+def test_a_gate_on_several_qubits_stays_whole_within_a_part() -> None:
+    gate = Gate("x", (2,), (), (Control(0), Control(1)))
+    program = circuit.Program(4, (), (), (gate, Gate("x", (3,), (), (Control(2),))))
+    cut = cut_cases.assembled(program, (0, 0, 0, 1), ((),), assembly.Asked((), (0,)))
+    assert cut.terms == (2,)
+    assert gate in codec.decode(cut.parts[0].program, circuit.Program).body
 
 
 def test_a_plain_swap_only_renames_qubits_and_is_not_cut() -> None:

@@ -39,6 +39,7 @@ def assemble(
 ) -> Cut:
     """Make the parts' programs for these parameter points, at least one."""
     places = {qubit: (number, at) for number, part in enumerate(parts) for at, qubit in enumerate(part)}
+    program = program.separated({qubit: number for qubit, (number, _) in places.items()})
     builders = [_Builder() for _ in parts]
     terms: list[int] = []
     for piece in program.pieces:

@@ -8,12 +8,12 @@ each other's place.
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning.cuts import schmidt, unitaries
+from qfleet_controlplane.planning.cuts import expansion, schmidt, unitaries
 from qfleet_wire import circuit, circuit_facts
 
 TOGETHER = 1e6
@@ -21,7 +21,10 @@ TOGETHER = 1e6
 
 
 class Piece(NamedTuple):
-    """Gates on these qubits, in order; ``bits`` is log2 of the terms that a cut between two qubits makes."""
+    """Gates on these qubits, in order; ``bits`` is log2 of the terms that a cut between two qubits makes.
+
+    On three qubits and more there is one gate.
+    """
 
     qubits: tuple[int, ...]
     gates: tuple[circuit.Gate, ...]
@@ -37,15 +40,30 @@ class Pieces(NamedTuple):
     places: tuple[int, ...]
 
     def weights(self) -> dict[tuple[int, int], float]:
-        """Sum of ``bits`` over each pair of qubits; ``TOGETHER`` within wider gates."""
+        """Sum of ``bits`` over each pair of qubits; ``TOGETHER`` within wider gates that cannot be expanded.
+
+        Of those that can, what their gates on two qubits make is spread over all pairs.
+        """
         found: dict[tuple[int, int], float] = {}
         for piece in self.pieces:
-            width = len(piece.qubits)
-            for pair in itertools.pairwise(sorted(piece.qubits)) if width > 2 else [piece.qubits[:2]]:
-                if len(pair) == 2:
-                    key = (min(pair), max(pair))
-                    found[key] = found.get(key, 0.0) + (TOGETHER if width > 2 else piece.bits)
+            for pair in itertools.combinations(sorted(piece.qubits), 2):
+                found[pair] = found.get(pair, 0.0) + piece.bits
         return found
+
+    def separated(self, owner: Mapping[int, int]) -> "Pieces":
+        """Return the same with those wider gates expanded whose qubits have different owners."""
+        if not any(_is_parted(piece, owner) for piece in self.pieces):
+            return self
+        reader = _Reader(self.qubits, self.parameters)
+        for piece in self.pieces:
+            for gate in piece.gates:
+                for each in expansion.expanded(gate, owner) if _is_parted(piece, owner) else [gate]:
+                    reader.take(each)
+        return reader.finish()._replace(places=self.places)
+
+
+def _is_parted(piece: Piece, owner: Mapping[int, int]) -> bool:
+    return len(piece.qubits) > 2 and len({owner[qubit] for qubit in piece.qubits}) > 1
 
 
 def read(program: circuit.Program) -> Pieces | None:
@@ -117,7 +135,11 @@ class _Reader:
         )
 
     def _bits(self, qubits: tuple[int, ...], gates: list[circuit.Gate]) -> float:
-        if len(qubits) != 2:
+        if len(qubits) > 2:
+            (wide,) = gates
+            spread = math.comb(len(qubits), 2)
+            return expansion.pairs(wide) / spread if expansion.expandable(wide) else TOGETHER
+        if len(qubits) < 2:
             return 0.0
         if len(gates) == 1 and gates[0].controls:
             return 1.0

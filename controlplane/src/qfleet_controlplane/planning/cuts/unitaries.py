@@ -80,7 +80,8 @@ def _value(angle: circuit.Expression, parameters: Sequence[float]) -> float:
 
 def _target_matrix(gate: circuit.Gate, angles: Sequence[float]) -> Matrix:
     if gate.name == "gphase":
-        return [[cmath.exp(1j * angles[0] * gate.power)]]
+        phase = cmath.exp(1j * angles[0])
+        return [[phase if gate.power == 1 else _principal(phase, gate.power)]]
     matrix = _FIXED.get(gate.name) or _rotation(gate.name, angles)
     return matrix if gate.power == 1 else _power(matrix, gate.power)
 

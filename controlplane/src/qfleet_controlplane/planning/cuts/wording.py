@@ -1,6 +1,6 @@
 """What people are told of a cut."""
 
-from qfleet_controlplane.planning.cuts import forecast
+from qfleet_controlplane.planning.cuts import expansion, forecast
 from qfleet_controlplane.planning.cuts.cut import Cut
 from qfleet_controlplane.planning.plan import PlanRefused, many
 
@@ -8,12 +8,13 @@ from qfleet_controlplane.planning.plan import PlanRefused, many
 def refused(qubits: int, width: int, fault: tuple[int, float, str] | None) -> PlanRefused:
     """Say why no cut will do: what the best one has (parts, log2 of its paths) and what is wrong with it.
 
-    Without any, wider gates tie too many qubits together.
+    Without any, gates that cannot be expanded tie too many qubits together.
     """
     whole = none_takes(qubits, width)
     if fault is None:
         return PlanRefused(
-            f"{whole}, and gates on three or more qubits tie more than {width} of them together",
+            f"{whole}, and gates that no cut goes through tie more than {width} of them together: those on "
+            f"more than {expansion.MOST_QUBITS} qubits, and powers of controlled swaps",
             "write those gates as gates on two qubits, or enrol a device that can take more qubits",
         )
     parts, log2_paths, why = fault
