@@ -1,1 +1,1 @@
-"""The quantum network as the control plane plans it."""
+"""The digital twin of the quantum key network: pure models, and what follows from a scenario."""

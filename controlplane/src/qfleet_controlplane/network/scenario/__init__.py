@@ -1,1 +1,1 @@
-"""What the twin is told: sites, links, satellites, weather and demands, read from a file and checked."""
+"""A scenario of the quantum network: what a file may say, how it is read and what is refused."""

@@ -1,93 +1,85 @@
-"""The structs of a scenario, as its TOML file says them.
+"""What a scenario file may say: TOML tables as structs, an unknown key is an error.
 
-Angles are degrees, as people write them; times are hours since ``epoch`` in the file and seconds since it
-in all computations. What is used by several links (telescopes, detectors, sources, transmitters) stands once
-in a named table and is referred to by its name. ``reading`` checks what types cannot: ranges, names,
-checksums.
+Degrees, metres, kilometres, seconds and dB as the names say; latitudes and longitudes are WGS84, altitudes
+above its ellipsoid. Parts that several sites or links share (detectors, sources, telescopes, transmitters)
+stand in tables of their own and are named.
 """
 
-from datetime import datetime
-from typing import Annotated, Literal, TypeAlias
+import datetime as dt
+from typing import Literal
 
 import msgspec
 
-Kind = Literal["station", "fibre node", "device"]
-Profile = Literal["flat-top", "gaussian"]
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Pair: TypeAlias = tuple[str, str]
 
+class Detector(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A receiver's detectors. Rates are those of all detectors together; the defaults are silicon diodes'."""
 
-class Detector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A receiver's detectors of one basis together. ``gate_s`` is the time window around each pulse."""
-
-    efficiency: float
-    dark_counts_hz: float
-    gate_s: float
-    dead_time_s: float = 0.0
+    efficiency: float = 0.5
+    dark_hz: float = 100.0
+    window_ns: float = 2.0
+    """A click counts when it falls into so long around a pulse."""
+    dead_time_ns: float = 0.0
     afterpulsing: float = 0.0
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A source of decoy-state BB84: three intensities, how often each, how often the key basis."""
-
-    pulses_hz: float
-    intensities: tuple[float, float, float]
-    probabilities: tuple[float, float, float]
-    key_basis: float = 0.5
+    """Probability that a click is followed by a false one."""
     misalignment: float = 0.01
-    wavelength_nm: float = 850.0
+    """Share of signal clicks that fall to the wrong detector."""
 
 
-class Transmitter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A satellite's optics: the far-field beam and how well it points.
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A sender. ``bb84``: three intensities and how often each is sent; ``bbm92``: pairs per pulse."""
 
-    ``divergence_urad`` is a full angle: of the cone that holds all light where ``profile`` is flat-top, of
-    the 1/e² width of the intensity where it is gaussian. ``jitter_urad`` is the standard deviation of the
-    pointing error on each axis.
-    """
+    protocol: Literal["bb84", "bbm92"] = "bb84"
+    rate_hz: float = 100e6
+    intensities: tuple[float, float, float] = (0.8, 0.1, 0.0)
+    probabilities: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    key_basis: float = 0.5
+    """How often sender and receiver each choose the basis that makes the key."""
+    pairs: float = 0.05
+    """Mean number of pairs of a pulse (``bbm92``)."""
+    block_s: float = 3600.0
+    """A fibre's key is distilled from blocks of so long; a pass is one block."""
 
-    divergence_urad: float
-    profile: Profile
-    jitter_urad: float = 0.0
-    optics_efficiency: float = 1.0
 
+class Telescope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A ground station's receiver."""
 
-class Telescope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A ground receiver. ``optics_efficiency`` is everything from the aperture to the detector.
-
-    ``zenith_transmittance`` is that of the clear atmosphere straight up. The sky's light reaches the detector
-    through ``field_of_view_urad`` (a full angle) and ``filter_nm`` (bandwidth); ``sky_radiance`` is the night
-    sky's, in W m⁻² sr⁻¹ nm⁻¹.
-    """
-
-    aperture_m: float
-    optics_efficiency: float
     detector: str
-    obscuration_m: float = 0.0
-    zenith_transmittance: float = 0.7
-    field_of_view_urad: float = 0.0
-    filter_nm: float = 0.0
-    sky_radiance: float = 0.0
+    aperture_m: float = 1.0
+    optics_efficiency: float = 0.16
+    """From the aperture to the detector, which is not part of it."""
+    background_hz: float = 50.0
+    """Stray light at night that reaches the detectors, all together."""
+    zenith_loss_db: float = 1.5
+    """Extinction of the clear atmosphere straight up."""
+    min_elevation_deg: float = 10.0
 
 
-class Site(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place on the ground: geodetic latitude and east longitude of WGS84, altitude over its ellipsoid.
+class Transmitter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A satellite's sender."""
 
-    A station has a telescope and sees satellites above ``elevation_mask_deg``; a fibre node has none; a
-    device only asks for keys.
-    """
+    source: str
+    divergence_urad: float = 10.0
+    """Full angle of the beam; ``profile`` says of what."""
+    profile: Literal["flat-top", "gaussian"] = "flat-top"
+    """``flat-top``: all light lies evenly in the angle; ``gaussian``: it is the 1/e² full angle."""
+    pointing_urad: float = 1.0
+    """Standard deviation of the pointing error on each axis."""
+    optics_loss_db: float = 0.0
+
+
+class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A place. Only a ``station`` has a telescope; ``fibre`` nodes and ``device`` sites have fibres alone."""
 
     name: str
+    kind: Literal["station", "fibre", "device"]
     latitude_deg: float
     longitude_deg: float
-    altitude_m: float
-    kind: Kind = "station"
+    altitude_m: float = 0.0
     telescope: str | None = None
-    elevation_mask_deg: float = 10.0
 
 
-class Fibre(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fibre between two sites: its loss, and what sends and counts at its ends."""
+class Fibre(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A quantum link over fibre between two sites."""
 
     a: str
     b: str
@@ -96,81 +88,78 @@ class Fibre(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     detector: str
     loss_db_per_km: float = 0.2
     extra_loss_db: float = 0.0
-    protocol: Literal["decoy-bb84"] = "decoy-bb84"
 
 
-class Satellite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A satellite with its two-line elements and what it sends with."""
+class Elements(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Mean elements at the scenario's epoch of a satellite that was generated, of no drag."""
+
+    inclination_deg: float
+    node_deg: float
+    eccentricity: float
+    perigee_deg: float
+    anomaly_deg: float
+    revolutions_per_day: float
+
+
+class Satellite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A satellite by its two-line elements; only a constellation's have ``elements`` instead."""
 
     name: str
-    tle: Pair
     transmitter: str
-    source: str
+    tle: tuple[str, str] | None = None
+    elements: Elements | None = None
 
 
-class Constellation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A Walker delta i:t/p/f of circular orbits: ``satellites`` in ``planes``, shifted by ``phasing``.
-
-    Its satellites are named ``NAME-PLANE-PLACE``, both from 1.
-    """
+class Constellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Walker delta pattern ``inclination: satellites/planes/phasing`` of circular orbits."""
 
     name: str
+    transmitter: str
     satellites: int
     planes: int
     phasing: int
-    altitude_km: float
     inclination_deg: float
-    transmitter: str
-    source: str
-    first_node_deg: float = 0.0
+    altitude_km: float
 
 
-class Weather(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Cloud cover over a site: ``cloud_cover[i]`` (0 to 1) holds from ``from_h[i]`` until the next.
-
-    Before the first it is as at the first; a site without weather is clear.
-    """
+class Cover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Clouds over a site: a share ``cover[n]`` from hour ``from_h[n]`` of the scenario on; none before."""
 
     site: str
     from_h: tuple[float, ...]
-    cloud_cover: tuple[float, ...]
+    cover: tuple[float, ...]
 
 
-class Demand(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Key wanted between two sites, in bits per day; the greatest ``priority`` is served first."""
+class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys that two sites use up. Higher priorities are served first."""
 
     a: str
     b: str
-    bits_per_day: float
+    rate_bps: float
     priority: int = 0
 
 
-class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole scenario as it stands in its file; ``satellites`` are only those with elements of their own.
-
-    ``reading.fleet`` gives them together with those of the constellations.
-    """
+class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole scenario. ``epoch`` has a zone; ``hours`` is how long it lasts."""
 
     name: str
-    epoch: Instant
-    duration_h: float = 24.0
-    title: str = ""
-    sites: tuple[Site, ...] = ()
+    title: str
+    epoch: dt.datetime
+    hours: float
+    sites: tuple[Site, ...]
     fibres: tuple[Fibre, ...] = ()
     satellites: tuple[Satellite, ...] = ()
     constellations: tuple[Constellation, ...] = ()
-    weather: tuple[Weather, ...] = ()
-    demands: tuple[Demand, ...] = ()
-    telescopes: dict[str, Telescope] = {}
-    transmitters: dict[str, Transmitter] = {}
     detectors: dict[str, Detector] = {}
     sources: dict[str, Source] = {}
+    telescopes: dict[str, Telescope] = {}
+    transmitters: dict[str, Transmitter] = {}
+    weather: tuple[Cover, ...] = ()
+    demands: tuple[Demand, ...] = ()
+    store_bits: float = 1e9
+    """Most that a key store between two nodes holds."""
 
     @property
     def duration_s(self) -> float:
-        """How long the scenario lasts, in seconds."""
-        return self.duration_h * 3600.0
-
-    def site(self, name: str) -> Site:
-        """The site of that name; a scenario that was read has it, if something in it refers to it."""
-        return next(site for site in self.sites if site.name == name)
+        """How long it lasts, in seconds."""
+        return 3600.0 * self.hours

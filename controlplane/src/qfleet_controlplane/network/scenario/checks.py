@@ -1,0 +1,199 @@
+"""What must hold in a scenario beyond its shape."""
+
+import math
+
+from qfleet_controlplane.network.scenario import elements
+from qfleet_controlplane.network.scenario.complaints import Complaints
+from qfleet_controlplane.network.scenario.lines import Path
+from qfleet_controlplane.network.scenario.model import Constellation, Scenario, Source
+
+DEAD_SEA_M = -430.5
+"""Altitude of the lowest dry land; below it a site would stand in the sea, or under the ground."""
+HIGHEST_M = 9_000.0
+LONGEST_H = 24.0 * 31
+MOST_SATELLITES = 10_000
+_ANY = math.inf
+
+
+def check(scenario: Scenario, complaints: Complaints) -> None:
+    """Refuse what cannot be, the first thing that is found. Raises ``InvalidScenario``."""
+    for one in (_whole, _parts, _sites, _fibres, _satellites, _weather, _demands):
+        one(scenario, complaints)
+
+
+def _whole(scenario: Scenario, complaints: Complaints) -> None:
+    if scenario.epoch.tzinfo is None:
+        complaints.refuse(("epoch",), "epoch has no zone: write it like 2026-03-20T00:00:00Z")
+    complaints.unless_within(scenario.hours, ("hours",), 0.01, LONGEST_H)
+    complaints.unless_within(scenario.store_bits, ("store_bits",), 1.0, _ANY)
+    if not scenario.sites:
+        complaints.refuse((), "a scenario has at least one [[sites]]")
+
+
+# ── parts that are shared ───────────────────────────────────────────────────────────────────────────
+
+_SHARE, _POSITIVE, _NOT_NEGATIVE = (0.0, 1.0), (1e-12, _ANY), (0.0, _ANY)
+_BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
+    "detectors": {
+        "efficiency": (1e-6, 1.0), "dark_hz": _NOT_NEGATIVE, "window_ns": _POSITIVE,
+        "dead_time_ns": _NOT_NEGATIVE, "afterpulsing": (0.0, 0.5), "misalignment": (0.0, 0.5),
+    },
+    "sources": {
+        "rate_hz": _POSITIVE, "key_basis": (1e-3, 1.0 - 1e-3), "pairs": (1e-6, 1.0), "block_s": _POSITIVE,
+    },
+    "telescopes": {
+        "aperture_m": (1e-3, 100.0), "optics_efficiency": (1e-6, 1.0), "background_hz": _NOT_NEGATIVE,
+        "zenith_loss_db": _NOT_NEGATIVE, "min_elevation_deg": (0.0, 89.0),
+    },
+    "transmitters": {
+        "divergence_urad": (1e-2, 1e5), "pointing_urad": _NOT_NEGATIVE, "optics_loss_db": _NOT_NEGATIVE,
+    },
+}  # fmt: skip
+
+
+def _parts(scenario: Scenario, complaints: Complaints) -> None:
+    for table, bounds in _BOUNDS.items():
+        for name, part in getattr(scenario, table).items():
+            for key, (least, most) in bounds.items():
+                complaints.unless_within(getattr(part, key), (table, name, key), least, most)
+    for name, source in scenario.sources.items():
+        _source(source, ("sources", name), complaints)
+    for name, telescope in scenario.telescopes.items():
+        path = ("telescopes", name, "detector")
+        complaints.unless_known(telescope.detector, scenario.detectors, path, "detector")
+    for name, transmitter in scenario.transmitters.items():
+        complaints.unless_known(
+            transmitter.source, scenario.sources, ("transmitters", name, "source"), "source"
+        )
+
+
+def _source(source: Source, path: Path, complaints: Complaints) -> None:
+    strong, weak, vacuum = source.intensities
+    # Lim et al., Phys. Rev. A 89, 022307 (2014): the estimates hold for such intensities only.
+    if not (strong > weak + vacuum and weak > vacuum >= 0):
+        complaints.refuse(
+            (*path, "intensities"),
+            f"intensities = {list(source.intensities)} must fall, the first above the sum of the others",
+        )
+    if min(source.probabilities) <= 0 or abs(sum(source.probabilities) - 1) > 1e-9:
+        complaints.refuse(
+            (*path, "probabilities"),
+            f"probabilities = {list(source.probabilities)} must be above 0 and sum to 1",
+        )
+
+
+# ── places and links ────────────────────────────────────────────────────────────────────────────────
+
+
+def _sites(scenario: Scenario, complaints: Complaints) -> None:
+    complaints.unless_single([site.name for site in scenario.sites], "sites", "site")
+    for position, site in enumerate(scenario.sites):
+        here = ("sites", position)
+        complaints.unless_within(site.latitude_deg, (*here, "latitude_deg"), -90.0, 90.0)
+        complaints.unless_within(site.longitude_deg, (*here, "longitude_deg"), -180.0, 180.0)
+        if site.altitude_m < DEAD_SEA_M:
+            complaints.refuse(
+                (*here, "altitude_m"),
+                f"altitude_m = {site.altitude_m:g} lies under the sea: dry land ends at {DEAD_SEA_M:g} m",
+            )
+        complaints.unless_within(site.altitude_m, (*here, "altitude_m"), DEAD_SEA_M, HIGHEST_M)
+        if (site.kind == "station") != (site.telescope is not None):
+            complaints.refuse(
+                (*here, "telescope" if site.telescope else "kind"),
+                f"site {site.name!r} is a {site.kind}: a station has a telescope, and nothing else has",
+            )
+        if site.telescope is not None:
+            complaints.unless_known(site.telescope, scenario.telescopes, (*here, "telescope"), "telescope")
+
+
+def _fibres(scenario: Scenario, complaints: Complaints) -> None:
+    names = [site.name for site in scenario.sites]
+    seen: set[frozenset[str]] = set()
+    for position, fibre in enumerate(scenario.fibres):
+        here = ("fibres", position)
+        _pair(fibre.a, fibre.b, names, here, complaints)
+        both = frozenset((fibre.a, fibre.b))
+        if both in seen:
+            complaints.refuse((*here, "a"), f"two fibres join {fibre.a!r} and {fibre.b!r}: give them as one")
+        seen.add(both)
+        complaints.unless_within(fibre.length_km, (*here, "length_km"), 1e-3, 2000.0)
+        complaints.unless_within(fibre.loss_db_per_km, (*here, "loss_db_per_km"), 0.0, 10.0)
+        complaints.unless_within(fibre.extra_loss_db, (*here, "extra_loss_db"), 0.0, 100.0)
+        complaints.unless_known(fibre.source, scenario.sources, (*here, "source"), "source")
+        complaints.unless_known(fibre.detector, scenario.detectors, (*here, "detector"), "detector")
+
+
+def _pair(a: str, b: str, names: list[str], here: Path, complaints: Complaints) -> None:
+    complaints.unless_known(a, names, (*here, "a"), "site")
+    complaints.unless_known(b, names, (*here, "b"), "site")
+    if a == b:
+        complaints.refuse((*here, "b"), f"{a!r} is joined with itself")
+
+
+# ── satellites ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _satellites(scenario: Scenario, complaints: Complaints) -> None:
+    sites = [site.name for site in scenario.sites]
+    complaints.unless_single([one.name for one in scenario.satellites], "satellites", "satellite")
+    for position, satellite in enumerate(scenario.satellites):
+        here = ("satellites", position)
+        if satellite.name in sites:
+            complaints.refuse((*here, "name"), f"a site and a satellite are called {satellite.name!r}")
+        complaints.unless_known(
+            satellite.transmitter, scenario.transmitters, (*here, "transmitter"), "transmitter"
+        )
+        if satellite.tle is None or satellite.elements is not None:
+            complaints.refuse(here, f"satellite {satellite.name!r} has no tle: give its two lines")
+        wrong = elements.faults(*satellite.tle)
+        if wrong is not None:
+            complaints.refuse((*here, "tle"), f"satellite {satellite.name!r}: {wrong}")
+    complaints.unless_single([one.name for one in scenario.constellations], "constellations", "constellation")
+    for position, pattern in enumerate(scenario.constellations):
+        _constellation(pattern, scenario, ("constellations", position), complaints)
+
+
+def _constellation(pattern: Constellation, scenario: Scenario, here: Path, complaints: Complaints) -> None:
+    bounded: tuple[tuple[str, float, float], ...] = (
+        ("satellites", 1, MOST_SATELLITES), ("planes", 1, MOST_SATELLITES),
+        ("phasing", 0, pattern.planes - 1), ("inclination_deg", 0.0, 180.0), ("altitude_km", 160.0, 50_000.0),
+    )  # fmt: skip
+    for key, least, most in bounded:
+        complaints.unless_within(getattr(pattern, key), (*here, key), least, most)
+    if pattern.satellites % pattern.planes:
+        complaints.refuse(
+            (*here, "planes"),
+            f"{pattern.satellites} satellites cannot be spread evenly over {pattern.planes} planes",
+        )
+    complaints.unless_known(pattern.transmitter, scenario.transmitters, (*here, "transmitter"), "transmitter")
+
+
+# ── weather and demands ─────────────────────────────────────────────────────────────────────────────
+
+
+def _weather(scenario: Scenario, complaints: Complaints) -> None:
+    stations = [site.name for site in scenario.sites if site.telescope is not None]
+    seen: set[str] = set()
+    for position, told in enumerate(scenario.weather):
+        here = ("weather", position)
+        complaints.unless_known(told.site, stations, (*here, "site"), "station")
+        if told.site in seen:
+            complaints.refuse((*here, "site"), f"the weather over {told.site!r} is told twice")
+        seen.add(told.site)
+        if len(told.cover) != len(told.from_h) or not told.cover:
+            complaints.refuse(
+                (*here, "cover"), f"{len(told.cover)} values of cover for {len(told.from_h)} times in from_h"
+            )
+        for before, after in zip(told.from_h, told.from_h[1:], strict=False):
+            if not before < after:
+                complaints.refuse((*here, "from_h"), f"from_h must rise, and {after:g} follows {before:g}")
+        for value in told.cover:
+            complaints.unless_within(value, (*here, "cover"), *_SHARE)
+
+
+def _demands(scenario: Scenario, complaints: Complaints) -> None:
+    names = [site.name for site in scenario.sites]
+    for position, demand in enumerate(scenario.demands):
+        here = ("demands", position)
+        _pair(demand.a, demand.b, names, here, complaints)
+        complaints.unless_within(demand.rate_bps, (*here, "rate_bps"), 1e-6, 1e9)
