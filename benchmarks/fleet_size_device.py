@@ -15,7 +15,7 @@ from benchmarks import fleet_size_mqtt as mqtt
 from benchmarks import fleet_size_sayings as sayings
 from benchmarks.fleet_size_region import Identity, Region
 
-from qfleet_agent.link.backoff import Backoff
+from qfleet_agent.ways.backoff import Backoff
 from qfleet_wire import codec, door, payloads, workload
 from qfleet_wire.channel import authority, frames, initiator, keys, resumption
 from qfleet_wire.channel.frames import Kind

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from qfleet_agent.errors import SettingsInvalid
 from qfleet_agent.link import broker, network, renewals
-from qfleet_agent.link.backoff import Backoff
 from qfleet_agent.link.outgoing import HINTS_KEPT, Outgoing
+from qfleet_agent.ways.backoff import Backoff
 from qfleet_wire import codec, payloads
 from qfleet_wire.names import Millis, TaskId
 

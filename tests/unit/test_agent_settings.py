@@ -44,12 +44,78 @@ def test_all_settings_are_read() -> None:
         ('executor = "dask://host:70000"', "executor = 'dask://host:70000'"),
         ('executor = "dask+tls://host:8786"', "needs ca_file in [cluster]"),
         ("[link]\nreconnect_base_s = 500.0", "reconnect_base_s = 500.0"),
+        ("[link]\nprobe_s = 0", "probe_s = 0"),
         ("workers = ", "not valid TOML"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(text: str, said: str) -> None:
     with pytest.raises(SettingsInvalid) as caught:
         settings.parse(text, source="/etc/qfleet/agent.toml")
+    assert said in str(caught.value)
+    assert "/etc/qfleet/agent.toml" in str(caught.value)
+
+
+WAYS = """
+[link]
+price_ms = 500.0
+settle_s = 30
+[[link.ways]]
+name = "cable"
+class = "ethernet"
+broker = "mqtts://leaf.example:8883"
+source = "192.0.2.7"
+[[link.ways]]
+name = "leo"
+class = "satellite"
+broker = "mqtts://ground.example:8883"
+price_per_mb = 4.0
+month_mb = 50
+beyond = "never"
+contact = { first = 2026-03-01T12:00:00Z, every_s = 5700, open_s = 480 }
+[[link.ways]]
+name = "gso"
+class = "satellite"
+[[link.ways.contact.passes]]
+opens = 2026-03-01T12:00:00Z
+closes = 2026-03-01T12:08:00+00:00
+"""
+
+
+def test_ways_are_read() -> None:
+    link = settings.parse(WAYS, source="x").link
+    cable, leo, gso = link.routes
+    assert (cable.kind, cable.manner.batch_ms, cable.manner.thrifty) == ("ethernet", 0, False)
+    assert (leo.kind, leo.manner.stretch, leo.beyond) == ("satellite", 10, "never")
+    assert leo.contact is not None
+    assert gso.contact is not None
+    assert len(gso.contact.passes) == 1
+    assert (link.rules.price_ms, link.rules.settle_s, link.rules.base_s) == (500.0, 30.0, 5.0)
+
+
+def test_without_ways_there_is_one() -> None:
+    (only,) = settings.Settings().link.routes
+    assert (only.manner.stretch, only.manner.batch_ms, only.contact) == (1, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('name = "a"\nclass = "pigeon"', "'pigeon'"),
+        ('name = "a"', "`class`"),
+        ('name = ""\nclass = "lte"', "must be printable"),
+        ('name = "a"\nclass = "lte"\nlatency = 1', "did you mean `latency_ms`?"),
+        ('name = "a"\nclass = "lte"\nprice_per_mb = -1.0', "price_per_mb = -1.0"),
+        ('name = "a"\nclass = "lte"\nmonth_mb = 0', "month_mb = 0"),
+        ('name = "a"\nclass = "lte"\nlatency_ms = 0', "latency_ms = 0"),
+        ('name = "a"\nclass = "lte"\nstretch = 0', "stretch = 0"),
+        ('name = "a"\nclass = "lte"\nbatch_ms = 100000', "batch_ms = 100000"),
+        ('name = "a"\nclass = "lte"\n[[link.ways]]\nname = "a"\nclass = "wifi"', "the name 'a'"),
+        ('name = "a"\nclass = "satellite"\ncontact = { every_s = 5 }', "first, every_s and open_s together"),
+    ],
+)
+def test_a_way_that_makes_no_sense_is_refused(text: str, said: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        settings.parse("[[link.ways]]\n" + text, source="/etc/qfleet/agent.toml")
     assert said in str(caught.value)
     assert "/etc/qfleet/agent.toml" in str(caught.value)
 

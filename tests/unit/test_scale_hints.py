@@ -9,8 +9,8 @@ import pytest
 from tests.simulation.wire_fleet import DEVICE, REGION
 
 from qfleet_agent.link import calls, opening
-from qfleet_agent.link.backoff import Backoff
 from qfleet_agent.link.handshakes import Handshakes
+from qfleet_agent.ways.backoff import Backoff
 from qfleet_wire import door
 from qfleet_wire.channel import frames
 from qfleet_wire.channel.frames import Kind

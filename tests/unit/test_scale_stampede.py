@@ -9,6 +9,7 @@ from tests.simulation.wire_fleet import REGION
 
 from qfleet_agent.link import hints
 from qfleet_agent.link.link import Ears, Link, Rhythm
+from qfleet_agent.ways.way import MANNERS
 from qfleet_wire.channel import frames
 from qfleet_wire.errors import Refused
 from qfleet_wire.names import DeviceName
@@ -26,8 +27,7 @@ class Agents:
         self.beats: list[float] = []
         rhythm = Rhythm(60, BASE_S, 120.0, 15.0)
         self.links = [
-            Link(_any(nodes=()), rhythm, _handshakes(number), _any(), self._ears())
-            for number in range(AGENTS)
+            Link(_helm(), rhythm, _handshakes(number), _any(), self._ears()) for number in range(AGENTS)
         ]
         for each in self.links:
             each.online = True
@@ -56,6 +56,10 @@ class Agents:
 
 def _any(**values: Any) -> Any:
     return SimpleNamespace(**values)
+
+
+def _helm() -> Any:
+    return _any(manner=MANNERS["ethernet"], moved=lambda _: None)
 
 
 def _handshakes(number: int) -> Any:

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from qfleet_agent.errors import SettingsInvalid
+from qfleet_agent.ways.chooser import Rules
+from qfleet_agent.ways.way import ONLY, Way
 from qfleet_wire.profile import explain
 
 DEFAULT_PATH = Path("/etc/qfleet/agent.toml")
@@ -30,6 +32,14 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     reconnect_most_s: float = 120.0
     answer_s: float = 15.0
     """How long the controller may take to answer a hello before it is asked again."""
+    ways: tuple[Way, ...] = ()
+    """Several ways to the region's broker, of which the agent takes the best that is there; none: one."""
+    price_ms: float = 1_000.0
+    """Round trip, in milliseconds, that a price of 1 per MB is worth when ways are compared."""
+    settle_s: float = 60.0
+    """How long a better way must have answered before it is taken instead of one that works."""
+    probe_s: float = 10.0
+    """Time between two looks at a better way."""
 
     def __post_init__(self) -> None:
         if not 0 < self.reconnect_base_s <= self.reconnect_most_s:
@@ -39,6 +49,25 @@ class Link(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             )
         if self.answer_s <= 0:
             raise ValueError(f"answer_s = {self.answer_s} must be above 0")
+        if self.price_ms < 0 or self.settle_s < 0 or self.probe_s <= 0:
+            raise ValueError(
+                f"price_ms = {self.price_ms} and settle_s = {self.settle_s} must not be below 0, "
+                f"probe_s = {self.probe_s} must be above 0"
+            )
+        names = [way.name for way in self.ways]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two ways have the name {name!r}: each needs its own")
+
+    @property
+    def routes(self) -> tuple[Way, ...]:
+        """The ways there are, at least one."""
+        return self.ways or (ONLY,)
+
+    @property
+    def rules(self) -> Rules:
+        """What the settings say about choosing one."""
+        return Rules(self.reconnect_base_s, self.reconnect_most_s, self.price_ms, self.settle_s, self.probe_s)
 
 
 class Cluster(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -40,6 +40,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a session with a controller is open."""
     trouble: str | None
     """Why not."""
+    way: str = ""
+    """The way in use, in words; empty: there is one only."""
     unfinished: int
     running: int
     outbox: int

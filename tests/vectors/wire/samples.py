@@ -3,7 +3,7 @@
 import msgspec
 from tests.vectors.wire import dynamics_samples
 
-from qfleet_wire import circuit, codec, payloads, workload
+from qfleet_wire import circuit, codec, payloads, ways, workload
 from qfleet_wire.names import JobId, Millis, TaskId
 
 TASK, JOB = TaskId("job-7.3"), JobId("job-7")
@@ -191,6 +191,17 @@ UP: tuple[payloads.Up, ...] = (
         24,
         (payloads.Engine("qulacs", "0.6.14", ("circuit.sample", "circuit.expect")),),
         (payloads.Calibration("qulacs", 1.5, 3.0, 20.0),),
+        way=ways.Way(
+            "leo",
+            "satellite",
+            Millis(1_800_000_000_000),
+            640.5,
+            5_700_000,
+            2_000,
+            "gateway.example:8883",
+            ways.Window(Millis(1_799_999_990_000), Millis(1_800_000_480_000)),
+            Millis(1_800_005_690_000),
+        ),
     ),
     payloads.Inventory(((TASK, 2),), ((TASK, 1),)),
     payloads.Accepted(TASK, 2),
@@ -214,6 +225,7 @@ UP: tuple[payloads.Up, ...] = (
         journal_full=True,
         journal_set_aside=Millis(1_799_999_000_000),
         journal_damage="database disk image is malformed",
+        latency_ms=640.5,
     ),
     payloads.RenewRequest(b"csr"),
     payloads.Telemetry(

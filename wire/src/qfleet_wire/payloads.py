@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from qfleet_wire.names import JobId, Millis, TaskId
+from qfleet_wire.ways import Way
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -139,6 +140,8 @@ class Announcement(msgspec.Struct, frozen=True, tag="announcement"):
     calibrations: tuple[Calibration, ...] = ()
     task_time_ms: int = 900_000
     """Longest time limit that a task may have here; an agent that does not say keeps 15 minutes."""
+    way: Way | None = None
+    """The way that the session came over; None: the device has one way only."""
 
 
 class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
@@ -253,6 +256,8 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     """When a damaged journal was last set aside, by the device's clock; None: never."""
     journal_damage: str = ""
     """What was wrong with it, and what of it was saved, in words."""
+    latency_ms: float | None = None
+    """Round trip to the gateway of the way in use, where there are several; None: not measured."""
 
 
 class Sample(msgspec.Struct, frozen=True):

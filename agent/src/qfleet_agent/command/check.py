@@ -6,6 +6,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Literal
 
 import aiomqtt
@@ -13,7 +14,7 @@ import msgspec
 
 from qfleet_agent import clock
 from qfleet_agent.command import exits
-from qfleet_agent.daemon import capacity, cluster_site, place
+from qfleet_agent.daemon import capacity, cluster_site, gateways, place
 from qfleet_agent.errors import AgentError, NotEnrolled
 from qfleet_agent.journal import journal, membership, vault
 from qfleet_agent.journal.layout import Name
@@ -21,6 +22,8 @@ from qfleet_agent.journal.membership import Membership
 from qfleet_agent.journal.store import Store
 from qfleet_agent.link import broker
 from qfleet_agent.settings import Settings
+from qfleet_agent.ways import contact
+from qfleet_agent.ways.way import Way
 from qfleet_agent.workers.bridge_frames import Site, Trouble
 from qfleet_agent.workers.cluster import Cluster
 from qfleet_wire.channel import authority
@@ -61,8 +64,9 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _guarded("state", lambda: _state(settings))
     held: list[Membership] = []
     yield _guarded("identity", lambda: _identity(settings, held))
-    if held:
-        yield _guarded("broker", lambda: asyncio.run(_broker(settings, held[0])))
+    for way in settings.link.routes if held else ():
+        what = f"way {way.name}" if settings.link.ways else "broker"
+        yield _guarded(what, partial(_reach, way, settings, held[0]))
 
 
 def _guarded(what: str, look: Callable[[], Finding]) -> Finding:
@@ -138,9 +142,17 @@ def _identity(settings: Settings, held: list[Membership]) -> Finding:
     return Finding("identity", "fine", f"{name}; {left // _DAY_MS} days left")
 
 
-async def _broker(settings: Settings, held: Membership) -> Finding:
-    url = settings.link.broker or held.broker
-    address = broker.parse(url, login=held.login, password=held.password, ca_file=settings.link.ca_file)
+def _reach(way: Way, settings: Settings, held: Membership) -> Finding:
+    """Whether a way's broker answers; one that has a plan need not be there now."""
+    what = f"way {way.name}" if settings.link.ways else "broker"
+    now = clock.Clock(clock.RELEASED).now()
+    if way.contact is not None and contact.outlook(way.contact, now).present is None:
+        return Finding(what, "fine", "no contact window is open now")
+    address = gateways.gateway(way, settings.link, held).address
+    return asyncio.run(_broker(what, address, way.broker or settings.link.broker or held.broker, held))
+
+
+async def _broker(what: str, address: broker.Broker, url: str, held: Membership) -> Finding:
     client = broker.client(
         address, lambda _topic, _payload: None, identifier=f"check-{secrets.token_hex(4)}", keep_alive_s=30
     )
@@ -154,5 +166,5 @@ async def _broker(settings: Settings, held: Membership) -> Finding:
     middle = sorted(trips)[_ROUNDS // 2]
     text = f"{url}: a message takes {middle:.1f} ms"
     if middle > _DELAYED_ACK_MS and middle % _DELAYED_ACK_MS < _DELAYED_ACK_MS / 4:
-        return Finding("broker", "warning", f"{text}, which looks like Nagle: set_tcp_nodelay on the broker")
-    return Finding("broker", "fine", text)
+        return Finding(what, "warning", f"{text}, which looks like Nagle: set_tcp_nodelay on the broker")
+    return Finding(what, "fine", text)

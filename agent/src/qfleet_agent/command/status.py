@@ -38,7 +38,7 @@ def _words(settings: Settings, last: Status | None, *, running: bool) -> str:
     link = "connected" if last.online else f"not connected ({last.trouble or 'connecting'})"
     lines = [
         f"{'Running' if running else 'Not running'}: {last.device} of {last.fleet}, region {last.region}",
-        f"  link         {link}",
+        f"  link         {link}{f'; over {last.way}' if last.way else ''}",
         f"  tasks        {last.unfinished} unfinished, {last.running} of them running",
         f"  outbox       {last.outbox} results wait for the controller",
         (

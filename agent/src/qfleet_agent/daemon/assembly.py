@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from qfleet_agent import clock, facts, status
-from qfleet_agent.daemon import cluster_site, speed
+from qfleet_agent.daemon import cluster_site, gateways, speed
 from qfleet_agent.daemon import place as places
 from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.daemon import Daemon
@@ -24,8 +24,8 @@ from qfleet_agent.journal.keepsake import Keepsake
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.reserve import Reserve
 from qfleet_agent.journal.store import Contents
-from qfleet_agent.link import broker
 from qfleet_agent.link.handshakes import Handshakes, Remembered
+from qfleet_agent.link.helm import Helm, Means
 from qfleet_agent.link.link import Ears, Link, Rhythm
 from qfleet_agent.machine import events
 from qfleet_agent.machine.admit import MIB
@@ -141,20 +141,14 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     machine = Machine(held.device, place.bounds, place.announcement(calibrations or ()))
     performer = Performer(machine, journal)
     pulse = asyncio.Event()
-    address = broker.parse(
-        settings.link.broker or held.broker,
-        login=held.login,
-        password=held.password,
-        ca_file=settings.link.ca_file,
-    )
-    broker.check(address)
+    helm = await _helm(place, handshakes, journal)
     rhythm = Rhythm(
         profile.link.keep_alive_s,
         settings.link.reconnect_base_s,
         settings.link.reconnect_most_s,
         settings.link.answer_s,
     )
-    link = Link(address, rhythm, handshakes, journal, Ears(performer.number, performer.tell, pulse.set))
+    link = Link(helm, rhythm, handshakes, journal, Ears(performer.number, performer.tell, pulse.set))
     executor = _executor(place, clustered, performer)
     performer.connect(link, executor)
     # The first number is a time, so that those of a later journal of the same device are above it.
@@ -183,6 +177,20 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         damage,
         cluster=clustered,
     )
+
+
+async def _helm(place: Place, handshakes: Handshakes, journal: Journal) -> Helm:
+    """Know every way of the settings, and what was used of its budget."""
+
+    async def keep(used: bytes) -> None:
+        await journal.put({Name.WAYS: used})
+
+    link = place.settings.link
+    made = [gateways.gateway(way, link, handshakes.membership) for way in link.routes]
+    means = Means(handshakes.clock.now, secrets.token_bytes, keep)
+    helm = Helm(made, link.rules, means, beat_s=place.profile.link.heartbeat_s)
+    helm.restore(await journal.get(Name.WAYS))
+    return helm
 
 
 def _executor(place: Place, clustered: ClusterSite | None, performer: Performer) -> Executor:

@@ -112,7 +112,9 @@ class Daemon:
             self.link.send(self._heartbeat(condition))
             self._tell_status()
             try:
-                async with asyncio.timeout(self.place.profile.link.heartbeat_s):
+                async with asyncio.timeout(
+                    self.place.profile.link.heartbeat_s * self.link.helm.manner.stretch
+                ):
                     await self.pulse.wait()
             except TimeoutError:
                 pass
@@ -156,6 +158,7 @@ class Daemon:
             journal_full=self.performer.journal_full,
             journal_set_aside=None if self.damage is None else self.damage.at,
             journal_damage="" if self.damage is None else f"{self.damage.reason}; saved: {self.damage.saved}",
+            latency_ms=self.link.helm.latency_ms,
         )
 
     def _tell_status(self) -> None:
@@ -180,6 +183,7 @@ class Daemon:
             profile=place.profile.name,
             online=self.link.online,
             trouble=self.link.trouble,
+            way=self.link.helm.in_words,
             unfinished=load.unfinished,
             running=self.executor.running,
             outbox=self.machine.finished,

@@ -31,5 +31,7 @@ class Name(StrEnum):
     """How fast the engines are here: an encoded ``daemon.speed.Measured``."""
     SITE = "site"
     """What the cluster was when it was last seen: an encoded ``workers.bridge_frames.Site``."""
+    WAYS = "ways"
+    """What ways with a budget have carried this month: an encoded ``link.helm.Used``."""
     USED_PRESHARED_KEYS = "used-preshared-keys"
     """Ids of pre-shared keys that have served, one a line."""

@@ -21,6 +21,14 @@ MOST_IN_FLIGHT = 20
 CONNECT_TIMEOUT_S = 10.0
 _UNUSED_PORT = 1
 """paho-mqtt wants a port for a Unix socket too."""
+_WATCHFUL = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 3),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 15_000),
+]
+"""Seconds, a count, and milliseconds (tcp(7)): a cable that was pulled is noticed after 15 s at most."""
 _DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -36,6 +44,10 @@ class Broker:
     password: str = field(repr=False)
     ca_file: Path | None = None
     others: tuple["Broker", ...] = ()
+    source: str | None = None
+    """Address of this device to connect from; None: the system's choice."""
+    watchful: bool = False
+    """Whether a peer that is gone without a word is noticed in seconds: there are other ways."""
 
     @property
     def nodes(self) -> tuple["Broker", ...]:
@@ -87,13 +99,16 @@ def _parse(url: str, *, login: str, password: str, ca_file: Path | None) -> Brok
     )
 
 
-def check(broker: Broker) -> None:
-    """Raise ``SettingsInvalid`` when the broker's certificates cannot be read, which no waiting mends."""
+def check(broker: Broker, setting: str) -> None:
+    """Raise ``SettingsInvalid`` when the broker's certificates cannot be read, which no waiting mends.
+
+    ``setting`` names where they were asked for.
+    """
     try:
         _tls(broker)
     except OSError as error:
         raise SettingsInvalid(
-            f"link.ca_file = {str(broker.ca_file)!r} holds no certificates that can be read: {error}"
+            f"{setting} = {str(broker.ca_file)!r} holds no certificates that can be read: {error}"
         ) from error
 
 
@@ -110,7 +125,9 @@ def client(
     will: aiomqtt.Will | None = None,
 ) -> aiomqtt.Client:
     """Make a client that hands every message to ``deliver`` (topic, payload), which must not raise."""
-    nodelay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)] if broker.transport == "tcp" else []
+    options = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)] if broker.transport == "tcp" else []
+    if options and broker.watchful:
+        options += _WATCHFUL
     return aiomqtt.Client(
         broker.host,
         broker.port,
@@ -126,7 +143,8 @@ def client(
         keepalive=keep_alive_s,
         max_inflight_messages=MOST_IN_FLIGHT,
         tls_context=_tls(broker),
-        socket_options=nodelay,
+        socket_options=options,
+        bind_address=broker.source or "",
     )
 
 

@@ -5,6 +5,7 @@ connection is settled by the inventory that follows.
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
@@ -14,17 +15,18 @@ import aiomqtt
 
 from qfleet_agent.journal.journal import Journal
 from qfleet_agent.link import broker, network
-from qfleet_agent.link.backoff import Backoff
-from qfleet_agent.link.broker import Broker
 from qfleet_agent.link.calls import Calls
 from qfleet_agent.link.handshakes import Handshakes
+from qfleet_agent.link.helm import OVERHEAD_BYTES, Gateway, Helm, WayLeft
 from qfleet_agent.link.hints import Hints
 from qfleet_agent.link.inbox import Inbox
 from qfleet_agent.link.opening import Opening
-from qfleet_agent.link.renewals import ASK_AGAIN_S, LOOK_S, Renewals
+from qfleet_agent.link.renewals import Renewals
+from qfleet_agent.link.renewing import Renewing
 from qfleet_agent.link.sending import Batches
 from qfleet_agent.machine import events
 from qfleet_agent.machine.events import Key
+from qfleet_agent.ways.backoff import Backoff
 from qfleet_wire import door, payloads
 from qfleet_wire.channel.frames import Kind
 from qfleet_wire.channel.initiator import Established
@@ -37,6 +39,10 @@ PATIENT = (payloads.Accepted, payloads.Started, payloads.Progress)
 PATIENT_S = 0.05
 """How long these wait for something to travel with. A task that ends sooner needs none of them, and
 nobody waits for them: an assignment is repeated after seconds only."""
+DRAIN_S = 2.0
+"""How long what is in line may take to leave before a way is given up for another."""
+_TIMED_BYTES = 2_048
+"""A message up to so large is answered after a round trip, and not after its own transmission."""
 QOS = 1
 SEALED_QOS = 0
 """For receiving sealed messages: what they carry is acknowledged and repeated by ourselves, and the
@@ -68,15 +74,14 @@ class Link:
     """One device's link to its region's controller."""
 
     def __init__(
-        self, address: Broker, rhythm: Rhythm, handshakes: Handshakes, journal: Journal, ears: Ears
+        self, helm: Helm, rhythm: Rhythm, handshakes: Handshakes, journal: Journal, ears: Ears
     ) -> None:
-        self._address = address
+        self.helm = helm
         self._rhythm = rhythm
         self._handshakes = handshakes
         self._ears = ears
         self._batches = Batches(journal)
         self._sessions = Sessions()
-        self._renewals = Renewals(handshakes, secrets.token_bytes)
         self._opening = Opening(
             handshakes, self._new_backoff(), answer_s=rhythm.answer_s, random=secrets.token_bytes
         )
@@ -92,7 +97,7 @@ class Link:
         self._ready = asyncio.Event()
         self._drained = asyncio.Event()
         self._reopen = asyncio.Event()
-        self._network = asyncio.Event()
+        self._renewing = Renewing(Renewals(handshakes, secrets.token_bytes), self.send, self._reopen.set)
         self._hints = Hints(
             rhythm.reconnect_base_s / 10, lambda: self.inbox.opened, self._reopen.set, secrets.token_bytes
         )
@@ -116,23 +121,20 @@ class Link:
         """Put a payload in line for the current session; without one it is dropped."""
         if self.online:
             self._batches.outgoing.add(payload)
-            if isinstance(payload, PATIENT):
-                self._soon()
-            else:
-                self._ready.set()
+            self._soon(PATIENT_S if isinstance(payload, PATIENT) else 0.0)
 
     def send_result(self, key: Key, result: bytes | None) -> None:
         """Put a result in line; None: it is read from the journal when its turn comes."""
         if self.online:
             self._batches.outgoing.add_result(key, result)
             self._watch_for_answer()
-            self._ready.set()
+            self._soon(0.0)
 
     def send_telemetry(self, after: int, lost: int) -> None:
         """Send journalled samples after this number once no result waits."""
         if self.online:
             self._batches.ask_telemetry(after, lost)
-            self._ready.set()
+            self._soon(0.0)
 
     def drop_results(self, keys: Sequence[Key]) -> None:
         """Take acknowledged results out of the line."""
@@ -140,79 +142,84 @@ class Link:
 
     def renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
         """Take in the answer about a certificate."""
-        self._start(self._take_renewal(answer))
+        self._start(self._renewing.take(answer))
 
     # ── the connection ──────────────────────────────────────────────────────────────────────
 
     async def run(self) -> None:
         """Stay connected until cancelled."""
-        with network.Watch(self._network.set):
+        with network.Watch(self.helm.network.set):
             await self._stay_connected()
 
     async def _stay_connected(self) -> None:
-        backoff = self._new_backoff()
-        for _ in range(secrets.randbelow(len(self._address.nodes))):  # a fleet spreads over a cluster
-            self._address = self._address.following()
-        time = asyncio.get_running_loop().time
         while True:
+            gateway = await self.helm.embark()
+            lost = False
             try:
-                await broker.apart(self._connection(backoff))
+                await broker.apart(self._connection(gateway))
             except* (aiomqtt.MqttError, OSError) as group:
-                self._broken = f"the broker cannot be reached: {_first(group)}"
+                self._broken, lost = f"the broker cannot be reached: {_first(group)}", True
+            except* WayLeft as group:
+                self._broken = str(_first(group))
+                log.info("%s.", self._broken, extra={"action": "way-left"})
             self._close()
-            # Of a cluster, the node that was lost is tried last.
-            self._address = self._address.following()
-            wait = backoff.next_s(time(), secrets.token_bytes)
-            log.warning(
-                "%s; the next attempt is in %.1f s.", self._broken, wait, extra={"action": "disconnected"}
-            )
-            await self._rest(wait, backoff)
+            if lost:
+                await self.helm.lost(gateway, self._broken or "")
 
-    async def _connection(self, backoff: Backoff) -> None:
-        async with self._client() as client:
-            backoff.connected(asyncio.get_running_loop().time())
+    async def _connection(self, gateway: Gateway) -> None:
+        async with self._client(gateway) as client:
+            self.helm.connected(gateway)
             self._broken, self._connected = None, client
             await self._converse(client)
-
-    async def _rest(self, wait: float, backoff: Backoff) -> None:
-        """Wait, but no longer than until the network has come up."""
-        self._network.clear()
-        try:
-            async with asyncio.timeout(wait):
-                await self._network.wait()
-                hurried = backoff.hurried_s(asyncio.get_running_loop().time(), secrets.token_bytes)
-                log.info("The network came up; the next attempt is in %.1f s.", hurried)
-                await asyncio.sleep(hurried)
-        except TimeoutError:
-            return
 
     async def leave(self, timeout_s: float) -> None:
         """Send what is in line, say that the device goes, but take no longer than this."""
         if self._connected is None:
             return
-        self._drained.clear()
-        self._ready.set()
         try:
             async with asyncio.timeout(timeout_s):
-                if self.online:
-                    await self._drained.wait()
+                await self._drain()
                 await broker.publish(self._connected, self._topic(Channel.PRESENCE), b"", qos=QOS)
         except (TimeoutError, aiomqtt.MqttError) as error:
             log.info("Not all messages left in time: %s", error, extra={"action": "left-early"})
 
-    def _client(self) -> aiomqtt.Client:
+    async def _drain(self) -> None:
+        """Send what is in line."""
+        self._drained.clear()
+        self._ready.set()
+        if self.online:
+            await self._drained.wait()
+
+    async def _drain_soon(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await self._drain()
+
+    def _client(self, gateway: Gateway) -> aiomqtt.Client:
         device = self._handshakes.membership.device
         will = aiomqtt.Will(self._topic(Channel.PRESENCE), b"", qos=QOS)
         # Random digits: a broker drops the older of two clients of one name, and every device of
         # a fleet may hold the same login.
         identifier = f"{device}-{secrets.token_hex(4)}"
         return broker.client(
-            self._address,
-            self.inbox.deliver,
+            gateway.address,
+            self._deliver,
             identifier=identifier,
-            keep_alive_s=self._rhythm.keep_alive_s,
+            keep_alive_s=self._rhythm.keep_alive_s * (2 if gateway.way.manner.thrifty else 1),
             will=will,
         )
+
+    def _deliver(self, topic: str, payload: bytes) -> None:
+        self.helm.moved(len(payload) + OVERHEAD_BYTES)
+        self.inbox.deliver(topic, payload)
+
+    async def _publish(self, client: aiomqtt.Client, topic: str, payload: bytes) -> None:
+        """Publish, and take the time until the gateway has it for its round trip."""
+        begun = asyncio.get_running_loop().time()
+        await broker.publish(client, topic, payload, qos=QOS)
+        self.helm.moved(len(payload) + OVERHEAD_BYTES)
+        if len(payload) <= _TIMED_BYTES:
+            self.helm.answered(asyncio.get_running_loop().time() - begun)
 
     async def _converse(self, client: aiomqtt.Client) -> None:
         authority = AuthorityTopic(self._handshakes.membership.region)
@@ -220,12 +227,13 @@ class Link:
         # Controllers publish it whenever they connect: a hint that they may have lost the session.
         # Not at QoS 1, for which NATS keeps state per device, and refuses the thousandth.
         await client.subscribe(topic_for(authority), SEALED_QOS)
-        await broker.publish(client, self._topic(Channel.PRESENCE), b"online", qos=QOS)
+        await self._publish(client, self._topic(Channel.PRESENCE), b"online")
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.helm.watch(self._drain_soon))
             group.create_task(broker.lost(client))
             group.create_task(self._keep_session(client))
             group.create_task(self._pump(client))
-            group.create_task(self._keep_certificate())
+            group.create_task(self._renewing.keep())
 
     def _close(self) -> None:
         self._connected = None
@@ -245,12 +253,12 @@ class Link:
 
     async def _keep_session(self, client: aiomqtt.Client) -> None:
         async def say(frame: bytes) -> None:
-            await broker.publish(client, self._topic(Channel.HELLO), frame, qos=QOS)
+            await self._publish(client, self._topic(Channel.HELLO), frame)
 
         while True:
             self._reopen.clear()
             self._hints.session_begins()
-            self._adopt(await self._opening.open(say, self._suspend))
+            self._adopt(await self._opening.open(say, self._suspend, self.helm.mute))
             await self._reopen.wait()
 
     def _adopt(self, established: Established) -> None:
@@ -259,10 +267,17 @@ class Link:
         self._sessions.adopt(established.session, self._handshakes.clock.now())
         self._batches.clear()
         self.online = True
+        self._tell_way()
         log.info("A session is open.", extra={"action": "session-opened"})
         self._ears.tell(events.SessionOpened(self._ears.number()))
         self._ears.changed()
-        self._start(self._ask_renewal())
+        self._start(self._renewing.ask())
+
+    def _tell_way(self) -> None:
+        way, manner = self.helm.told(), self.helm.manner
+        if way is not None:
+            told = events.WayTaken(self._ears.number(), way, manner.stretch, manner.thrifty)
+            self._ears.tell(told)
 
     def _take_frame(self, frame: door.Frame) -> None:
         if frame.kind is Kind.CALL:
@@ -299,44 +314,16 @@ class Link:
                 if plaintext is None:
                     break
                 envelope = self._sessions.seal(plaintext, now=clock.now(), random=secrets.token_bytes)
-                await broker.publish(client, topic, envelope, qos=QOS)
+                await self._publish(client, topic, envelope)
             self._drained.set()
 
-    # ── the certificate ─────────────────────────────────────────────────────────────────────
-
-    async def _keep_certificate(self) -> None:
-        while True:
-            await asyncio.sleep(ASK_AGAIN_S if self._renewals.waits else LOOK_S)
-            await self._ask_renewal()
-
-    async def _ask_renewal(self) -> None:
-        try:
-            request = await self._renewals.request()
-        except OSError as error:
-            self._keys_unsaved(error)
-            return
-        if request is not None:
-            self.send(request)
-
-    async def _take_renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
-        try:
-            changed = await self._renewals.take(answer)
-        except OSError as error:
-            self._keys_unsaved(error)
-            return
-        if changed:
-            self._reopen.set()
-
-    def _keys_unsaved(self, error: OSError) -> None:
-        log.warning(
-            "The certificate is not renewed, its keys cannot be written: %s; it is tried again.",
-            error,
-            extra={"action": "renew-unsaved"},
-        )
-
-    def _soon(self) -> None:
-        if self._patience is None:
-            self._patience = asyncio.get_running_loop().call_later(PATIENT_S, self._patience_ends)
+    def _soon(self, patience_s: float) -> None:
+        """Send what is in line, at once or with what comes meanwhile, as the way wants it."""
+        patience_s = max(patience_s, self.helm.manner.batch_ms / 1000)
+        if not patience_s:
+            self._ready.set()
+        elif self._patience is None:
+            self._patience = asyncio.get_running_loop().call_later(patience_s, self._patience_ends)
 
     def _patience_ends(self) -> None:
         self._patience = None

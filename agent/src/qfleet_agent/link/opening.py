@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from qfleet_agent.link.backoff import Backoff
 from qfleet_agent.link.handshakes import Handshakes
+from qfleet_agent.ways.backoff import Backoff
 from qfleet_wire import door
 from qfleet_wire.channel import frames
 from qfleet_wire.channel.derivation import Random
@@ -42,6 +42,7 @@ class Opening:
         self._random = random
         self._frames: asyncio.Queue[door.Frame] = asyncio.Queue(maxsize=16)
         self._nudged = asyncio.Event()
+        self._unheard = False
         self.trouble: str | None = None
         """Why no session could be opened, until one is."""
 
@@ -54,11 +55,16 @@ class Opening:
         """End a wait early: there is reason to believe that a controller has come."""
         self._nudged.set()
 
-    async def open(self, send: Callable[[bytes], Awaitable[None]], failed: Callable[[], None]) -> Established:
+    async def open(
+        self,
+        send: Callable[[bytes], Awaitable[None]],
+        failed: Callable[[], None],
+        unheard: Callable[[], None] = lambda: None,
+    ) -> Established:
         """Return a session, however long it takes.
 
         ``send`` publishes a hello and may raise; ``failed`` is told whenever a full one came to
-        nothing.
+        nothing, ``unheard`` when nobody has answered an attempt.
         """
         while True:
             established = await self._attempt(send)
@@ -67,6 +73,8 @@ class Opening:
                 return established
             resumed = self._handshakes.resuming
             self._handshakes.failed()
+            if self._unheard:
+                unheard()
             if not resumed:
                 failed()
                 await self._pause()
@@ -77,6 +85,7 @@ class Opening:
         except LocalError as error:
             self._note(f"no session can be asked for: {error}")
             return None
+        self._unheard = False
         sends = turns = 0
         while sends < SENDS:
             await send(frame)
@@ -91,6 +100,7 @@ class Opening:
                 return outcome
             if outcome == "refused":
                 return None
+        self._unheard = True
         self._note("the controller does not answer")
         return None
 

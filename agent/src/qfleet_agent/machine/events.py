@@ -8,6 +8,7 @@ import msgspec
 from qfleet_agent.machine.admit import Bounds
 from qfleet_wire.names import Millis, TaskId
 from qfleet_wire.payloads import Announcement, Down, Sample
+from qfleet_wire.ways import Way
 
 Key: TypeAlias = tuple[TaskId, int]
 """(task, attempt): what delivery is de-duplicated by."""
@@ -31,6 +32,18 @@ class SessionOpened(msgspec.Struct, frozen=True):
     """A new session with a controller is confirmed."""
 
     id: int
+
+
+class WayTaken(msgspec.Struct, frozen=True):
+    """Messages go over this way from the next session on; ``stretch`` makes telemetry so much rarer.
+
+    Where it is ``thrifty`` every byte counts. Without this event a device has one way, and is not.
+    """
+
+    id: int
+    way: Way
+    stretch: int
+    thrifty: bool
 
 
 class SessionLost(msgspec.Struct, frozen=True):
@@ -169,6 +182,7 @@ class Restored(msgspec.Struct, frozen=True):
 Event: TypeAlias = (
     Heard
     | SessionOpened
+    | WayTaken
     | SessionLost
     | Announced
     | WorkStarted

@@ -15,7 +15,9 @@ from qfleet_agent.machine import admit, effects, events, tasks, telemetry
 from qfleet_agent.machine.admit import ROW_BYTES, Admitted, Bounds, Load, Refusal
 from qfleet_agent.machine.effects import Effect
 from qfleet_agent.machine.events import Event, Key
+from qfleet_agent.machine.outbox import RESEND_FIRST_MS
 from qfleet_agent.machine.states import State
+from qfleet_agent.machine.thrift import Thrift
 from qfleet_wire import codec, payloads
 from qfleet_wire.errors import RemoteError
 from qfleet_wire.names import DeviceName, Millis
@@ -43,6 +45,7 @@ class Machine:
         self._tasks = tasks.Tasks()
         self._ring = telemetry.Ring(bounds.disk_reserve_bytes // _RING_SHARE // telemetry.ROW_BYTES)
         self._takes_telemetry = True
+        self._thrift = Thrift()
         self._refused: dict[Key, payloads.Refused] = {}
         self._expiries: list[tuple[Millis, Key]] = []
         self._handlers: dict[type, Callable[[Any, Millis], list[Effect]]] = {
@@ -50,6 +53,7 @@ class Machine:
             events.Heard: self._heard,
             events.SessionOpened: self._session_opened,
             events.SessionLost: self._session_lost,
+            events.WayTaken: self._way_taken,
             events.Announced: self._announced,
             events.WorkStarted: self._work_started,
             events.WorkProgressed: self._work_progressed,
@@ -155,14 +159,21 @@ class Machine:
         self._takes_telemetry = True
         return wanted + self._ring.send(event.id)
 
+    def _way_taken(self, event: events.WayTaken, _now: Millis) -> list[Effect]:
+        """Say in the announcement of every session over which way it came."""
+        self._announcement = msgspec.structs.replace(self._announcement, way=event.way)
+        self._thrift.over(event)
+        self._tasks.outbox.first_ms = RESEND_FIRST_MS + self._thrift.answer_ms
+        return []
+
     def _session_lost(self, _event: events.SessionLost, _now: Millis) -> list[Effect]:
         self._tasks.outbox.close()
         return []
 
     def _announced(self, event: events.Announced, _now: Millis) -> list[Effect]:
-        self._announcement = event.announcement
+        self._announcement = msgspec.structs.replace(event.announcement, way=self._announcement.way)
         self._bounds = self._bounds if event.bounds is None else event.bounds
-        return self._hint(event.id, event.announcement)
+        return self._say(event.id, self._announcement)
 
     def _work_started(self, event: events.WorkStarted, _now: Millis) -> list[Effect]:
         if not self._tasks.start(event.key):
@@ -204,7 +215,7 @@ class Machine:
         if not self._ring.due(now):
             return []
         saved: list[Effect] = [self._ring.save(event.id)]
-        return saved + self._send_telemetry(event.id)
+        return saved + self._send_telemetry_now_and_then(event.id)
 
     def _journal_full(self, event: events.JournalFull, _now: Millis) -> list[Effect]:
         self.load.disk_free_bytes = 0  # until it is measured again
@@ -220,6 +231,10 @@ class Machine:
     def _send_telemetry(self, cause: int) -> list[Effect]:
         may = self._tasks.outbox.online and self._takes_telemetry
         return self._ring.send(cause) if may else []
+
+    def _send_telemetry_now_and_then(self, cause: int) -> list[Effect]:
+        """Where every byte counts, more of it goes in one message, and more seldom."""
+        return self._send_telemetry(cause) if self._thrift.telemetry_is_due() else []
 
     def _ticked(self, event: events.Ticked, now: Millis) -> list[Effect]:
         wanted: list[Effect] = []
@@ -238,6 +253,10 @@ class Machine:
         return self._ring.stop(event.id)
 
     def _hint(self, cause: int, payload: payloads.Up) -> list[Effect]:
+        """Say what nobody needs to know, unless every byte counts."""
+        return [] if self._thrift.thrifty else self._say(cause, payload)
+
+    def _say(self, cause: int, payload: payloads.Up) -> list[Effect]:
         return [effects.Send(cause, payload)] if self._tasks.outbox.online else []
 
     # ── what a controller says ──────────────────────────────────────────────────────────────

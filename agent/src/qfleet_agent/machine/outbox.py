@@ -24,6 +24,8 @@ class Outbox:
 
     def __init__(self) -> None:
         self._waiting: dict[Key, _Waiting] = {}
+        self.first_ms = RESEND_FIRST_MS
+        """How long an answer may take before a result is sent again; slow ways need longer."""
         self._interval = RESEND_FIRST_MS
         self._resend_at: Millis | None = None
         self.online = False
@@ -46,7 +48,7 @@ class Outbox:
     def remove(self, key: Key) -> int:
         """Forget an acknowledged result; return its size."""
         waiting = self._waiting.pop(key)
-        self._interval = RESEND_FIRST_MS
+        self._interval = self.first_ms
         if not self._waiting:
             self._resend_at = None
         return waiting.size
@@ -65,7 +67,7 @@ class Outbox:
     def open(self, now: Millis) -> tuple[Key, ...]:
         """Begin a session: everything that waits is sent."""
         self.online = True
-        self._interval = RESEND_FIRST_MS
+        self._interval = self.first_ms
         self._resend_at = None
         return self.send(self._waiting, now)
 
@@ -86,6 +88,6 @@ class Outbox:
         before = now - self._interval
         late = [key for key, one in self._waiting.items() if one.sent is None or one.sent <= before]
         if late:
-            self._interval = min(2 * self._interval, RESEND_MOST_MS)
+            self._interval = min(2 * self._interval, max(RESEND_MOST_MS, self.first_ms))
         self._resend_at = Millis(now + self._interval)
         return self.send(late, now)

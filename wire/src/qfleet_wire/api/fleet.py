@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from qfleet_wire.names import Millis
+from qfleet_wire.ways import Way
 
 DeviceStatus = Literal[
     "invited", "enrolled", "online", "silent", "lost", "quarantined", "revoked", "retired"
@@ -57,6 +58,12 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     contradicted: float = 0.0
     """Results that were found right, and wrong; half of one where nobody knows whose fault it was."""
     reason: str | None = None
+    way: Way | None = None
+    """The way that carries its messages, as it last said; None: it has one only."""
+    heard_within_ms: int | None = None
+    """It counts as silent only after so long."""
+    waiting_down: int = 0
+    """Messages that gather for it, to be sent together."""
 
 
 class TelemetrySample(msgspec.Struct, frozen=True, kw_only=True):
