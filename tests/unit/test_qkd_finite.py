@@ -56,7 +56,7 @@ def test_a_key_is_never_longer_than_what_was_sifted(
     )
     assert 0.0 <= float(found.bits) <= sum(sifted)
     assert 0.0 <= float(found.phase_error) <= 0.5
-    assert float(found.vacuum + found.single) <= sum(sifted) * (1 + 1e-12)
+    assert float(found.key.vacuum + found.key.single) <= sum(sifted) * (1 + 1e-12)
 
 
 @given(variants, st.floats(1.0, 1000.0), st.floats(0.001, 0.1))

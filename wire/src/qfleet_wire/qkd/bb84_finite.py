@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from qfleet_wire.errors import InvalidQuantity
-from qfleet_wire.qkd import decoys, quantities
+from qfleet_wire.qkd import decoy_bounds, decoys, quantities
 from qfleet_wire.qkd.quantities import Floats
 
 Variant = Literal["as printed", "capped"]
@@ -44,15 +44,16 @@ class Security:
 class Key:
     """A key length and what it is made of; numbers or arrays over blocks, in events and bits.
 
-    ``vacuum`` and ``single`` are the lower bounds s_X,0 and s_X,1, ``check_single`` s_Z,1 and
+    ``bits`` is ℓ, 0 where no key can be made; ``balance`` the same before it is rounded down, negative where
+    so many bits are missing. ``key`` holds the lower bounds s_X,0 and s_X,1, ``check_single`` is s_Z,1,
     ``check_single_errors`` the upper bound v_Z,1, ``phase_error`` φ_X (1/2 where nothing bounds it),
-    ``leak_bits`` λ_EC, what the reconciliation reveals, ``bits`` ℓ, 0 where no key can be made.
+    ``leak_bits`` λ_EC, what the reconciliation reveals.
     """
 
     variant: Variant
     bits: Floats
-    vacuum: Floats
-    single: Floats
+    balance: Floats
+    key: decoy_bounds.Events
     phase_error: Floats
     leak_bits: Floats
     check_single: Floats
@@ -82,51 +83,23 @@ def length(
     epsilon = security or Security()
     leak = quantities.within("bits revealed by reconciliation", leak_bits, low=0.0, high=np.inf)
     secrecy = np.asarray(epsilon.secrecy, dtype=np.float64)
-    analysis = _Decoys(source, secrecy)
-    vacuum, single = analysis.events(np.asarray(counts.key, dtype=np.float64))
-    _, check_single = analysis.events(np.asarray(counts.check, dtype=np.float64))
-    errors = analysis.errors(np.asarray(counts.check_errors, dtype=np.float64), variant)
-    phase = _phase_error(errors, check_single, single, secrecy)
-    bits = vacuum + single * (1.0 - quantities.binary_entropy(phase)) - leak
-    bits = bits - 6.0 * np.log2(_TERMS / secrecy) - np.log2(2.0 / np.asarray(epsilon.correctness))
-    return Key(variant, np.maximum(np.floor(bits), 0.0), vacuum, single, phase, leak, check_single, errors)
+    log_term = np.log(_TERMS / secrecy)
+    key = decoy_bounds.events(np.asarray(counts.key, dtype=np.float64), source, log_term)
+    check = decoy_bounds.events(np.asarray(counts.check, dtype=np.float64), source, log_term)
+    errors = _check_errors(np.asarray(counts.check_errors, dtype=np.float64), source, log_term, variant)
+    phase = _phase_error(errors, check.single, key.single, secrecy)
+    balance = key.vacuum + key.single * (1.0 - quantities.binary_entropy(phase)) - leak
+    balance = balance - 6.0 * np.log2(_TERMS / secrecy) - np.log2(2.0 / np.asarray(epsilon.correctness))
+    bits = np.maximum(np.floor(balance), 0.0)
+    return Key(variant, bits, balance, key, phase, leak, check.single, errors)
 
 
-class _Decoys:
-    """Equations 2 to 4: what counts of three intensities say about vacuum and single photons."""
-
-    def __init__(self, source: decoys.Source, secrecy: Floats) -> None:
-        self._mu = np.asarray(source.intensities, dtype=np.float64)
-        p = np.asarray(source.probabilities, dtype=np.float64)
-        self._scale = np.exp(self._mu) / p
-        self._tau0 = (p * np.exp(-self._mu)).sum(axis=-1)
-        self._tau1 = (p * np.exp(-self._mu) * self._mu).sum(axis=-1)
-        self._log = np.log(_TERMS / secrecy)
-
-    def _bounds(self, counts: Floats) -> tuple[Floats, Floats]:
-        """n^- and n^+ of each intensity (below eq. 2)."""
-        spread = np.sqrt(counts.sum(axis=-1) / 2.0 * self._log)[..., None]
-        return self._scale * (counts - spread), self._scale * (counts + spread)
-
-    def events(self, counts: Floats) -> tuple[Floats, Floats]:
-        """s_0 (eq. 2) and s_1 (eq. 3)."""
-        least, most = self._bounds(counts)
-        mu1, mu2, mu3 = (self._mu[..., k] for k in range(decoys.INTENSITIES))
-        total = counts.sum(axis=-1)
-        vacuum = self._tau0 * (mu2 * least[..., 2] - mu3 * most[..., 1]) / (mu2 - mu3)
-        vacuum = np.clip(vacuum, 0.0, total)
-        multi = (mu2**2 - mu3**2) / mu1**2 * (most[..., 0] - vacuum / self._tau0)
-        single = self._tau1 * mu1 * (least[..., 1] - most[..., 2] - multi)
-        single = single / (mu1 * (mu2 - mu3) - mu2**2 + mu3**2)
-        return vacuum, np.clip(single, 0.0, total - vacuum)
-
-    def errors(self, counts: Floats, variant: Variant) -> Floats:
-        """v_1 (eq. 4), at least one error; capped, at most those that were observed."""
-        least, most = self._bounds(counts)
-        found: Floats = self._tau1 * (most[..., 1] - least[..., 2]) / (self._mu[..., 1] - self._mu[..., 2])
-        if variant == "capped":
-            found = np.minimum(found, counts.sum(axis=-1))
-        return np.maximum(found, 1.0)
+def _check_errors(counts: Floats, source: decoys.Source, log_term: Floats, variant: Variant) -> Floats:
+    """v_Z,1 (eq. 4), at least one error; capped, at most those that were observed."""
+    found = decoy_bounds.single_errors(counts, source, log_term)
+    if variant == "capped":
+        found = np.minimum(found, counts.sum(axis=-1))
+    return np.maximum(found, 1.0)
 
 
 def _phase_error(errors: Floats, check_single: Floats, single: Floats, secrecy: Floats) -> Floats:

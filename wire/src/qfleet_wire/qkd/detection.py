@@ -5,7 +5,7 @@ in Lim et al., PRA 89, 022307 (2014), section IV, and a non-paralysable dead tim
 probabilities of light and noise are kept where the paper drops them as small, so that a gain never exceeds 1.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -78,17 +78,12 @@ def noise_per_gate(counts_hz: ArrayLike, gate_s: ArrayLike) -> Floats:
 
 def yields(photons: ArrayLike, transmittance: ArrayLike, receiver: Receiver) -> Floats:
     """Y_n, the probability of a count when n photons were sent (Ma et al. 2005, eqs. 6 and 7)."""
-    seen = _seen(photons, _overall(transmittance, receiver))
-    noise = np.asarray(receiver.noise, dtype=np.float64)
-    return noise + seen - noise * seen
+    return _counted(_seen(photons, _overall(transmittance, receiver)), receiver)[0]
 
 
 def photon_errors(photons: ArrayLike, transmittance: ArrayLike, receiver: Receiver) -> Floats:
     """e_n, the probability that such a count is an error (Ma et al. 2005, eq. 9); 1/2 of no counts."""
-    seen = _seen(photons, _overall(transmittance, receiver))
-    noise = np.asarray(receiver.noise, dtype=np.float64)
-    wrong = np.asarray(receiver.misalignment) * seen + NOISE_ERROR * noise * (1.0 - seen)
-    return _rate(wrong, noise + seen - noise * seen)
+    return _counted(_seen(photons, _overall(transmittance, receiver)), receiver)[1]
 
 
 def gains(intensity: ArrayLike, transmittance: ArrayLike, receiver: Receiver) -> Gains:
@@ -106,15 +101,8 @@ def gains(intensity: ArrayLike, transmittance: ArrayLike, receiver: Receiver) ->
         InvalidQuantity: Where an intensity is negative or a transmittance is no probability.
     """
     photons = quantities.within("intensity", intensity, low=0.0, high=np.inf)
-    noise, misalignment, after = (
-        np.asarray(value, dtype=np.float64)[..., None]
-        for value in (receiver.noise, receiver.misalignment, receiver.afterpulsing)
-    )
-    light = -np.expm1(-photons * _overall(transmittance, receiver)[..., None])
-    counted = light + noise * (1.0 - light)
-    wrong = misalignment * light + NOISE_ERROR * (noise * (1.0 - light) + after * counted)
-    gain = np.minimum(counted * (1.0 + after), 1.0)
-    return Gains(gain, _rate(wrong, counted * (1.0 + after)))
+    overall = _overall(transmittance, receiver)[..., None]
+    return Gains(*_counted(-np.expm1(-photons * overall), _per_intensity(receiver)))
 
 
 def live(mean_gain: ArrayLike, pulses_hz: ArrayLike, receiver: Receiver) -> Floats:
@@ -146,7 +134,7 @@ def sifted(
     alive = live(mean, pulses_hz, receiver)
     counts = mean * np.asarray(pulses_hz, dtype=np.float64) * alive
     basis = np.asarray(source.key_basis, dtype=np.float64)
-    qber = _rate((weights * seen.gain * seen.error).sum(axis=-1), mean)
+    qber = error_rate((weights * seen.gain * seen.error).sum(axis=-1), mean)
     return Sifted(counts * basis**2, counts * (1.0 - basis) ** 2, qber, alive)
 
 
@@ -159,7 +147,28 @@ def _seen(photons: ArrayLike, overall: Floats) -> Floats:
     return 1.0 - (1.0 - overall) ** number
 
 
-def _rate(wrong: Floats, counted: Floats) -> Floats:
-    """The error rate; of nothing counted, that of noise."""
+def _counted(light: Floats, receiver: Receiver) -> tuple[Floats, Floats]:
+    """The probability of a count and its error rate, of light that is seen with the probability ``light``.
+
+    Where light and noise meet, the light decides the bit (Ma et al. 2005, eq. 9).
+    """
+    noise, misalignment, after = (
+        np.asarray(value, dtype=np.float64)
+        for value in (receiver.noise, receiver.misalignment, receiver.afterpulsing)
+    )
+    once = light + noise * (1.0 - light)
+    wrong = misalignment * light + NOISE_ERROR * (noise * (1.0 - light) + after * once)
+    return np.minimum(once * (1.0 + after), 1.0), error_rate(wrong, once * (1.0 + after))
+
+
+def _per_intensity(receiver: Receiver) -> Receiver:
+    """The same receiver with a last axis for the intensities."""
+    return Receiver(
+        **{field.name: np.asarray(getattr(receiver, field.name))[..., None] for field in fields(receiver)}
+    )
+
+
+def error_rate(wrong: Floats, counted: Floats) -> Floats:
+    """Errors over counts; of nothing counted, the error rate of noise."""
     none = counted <= 0.0
     return np.where(none, NOISE_ERROR, wrong / np.where(none, 1.0, counted))
