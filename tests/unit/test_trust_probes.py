@@ -46,19 +46,19 @@ def secret(number: int) -> bytes:
 @pytest.mark.parametrize("number", range(12))
 @pytest.mark.parametrize("kind", ["circuit.sample", "circuit.expect"])
 def test_a_real_engine_answers_every_probe_right(kind: api.JobKind, number: int) -> None:
-    probe = probes.make(parent(kind, qubits=1 + number), secret(number), 4096)
+    probe = probes.make(parent(kind, qubits=1 + number), secret(number))
     assert probes.fault(probe, computed(probe)) is None
 
 
 @pytest.mark.parametrize("number", range(3))
 @pytest.mark.parametrize("qubits", [9, 120])
 def test_a_tableau_answers_probes_of_clifford_work_right(qubits: int, number: int) -> None:
-    probe = probes.make(parent(qubits=qubits, method="stabilizer"), secret(number), 1024)
+    probe = probes.make(parent(qubits=qubits, method="stabilizer"), secret(number))
     assert probes.fault(probe, computed(probe)) is None
 
 
 def test_values_of_probes_are_not_all_alike() -> None:
-    probe = probes.make(parent("circuit.expect"), secret(1), 0)
+    probe = probes.make(parent("circuit.expect"), secret(1))
     answer = computed(probe)
     assert isinstance(answer, workload.ExpectResult)
     values = [value.mean for value in merge.values([answer])[0]]
@@ -68,7 +68,7 @@ def test_values_of_probes_are_not_all_alike() -> None:
 @pytest.mark.parametrize("number", range(8))
 def test_counts_at_a_total_variation_of_a_tenth_are_found(number: int) -> None:
     """A tenth of the shots lands on an outcome that they did not have."""
-    probe = probes.make(parent(), secret(number), 8192)
+    probe = probes.make(msgspec.structs.replace(parent(), shots=8192), secret(number))
     answer = computed(probe)
     assert isinstance(answer, workload.SampleResult)
     counts = dict(merge.counts([answer])[0].counts)
@@ -84,7 +84,7 @@ def test_counts_at_a_total_variation_of_a_tenth_are_found(number: int) -> None:
 
 
 def test_a_value_that_is_off_is_found() -> None:
-    probe = probes.make(parent("circuit.expect"), secret(1), 0)
+    probe = probes.make(parent("circuit.expect"), secret(1))
     answer = computed(probe)
     assert isinstance(answer, workload.ExpectResult)
     (item,) = answer.items
@@ -98,7 +98,7 @@ def test_a_value_that_is_off_is_found() -> None:
 
 def test_a_probe_is_of_the_size_of_the_work() -> None:
     work = parent(qubits=12)
-    probe = probes.make(work, secret(1), work.shots)
+    probe = probes.make(work, secret(1))
     program = codec.decode(probe.program, circuit.Program)
     assert (probe.kind, probe.qubits, probe.shots) == (work.kind, work.qubits, work.shots)
     gates = sum(isinstance(step, circuit.Gate) for step in program.body)

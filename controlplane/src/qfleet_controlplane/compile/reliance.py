@@ -1,14 +1,12 @@
 """What a request says of how far devices are relied on: agreement of several, and probes."""
 
-from qfleet_controlplane.compile.errors import RequestRefused, a_job
+from qfleet_controlplane.compile.errors import RequestRefused
 from qfleet_wire import api
 
 MOST_DEVICES = 9
 """Devices that are asked about one task."""
 MOST_PROBES = 200
 """Probes mixed into one job."""
-PROBED = frozenset({"circuit.sample", "circuit.expect", "probe.echo"})
-"""Kinds with tasks whose answer is known beforehand."""
 
 
 def check(request: api.JobRequest) -> None:
@@ -29,10 +27,6 @@ def _check_probes(request: api.JobRequest) -> None:
     if not 0.0 <= probes <= MOST_PROBES or (probes > 1.0 and probes != int(probes)):
         hint = f"give a share of the tasks below 1, or a whole number of probes up to {MOST_PROBES}"
         raise RequestRefused("probes", f"is {probes:g}", hint)
-    if probes and request.kind not in PROBED:
-        known = ", ".join(sorted(PROBED))
-        hint = f"let several devices agree instead (agree = 2): probes are known for {known}"
-        raise RequestRefused("probes", f"are asked for {a_job(request.kind)}", hint)
 
 
 def copies(request: api.JobRequest) -> int:

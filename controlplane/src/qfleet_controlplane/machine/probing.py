@@ -25,7 +25,7 @@ def mix_in(turn: Turn, job: state.Job) -> None:
 
 
 def _add(turn: Turn, parent: state.Job, secret: bytes) -> None:
-    probe = probes.make(parent.specification, secret, parent.specification.shots)
+    probe = probes.make(parent.specification, secret)
     name = JobId(hashlib.sha256(secret + b"name").digest()[:_ID_BYTES].hex())
     planned = kinds.plan(probe, plan.Fleet(1, 1, kinds.rates(probe)))
     job = state.Job(name, probes.request(parent.request, probe, parent.id), probe, planned, turn.now)

@@ -3,6 +3,7 @@
 import msgspec
 
 from qfleet_controlplane.compile.clifford import Obstacle
+from qfleet_controlplane.compile.compiled import CompiledJob
 from qfleet_controlplane.compile.effort import Effort
 from qfleet_controlplane.compile.noise_effort import NoiseEffort
 from qfleet_controlplane.compile.shifts import Recipe
@@ -86,3 +87,17 @@ class Specification(msgspec.Struct, frozen=True, kw_only=True):
     def terms(self) -> int:
         """Number of Pauli products over all observables."""
         return sum(len(observable.terms) for observable in self.observables)
+
+
+def of_work(kind: api.JobKind, compiled: CompiledJob, seed: int) -> Specification:
+    """The facts of a job that is no program of its own."""
+    return Specification(
+        kind=kind,
+        seed=seed,
+        items=len(compiled.points),
+        shots=compiled.shots,
+        points=compiled.points if any(compiled.points) else (),
+        qubits=compiled.qubits,
+        problem=compiled.problem,
+        effort=compiled.effort,
+    )

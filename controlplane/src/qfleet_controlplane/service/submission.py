@@ -11,6 +11,7 @@ from qfleet_controlplane.compile import noise as compile_noise
 from qfleet_controlplane.compile import reliance
 from qfleet_controlplane.compile.noise_effort import NoiseEffort
 from qfleet_controlplane.machine import events
+from qfleet_controlplane.planning import specification
 from qfleet_controlplane.planning.cuts import choice
 from qfleet_controlplane.planning.regions import DeviceClass
 from qfleet_controlplane.planning.specification import Specification
@@ -71,18 +72,9 @@ def specify(request: api.JobRequest, seed: int, known: Known = NOTHING) -> Speci
     compiled = compile_job.compile_job(compile_noise.resolved(request, known.noise))
     program, facts = compiled.program, compiled.facts
     if program is None or facts is None:
-        return Specification(
-            kind=request.kind,
-            seed=seed,
-            items=len(compiled.points),
-            shots=compiled.shots,
-            points=compiled.points if any(compiled.points) else (),
-            qubits=compiled.qubits,
-            problem=compiled.problem,
-            effort=compiled.effort,
-        )
+        return specification.of_work(request.kind, compiled, seed)
     disturbed = compiled.noise
-    specification = Specification(
+    specified = Specification(
         kind=request.kind,
         seed=seed,
         items=len(compiled.points),
@@ -106,4 +98,4 @@ def specify(request: api.JobRequest, seed: int, known: Known = NOTHING) -> Speci
         noise_effort=NoiseEffort() if disturbed is None else disturbed.effort,
         gradient=compiled.gradient,
     )
-    return choice.fitted(specification, program, known.classes)
+    return choice.fitted(specified, program, known.classes)
