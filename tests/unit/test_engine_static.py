@@ -312,7 +312,7 @@ def test_an_observable_without_meaning_is_refused(paulis: tuple[tuple[str, int],
 
 def test_a_program_that_does_not_fit_is_refused_with_the_numbers() -> None:
     work = workload.CircuitSample(ghz(30), 1, (workload.SampleItem(0, (), 0, 1),))
-    with pytest.raises(MemoryShort, match="30 qubits need 32792 MiB and the task may use 1024 MiB"):
+    with pytest.raises(MemoryShort, match="30 qubits need 16472 MiB and the task may use 1024 MiB"):
         run_sample(work)
 
 

@@ -76,14 +76,15 @@ class Dynamic:
 
 
 class Plan:
-    """A checked program and how to run it."""
+    """A checked program and how to run it; of a static one that is ``drawn`` from only the state is held."""
 
-    def __init__(self, program: circuit.Program, *, points: int, budget: int) -> None:
+    def __init__(self, program: circuit.Program, *, points: int, budget: int, drawn: bool = False) -> None:
         validity.check_program(program)
-        memory.check(program.qubits, budget)
+        split = circuit_facts.split_static(program)
+        need = memory.drawn if drawn and split is not None else memory.needed
+        memory.check(program.qubits, budget, need(program.qubits))
         self.program = program
         self._budget = budget
-        split = circuit_facts.split_static(program)
         self.static = None if split is None else Static(program, split, points=points, budget=budget)
         self._planner = assembly.Planner(program)
 

@@ -14,19 +14,24 @@ def states(qubits: int, count: int) -> int:
 
 
 def needed(qubits: int) -> int:
-    """Bytes that a program of this width needs at least: its state and one copy to draw from."""
+    """Bytes that a program of this width needs at least: its state, and one copy that is read."""
     return states(qubits, 2)
 
 
-def check(qubits: int, budget: int) -> None:
-    """Refuse a program that cannot fit.
+def drawn(qubits: int) -> int:
+    """Bytes for drawing from the one state of a static program: it, and the sums of its rows, twice."""
+    return states(qubits, 1) + (AMPLITUDE_BYTES << qubits >> 8)
+
+
+def check(qubits: int, budget: int, need: int) -> None:
+    """Refuse a program that cannot fit: ``need`` and ``budget`` in bytes.
 
     Raises:
         MemoryShort: with the numbers.
     """
-    if needed(qubits) > budget:
+    if need > budget:
         raise MemoryShort(
-            f"{qubits} qubits need {needed(qubits) >> 20} MiB and the task may use {budget >> 20} MiB: "
+            f"{qubits} qubits need {need >> 20} MiB and the task may use {budget >> 20} MiB: "
             "use fewer qubits or a device with more memory"
         )
 

@@ -56,7 +56,7 @@ class _Noisy:
     def __init__(self, work: workload.CircuitSample | workload.CircuitExpect, budget: int) -> None:
         validity.check_program(work.program)
         self.rules = noise_checks.rules_of(work)
-        memory.check(work.program.qubits, budget)
+        memory.check(work.program.qubits, budget, memory.needed(work.program.qubits))
         self._budget = budget
         program = noise_weaving.woven(work.program, self.rules)
         self._planner = assembly.Planner(program, noise_weaving.extensions(work.program))

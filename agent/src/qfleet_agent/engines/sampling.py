@@ -23,7 +23,7 @@ _BLOCKS_AT_ONCE = 64
 
 def sample(work: workload.CircuitSample, *, budget: int, report: Report) -> workload.SampleResult:
     """Draw the shots of all items; ``budget`` in bytes, ``report`` is told the share that is done."""
-    plan = Plan(work.program, points=len(work.items), budget=budget)
+    plan = Plan(work.program, points=len(work.items), budget=budget, drawn=True)
     done = []
     for number, item in enumerate(work.items):
         check_parameters(work.program, item.parameters)

@@ -14,6 +14,12 @@ OOM_SCORE = 800
 """Added to a worker's badness, so that the kernel ends it before the agent."""
 NICENESS = 5
 """Workers yield to the agent, whose heartbeat must not wait for them."""
+SPINS = 2_000
+"""Turns, some microseconds, that a thread waits awake for the others after each pass over a state.
+
+Left to itself libgomp lets it turn for milliseconds: of two threads on a core that something else needs
+too, one then burns the time in which the other would have finished.
+"""
 SLACK_BYTES = 32 * 1024 * 1024
 """Allowed over a task's memory: allocator and interpreter."""
 
@@ -32,6 +38,7 @@ def environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": number,
         "QULACS_NUM_THREADS": number,
         "OPENBLAS_NUM_THREADS": number,
+        "GOMP_SPINCOUNT": str(SPINS),
         "PYTHONUNBUFFERED": "1",
     }
 
