@@ -26,7 +26,7 @@ NAMES = (
     "ingest",
     "relay_routes",
 )
-LONG = ("prediction", "network_profiles", "chaos", "fleet_size")
+LONG = ("prediction", "network_profiles", "chaos", "fleet_size", "keyrate")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
 
 

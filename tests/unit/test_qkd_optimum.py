@@ -45,6 +45,19 @@ def test_links_together_are_each_link_alone() -> None:
         assert float(together.key.bits[row]) == pytest.approx(float(alone.key.bits[0]), rel=1e-6)
 
 
+def test_a_channel_without_light_and_one_without_loss_have_settings_too() -> None:
+    ends = links.Link(transmittance=[0.0, 1.0], receiver=RECEIVER, pulses_hz=1e9)
+    assert (optimum.lasting(ends, seconds=10.0).key.bits > 0.0).tolist() == [False, True]
+    assert (optimum.filling(ends, sifted=1e6).key.bits > 0.0).tolist() == [False, True]
+    assert (optimum.intensity(ends)[1] > 0.0).tolist() == [False, True]
+
+
+def test_what_is_computed_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = optimum.lasting(link(), seconds=10.0)
+    monkeypatch.setattr(search, "_AT_ONCE", 1000)
+    assert np.array_equal(optimum.lasting(link(), seconds=10.0).key.bits, whole.key.bits)
+
+
 def test_the_same_links_have_the_same_optima() -> None:
     first, second = (optimum.lasting(link(), seconds=10.0) for _ in range(2))
     assert np.array_equal(np.asarray(first.source.intensities), np.asarray(second.source.intensities))
@@ -117,6 +130,7 @@ def test_a_search_finds_the_tops_of_many_functions_at_once() -> None:
         (lambda: optimum.lasting(link(), seconds=-1.0), "seconds is -1"),
         (lambda: optimum.filling(link(), sifted=0.0), "sifted bits of a block is 0"),
         (lambda: links.Link(transmittance=0.1, receiver=RECEIVER, pulses_hz=1e9), "has 0 axes"),
+        (lambda: links.Link(transmittance=[], receiver=RECEIVER, pulses_hz=1e9), "transmittance is empty"),
         (
             lambda: links.Link(transmittance=[0.1], receiver=RECEIVER, pulses_hz=1e9, steps=True),
             "must have those of links and steps",

@@ -18,12 +18,12 @@ noises = st.floats(0.0, 0.1)
 
 
 def summed(half: float, eta_a: float, eta_b: float, noise_a: float, noise_b: float) -> tuple[float, float]:
-    """Q and E Q by Ma, Fung, Lo 2007, eqs. 4, 6 and 8, over up to 120 pairs, for e_d = 0.02."""
+    """Q and E Q by the yields of Ma, Fung, Lo 2007, over up to 120 pairs, for e_d = 0.02."""
     n = np.arange(120)
     emitted = (n + 1) * np.exp(n * math.log(half) - (n + 2) * math.log1p(half))
     counted = (1 - (1 - noise_a) * (1 - eta_a) ** n) * (1 - (1 - noise_b) * (1 - eta_b) ** n)
     a, b = 1 - eta_a, 1 - eta_b
-    # The two fractions of eq. 8 are geometric sums, which know no division by eta_b - eta_a.
+    # The two fractions in their e_n are geometric sums, which know no division by eta_b - eta_a.
     first = np.cumsum((a * b) ** n)
     second = [1.0]
     for m in n[1:]:

@@ -45,7 +45,7 @@ def fibre(km: float, *, db_per_km: float) -> float:
 
 def crossing(rate: Callable[[float], float], low: float, high: float) -> float:
     """Where a rate falls through 0, by halves."""
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2.0
         low, high = (middle, high) if rate(middle) > 0.0 else (low, middle)
     return low
@@ -127,7 +127,7 @@ def test_the_best_intensity_of_the_gys_fibre(efficiency: float, best: float) -> 
 def lim_2014(km: list[float], sifted: float) -> optimum.Best:
     """The optimum of Fig. 1, whose secrecy is 10^-15 for each bit of the key, found in turns with it."""
     secrecy = np.full(len(km), 1e-10)
-    for _ in range(6):
+    for _ in range(4):
         link = links.Link(
             transmittance=[fibre(each, db_per_km=0.2) for each in km],
             receiver=LIM,

@@ -27,7 +27,7 @@ def asymptotic_rate(seen: pairs.Coincidences, *, efficiency: ArrayLike = reconci
     """Bits per pulse after sifting, of endless blocks: Q (1 - f h(E) - h(E)); negative without key.
 
     Koashi and Preskill's bound for a source that does not know the basis (PRL 90, 057902 (2003)); Ma, Fung,
-    Lo, PRA 76, 012307 (2007), eq. 11, there times the sifting factor q.
+    Lo, PRA 76, 012307 (2007), there times the sifting factor q.
 
     Raises:
         InvalidQuantity: Where f is under 1.
@@ -47,7 +47,7 @@ def length(
     """ℓ of a block of finite size, against general attacks.
 
     ℓ = n (1 - h(Q + μ)) - λ_EC - log2(2 / (ε_sec² ε_cor)), with μ² = (n + k)(k + 1) ln(4 / ε_sec) / (n k²):
-    Tomamichel, Lim, Gisin, Renner, Nature Communications 3, 634 (2012), eqs. 1 and 2, for measurements in
+    Tomamichel, Lim, Gisin, Renner, Nature Communications 3, 634 (2012), eq. 1, for measurements in
     complementary bases. It asks of the source nothing, and of the receivers that their chance to count does
     not depend on the basis; a double count must be given a random bit.
 
@@ -75,7 +75,7 @@ def length(
 def deviation(key_bits: ArrayLike, check_bits: ArrayLike, secrecy: ArrayLike) -> Floats:
     """μ: how far the error rate of the key may lie above that of the check, but for (ε_sec / 4)².
 
-    Serfling's inequality for sampling without replacement (Tomamichel et al. 2012, eq. 2). 1 without a
+    Serfling's inequality for sampling without replacement (Tomamichel et al. 2012, below eq. 1). 1 without a
     sample.
 
     Raises:

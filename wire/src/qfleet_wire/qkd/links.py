@@ -36,6 +36,8 @@ class Link:
         if through.ndim < 1 + self.steps:
             axes = "links and steps" if self.steps else "links"
             raise InvalidQuantity(f"transmittance has {through.ndim} axes, and must have those of {axes}")
+        if through.size == 0:
+            raise InvalidQuantity("transmittance is empty, and must be that of at least one link")
         quantities.within("pulses per second", self.pulses_hz, low=1e-9, high=np.inf)
         quantities.within("efficiency of reconciliation", self.efficiency, low=1.0, high=np.inf)
         quantities.within("the weakest intensity", self.vacuum, low=0.0, high=VACUUM_MOST)

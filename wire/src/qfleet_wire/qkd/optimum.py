@@ -50,6 +50,7 @@ def lasting(link: Link, *, seconds: ArrayLike) -> Best:
         lambda points: _key(_source(points, link), each, time[:, None]).balance,
         links=link.count,
         dimensions=_SETTINGS,
+        steps=time[0].size,
     )
     source = _source(best, link)
     return Best(source, _key(source, link, time), time.sum(axis=-1) if link.steps else time)

@@ -51,9 +51,9 @@ def split(transmittance: ArrayLike, *, place: float) -> Arms:
 def coincidences(
     pairs: ArrayLike, arms: Arms, alice: detection.Receiver, bob: detection.Receiver
 ) -> Coincidences:
-    """Q_λ and E_λ (Ma et al. 2007, eqs. 9 and 10) of a source of μ = 2λ ``pairs`` per pulse.
+    """Q_λ and E_λ (Ma et al. 2007) of a source of μ = 2λ ``pairs`` per pulse.
 
-    Eq. 9 is written as a sum of positive terms, for in print it is a difference of numbers near 1 that leaves
+    Q_λ is written as a sum of positive terms, for in print it is a difference of numbers near 1 that leaves
     nothing right at 100 dB.
 
     Raises:
@@ -90,6 +90,6 @@ def _noise(mean: Floats, receiver: detection.Receiver) -> Floats:
 
 
 def _light(mean: Floats) -> Floats:
-    """1 - 1 / (1 + ηλ)², of the numbers of pairs of eq. 4."""
+    """1 - 1 / (1 + ηλ)², over the numbers of pairs of the source."""
     light: Floats = mean * (2.0 + mean) / (1.0 + mean) ** 2
     return light

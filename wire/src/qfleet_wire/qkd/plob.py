@@ -10,7 +10,7 @@ from qfleet_wire.qkd.quantities import Floats
 def bits_per_use(transmittance: ArrayLike) -> Floats:
     """-log2(1 - η), the secret-key capacity of a pure-loss channel in bits per mode.
 
-    Pirandola, Laurenza, Ottaviani, Banchi, Nature Communications 8, 15043 (2017), eq. 19; for small η it is
+    Pirandola, Laurenza, Ottaviani, Banchi, Nature Communications 8, 15043 (2017); for small η it is
     1.44 η. Endless at η = 1.
 
     Raises:

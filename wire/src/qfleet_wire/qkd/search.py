@@ -21,6 +21,7 @@ Objective = Callable[[Floats], Floats]
 SEEDS = 1024
 STARTS = 3
 ROUNDS = 40
+_AT_ONCE = 1 << 15
 _APART = 0.2
 _FIRST_STEP = 0.1
 _SHRINK = 0.6
@@ -31,15 +32,26 @@ _SMALLEST = 1e-6
 _FLATTEST = 1e-9
 
 
-def maximise(objective: Objective, *, links: int, dimensions: int) -> tuple[Floats, Floats]:
-    """The best points (links, dimensions) of the unit box, and their values (links,)."""
-    seeds = lattice(SEEDS, dimensions)
-    heights = objective(np.broadcast_to(seeds, (links, SEEDS, dimensions)))
-    starts = seeds[_apart(seeds, heights)].reshape(links * STARTS, dimensions)
+def maximise(objective: Objective, *, links: int, dimensions: int, steps: int = 1) -> tuple[Floats, Floats]:
+    """The best points (links, dimensions) of the unit box, and their values (links,).
+
+    ``steps`` says how many values of its own the objective computes for each, so that what is computed at
+    once shrinks as they grow.
+    """
+    width = max(1, _AT_ONCE // max(1, links * steps))
+
+    def valued(points: Floats) -> Floats:
+        """The values of points (links, points, dimensions), some of each link at a time."""
+        slices = range(0, points.shape[1], width)
+        return np.concatenate([objective(points[:, at : at + width]) for at in slices], axis=1)
 
     def climbed(points: Floats) -> Floats:
         """The values of points around each start, given to the objective as points of each link."""
-        return objective(points.reshape(links, -1, dimensions)).reshape(len(points), -1)
+        return valued(points.reshape(links, -1, dimensions)).reshape(len(points), -1)
+
+    seeds = lattice(SEEDS, dimensions)
+    heights = valued(np.broadcast_to(seeds, (links, SEEDS, dimensions)))
+    starts = seeds[_apart(seeds, heights)].reshape(links * STARTS, dimensions)
 
     found, values = _climb(climbed, starts)
     return _highest(found.reshape(links, STARTS, dimensions), values.reshape(links, STARTS))
