@@ -1,6 +1,7 @@
 """Contact plans that the tests of routing are made of, and the slow way to know every route."""
 
 import itertools
+import random
 from collections.abc import Iterator, Mapping
 
 from hypothesis import strategies as st
@@ -28,6 +29,24 @@ def contacts(draw: st.DrawFn, nodes: str = "ABCDE", most: int = 3) -> list[model
             bits = draw(st.integers(0, 9))
             found.append(contact(numbers[len(found)], "".join(ends), start, end, bits))
     return found
+
+
+def crowded(seed: int) -> list[model.Contact]:
+    """Contacts of nearly all pairs at few instants: many routes are equal in the first keys."""
+    generator = random.Random(seed)
+    found: list[model.Contact] = []
+    numbers = generator.sample(range(100), 60)
+    for a, b in itertools.combinations(NODES, 2):
+        cuts = sorted(generator.sample(range(9), generator.choice((2, 4, 4))))
+        for start, end in zip(cuts[::2], cuts[1::2], strict=True):
+            if (a, b) != ("A", "E"):
+                found.append(contact(numbers.pop(), a + b, start, end, generator.choice((0, 5, 5, 5))))
+    return found
+
+
+def ordered(seed: int) -> list[str]:
+    """The nodes in some order, and so with other numbers."""
+    return random.Random(seed).sample(NODES, len(NODES))
 
 
 timings = st.builds(

@@ -1,6 +1,7 @@
 """The best route and the k best, against walking every route; plans that are refused."""
 
 import math
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -39,6 +40,20 @@ def test_k_alternatives_are_the_k_best_of_all(
     where = plan.Plan(cases.NODES, contacts, timing=timing)
     free = {each.number: each.expected_bits for each in contacts}
     assert routes.alternatives(where, free, demand, count) == cases.every_route(where, free, demand)[:count]
+
+
+@pytest.mark.parametrize("ready", ["end", "start"])
+@pytest.mark.parametrize("order", ["carried", "any"])
+def test_crowded_plans_are_ordered_to_the_last_key(
+    ready: Literal["end", "start"], order: Literal["carried", "any"]
+) -> None:
+    for seed in range(200):
+        timing = model.Timing(ready=ready, order=order, hop_latency_s=(0.0, 0.5, 1.0, 2.0)[seed % 4])
+        where = plan.Plan(cases.ordered(seed), cases.crowded(seed), timing=timing)
+        free = {number: each.expected_bits for number, each in where.contacts.items()}
+        asked = model.Demand(name="d", a="A", b="E", bits=3, deadline_s=12.0)
+        every = cases.every_route(where, free, asked)
+        assert routes.alternatives(where, free, asked, 8) == every[:8], seed
 
 
 @given(cases.contacts(), demands)
