@@ -48,8 +48,14 @@ class Tally:
     takeovers: int = 0
     disagreements: int = 0
     arrived: int = 0
+    counted: int = 0
     blows: Counter[str] = field(default_factory=Counter)
     answers: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def duplicates(self) -> int:
+        """Results that came and were not counted, for another had been."""
+        return self.arrived - self.counted
 
 
 def run() -> list[Figure]:
@@ -71,9 +77,9 @@ def run() -> list[Figure]:
         ),
         Figure(
             what="the same, recoveries",
-            ours=f"{wild.again} attempts repeated, regions led {wild.takeovers} times anew, {wild.arrived:,} "
-            "signed results seen (what a killed controller counted last is not among them)",
-            peer=f"calm: {calm.again}, {calm.takeovers}, {calm.arrived:,}",
+            ours=f"{wild.again} attempts repeated, regions led {wild.takeovers} times anew; {wild.arrived:,} "
+            f"signed results came, {wild.duplicates:,} of them had come before and were dropped",
+            peer=f"calm: {calm.again}, {calm.takeovers}; {calm.arrived:,}, {calm.duplicates:,}",
         ),
         Figure(
             what="the same, time until all was done",
@@ -100,7 +106,7 @@ def _one(total: int, chance: random.Random | None) -> Tally:
             if chance is None:
                 done = work.run()
             else:
-                with Storm(site, chance, tally.blows):
+                with Storm(site, chance, tally.blows, meter.ask):
                     done = work.run()
         tally.seconds = time.monotonic() - started
         tally.arrived = int(meter.total)
@@ -156,7 +162,7 @@ def _look(url: str, tally: Tally) -> None:
     """Count in the database itself."""
     with _connected(url) as connection:
         tasks, succeeded, tally.again = connection.execute(sa.text(_TASKS)).one()
-        counted = connection.scalar(sa.text(_COUNTED)) or 0
+        tally.counted = connection.scalar(sa.text(_COUNTED)) or 0
         tally.disagreements = connection.scalar(sa.text(_DISAGREEMENTS)) or 0
         tally.takeovers = connection.scalar(sa.text(_LED)) or 0
-    tally.tasks, tally.lost, tally.doubled = tasks, tasks - succeeded, max(0, counted - tasks)
+    tally.tasks, tally.lost, tally.doubled = tasks, tasks - succeeded, max(0, tally.counted - tasks)

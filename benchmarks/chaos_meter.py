@@ -1,20 +1,27 @@
 """Adds up a counter of all controllers, over their restarts.
 
-A process that is killed takes along what it counted since it was last asked, so the sum is a
-lower bound.
+A process that is killed takes along what it counted since it was last asked: whoever kills asks before, and
+what came in the milliseconds between is all that is missing.
 """
 
 import contextlib
 import threading
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import httpx
 import msgspec
 from tests.system.site import Site
 
 _EVERY_S = 0.25
+
+
+class Reading(NamedTuple):
+    """What a counter shows, and which life of its controller counts in it: it begins at 0 with each."""
+
+    life: int
+    shown: float
 
 
 @dataclass(slots=True)
@@ -24,13 +31,14 @@ class Meter:
     site: Site
     counter: str
     total: float = 0.0
-    _last: dict[str, float] = field(default_factory=dict)
+    _last: dict[tuple[str, int], float] = field(default_factory=dict)
     _over: threading.Event = field(default_factory=threading.Event)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
     _thread: threading.Thread | None = None
 
     def __enter__(self) -> Self:
-        for controller in self.site.controllers:
-            self._last[controller] = self._read(controller) or 0.0
+        self._ask_all()
+        self.total = 0.0
         self._thread = threading.Thread(target=self._run, name="meter")
         self._thread.start()
         return self
@@ -47,20 +55,25 @@ class Meter:
         while not self._over.wait(_EVERY_S):
             self._ask_all()
 
+    def ask(self, controller: str) -> None:
+        """Add what a controller has counted since it was last asked; nothing if it does not answer."""
+        with self._asking:
+            now = self.read(controller)
+            if now is not None:
+                self.total += now.shown - self._last.get((controller, now.life), 0.0)
+                self._last[controller, now.life] = now.shown
+
     def _ask_all(self) -> None:
         for controller in self.site.controllers:
-            now = self._read(controller)
-            if now is None:
-                continue
-            before = self._last[controller]
-            self.total += now - before if now >= before else now
-            self._last[controller] = now
+            self.ask(controller)
 
-    def _read(self, controller: str) -> float | None:
+    def read(self, controller: str) -> Reading | None:
+        """What a controller says now."""
         with contextlib.suppress(OSError, httpx.HTTPError, msgspec.DecodeError, KeyError):
-            state = self.site.directory / controller
-            address = msgspec.json.decode((state / "address.json").read_bytes(), type=dict[str, object])
+            file = self.site.directory / controller / "address.json"
+            life = file.stat().st_mtime_ns  # written by each start
+            address = msgspec.json.decode(file.read_bytes(), type=dict[str, object])
             text = httpx.get(f"{address['api']}/metrics", timeout=1.0).text
             found = [line for line in text.splitlines() if line.startswith(f"{self.counter} ")]
-            return float(found[0].split()[1]) if found else 0.0
+            return Reading(life, float(found[0].split()[1]) if found else 0.0)
         return None

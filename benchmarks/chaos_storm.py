@@ -33,11 +33,15 @@ class Blow(NamedTuple):
 
 @dataclass(slots=True)
 class Storm:
-    """A context manager: it strikes inside the ``with``, and all is up again after it."""
+    """A context manager: it strikes inside the ``with``, and all is up again after it.
+
+    ``farewell`` is called with the name of each controller that is about to be hit.
+    """
 
     site: Site
     chance: random.Random
     blows: Counter[str] = field(default_factory=Counter)
+    farewell: Callable[[str], None] = lambda _: None
     _away: list[Blow] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -80,6 +84,8 @@ class Storm:
         long = kind == "agent" and self.chance.random() < 0.25
         until = now + self.chance.uniform(*(LONG_AWAY_S if long else AWAY_S))
         self.blows[f"{kind} {'killed' if how == 'kill' else 'stopped for a while'}"] += 1
+        if kind == "controller":
+            self.farewell(name)
         (site.processes.kill if how == "kill" else site.processes.pause)(name)
         self._away.append(Blow(name, how, until))
 
