@@ -34,6 +34,7 @@ def run() -> list[Figure]:
         fleets.LocalFleet(Path(folder), agents=AGENTS) as site,
         site.connect() as fleet,
     ):
+        site.wait_measured()
         rows = [
             _row(f"{tasks:,} tasks without work", tasks, _measure(fleet, _echo(tasks))) for tasks in TASKS
         ]

@@ -10,7 +10,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +20,9 @@ from tests.system import fleet as fleets
 
 from qfleet import Fleet, JobRequest
 
-SEED = 31
+SEED = 47
+"""Held out: the model was never looked at with this bag, while 31 had its part in how it was made."""
 GOAL = 0.25
-_PATIENCE_S = 60.0
 
 
 class Pair(NamedTuple):
@@ -46,7 +45,7 @@ def run() -> list[Figure]:
         fleets.LocalFleet(Path(folder), agents=1) as site,
         site.connect() as fleet,
     ):
-        _wait_until_measured(fleet)
+        site.wait_measured()
         pairs = [_pair(fleet, *job) for job in prediction_bag.bag(SEED)]
     _keep(pairs)
     alone = [Pair(*row) for row in _alone()]
@@ -68,17 +67,6 @@ def _alone() -> list[tuple[str, float, float]]:
     return [msgspec.json.decode(line, type=tuple[str, float, float]) for line in done.stdout.splitlines()]
 
 
-def _wait_until_measured(fleet: Fleet) -> None:
-    text = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nh q;\n'
-    probe = JobRequest(kind="circuit.expect", program=text, observables=("Z0",))
-    end = time.monotonic() + _PATIENCE_S
-    while not any(device.measured for device in fleet.plan(probe).devices):
-        if time.monotonic() > end:
-            raise RuntimeError("the agent has not measured its engines")
-        time.sleep(0.2)
-    fleet.run(probe)
-
-
 def _pair(fleet: Fleet, family: str, request: JobRequest) -> Pair:
     predicted_ms = fleet.plan(request).work_ms
     result = fleet.run(request, timeout_s=300)
@@ -90,7 +78,7 @@ def _figure(name: str, pairs: list[Pair], *, goal: bool) -> Figure:
     median, high = statistics.median(errors), errors[min(len(errors) - 1, int(0.9 * len(errors)))]
     bias = statistics.median(pair.predicted_ms / pair.real_ms for pair in pairs)
     return Figure(
-        what=f"predicted time of {len(pairs)} tasks: {name}",
+        what=f"predicted time of {len(pairs)} tasks (held-out seed {SEED}): {name}",
         ours=f"error {100 * median:.0f} % in the median, 90 % below {100 * high:.0f} %",
         peer=f"real times {number(min(p.real_ms for p in pairs))}-{number(max(p.real_ms for p in pairs))} ms",
         ratio=f"predicted / real {number(bias)} ×",

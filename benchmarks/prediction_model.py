@@ -24,7 +24,7 @@ from qfleet_controlplane.planning.plan import Slice
 from qfleet_controlplane.service import submission
 from qfleet_wire import codec, payloads, workload
 
-SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 31
+SEED = int(sys.argv[1]) if len(sys.argv) > 1 else 47
 _RUNS = 3
 _MODULES = (("qulacs", programs), ("stim", stabilizer))
 _BUDGET = Budget(2.5, 256 << 20)

@@ -30,6 +30,8 @@ def run() -> list[Figure]:
         one.connect() as alone,
         two.connect() as together,
     ):
+        one.wait_measured()
+        two.wait_measured()
         _seconds(alone)
         _seconds(together)
         pairs = [(_seconds(alone), _seconds(together)) for _ in range(REPEATS)]

@@ -14,10 +14,12 @@ import psutil
 from tests.system import processes
 from tests.system.processes import START_S, Processes
 
-from qfleet import Fleet, Unreachable, configuration
+from qfleet import Fleet, JobRequest, Unreachable, configuration
 
 CONTROL_PLANE = "controlplane"
 """The control plane's name among the processes."""
+_ONE_QUBIT = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit q;\nh q;\n'
+_MEASURED_S = 120.0
 QUICK_LINK = "[link]\nreconnect_base_s = 0.2\nreconnect_most_s = 1.0\n"
 """Agents' settings for tests that cut and restore: the default back-off begins at 5 s."""
 
@@ -121,6 +123,16 @@ class LocalFleet:
             self.wait_for(
                 "all agents are online",
                 lambda: all(device.status == "online" for device in fleet.devices()),
+            )
+
+    def wait_measured(self) -> None:
+        """Wait until every agent has measured its engines: what is timed before is timed beside that."""
+        probe = JobRequest(kind="circuit.expect", program=_ONE_QUBIT, observables=("Z0",))
+        with self.connect() as fleet:
+            self.wait_for(
+                "all agents have measured their engines",
+                lambda: sum(device.measured for device in fleet.plan(probe).devices) == len(self.agents),
+                timeout=_MEASURED_S,
             )
 
     def wait_for(self, what: str, holds: Callable[[], bool], *, timeout: float = START_S) -> None:

@@ -32,8 +32,7 @@ from qfleet_wire.payloads import Calibration, Heartbeat, Sample
 
 LEAVE_S = 2.0
 """How long what is in line may take to leave when the agent stops."""
-CALIBRATION_DELAY_S = 2.0
-"""The engines are measured only after the first session had time to open."""
+_LOOK_S = 0.5
 WORKER_OVERHEAD_BYTES = 256 * MIB
 """Memory of a worker beside its task: interpreter, engine, libraries."""
 
@@ -232,13 +231,19 @@ class Daemon:
         here = speed.Here(place.engines, place.hardware.machine, place.bounds.workers)
         if await speed.known(self.journal, here) is not None:
             return
-        await asyncio.sleep(CALIBRATION_DELAY_S)
+        await self._quiet()
         calibrations = await speed.measure(
             self.journal, self.executor, here, memory_bytes=place.bounds.task_memory_bytes
         )
         if calibrations:
             announced = place.announcement(calibrations)
             self.performer.tell(events.Announced(self.performer.number(), announced))
+
+    async def _quiet(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause = speed.Pause(clock())
+        while not pause.is_over(clock(), busy=self.machine.load.unfinished > 0):  # noqa: ASYNC110 # for time
+            await asyncio.sleep(_LOOK_S)
 
 
 async def stopped(stopping: "asyncio.Task[Any]", lasting: Sequence["asyncio.Task[None]"]) -> None:

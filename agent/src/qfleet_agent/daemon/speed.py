@@ -16,7 +16,10 @@ from qfleet_wire.payloads import Calibration, Engine
 
 log = logging.getLogger(__name__)
 
-
+QUIET_S = 5.0
+"""The engines are measured after so long without a task: the first tasks shall not wait for it."""
+PATIENCE_S = 60.0
+"""They are measured beside tasks when there was no such pause for so long."""
 MODEL = 1
 """Number of the cost model that is measured; what was measured for another is measured again."""
 
@@ -37,6 +40,19 @@ class Here(NamedTuple):
     engines: tuple[Engine, ...]
     machine: str
     workers: int
+
+
+class Pause:
+    """The wait for a pause between tasks, by seconds of any clock that only rises."""
+
+    def __init__(self, now: float) -> None:
+        self._begun = self._quiet_since = now
+
+    def is_over(self, now: float, *, busy: bool) -> bool:
+        """Whether the engines may be measured now; to be asked often, for it sees tasks only when asked."""
+        if busy:
+            self._quiet_since = now
+        return now - self._quiet_since >= QUIET_S or now - self._begun >= PATIENCE_S
 
 
 async def known(journal: Journal, here: Here) -> tuple[Calibration, ...] | None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 import openqasm
 from openqasm import ast
@@ -18,6 +19,10 @@ from qfleet_controlplane.compile.errors import ProgramRefused, refuse
 
 SOURCE_BYTES = 2 * 1024 * 1024
 """Longest program text."""
+
+_KEPT_CHARACTERS = 8 * 1024
+_KEPT = 16
+"""Short texts whose trees are kept: some 30 MB at most."""
 
 LIBRARIES = frozenset({"stdgates.inc", "qelib1.inc"})
 
@@ -39,9 +44,16 @@ class Source:
 def load(text: str) -> Source:
     """Parse and check a program.
 
+    Reading takes three quarters of compiling, and people send a program again and again with other values, so
+    the latest short ones are kept. Whoever gets a tree only reads it: others hold the same one.
+
     Raises:
         ProgramRefused: the text is not a valid OpenQASM 2 or 3 program, or exceeds a limit.
     """
+    return _kept(text) if len(text) <= _KEPT_CHARACTERS else _read(text)
+
+
+def _read(text: str) -> Source:
     tree = _parse(text)
     for statement in tree.statements:
         if isinstance(statement, ast.Include) and statement.filename not in LIBRARIES:
@@ -55,6 +67,9 @@ def load(text: str) -> Source:
     if analysis.errors:
         raise _refusal(analysis.errors[0], (symbol.name for symbol in analysis.globals), tree)
     return Source(tree, legacy=(tree.version or "").startswith("2"))
+
+
+_kept = lru_cache(maxsize=_KEPT)(_read)
 
 
 def _parse(text: str) -> ast.Program:
