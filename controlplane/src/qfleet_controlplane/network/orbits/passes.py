@@ -3,8 +3,8 @@
 Satellites are propagated once on a grid of times, some at a time so that memory stays bounded, and compared
 with all stations by two matrix products. Between grid points the orbit is the cubic through positions and
 velocities (error h⁴/384 · |r⁗|: below 1 m at 10 s), by which rises, sets and culminations are refined;
-SGP4 is not called again. A pass shorter than the step may be missed: at 10 s one that culminates within
-about 0.01° of the mask.
+SGP4 is not called again. A pass shorter than the step may be missed: at 10 s and a mask of 10° one that
+culminates within about 0.02° of it, at masks near the zenith within more.
 """
 
 from collections.abc import Iterator
