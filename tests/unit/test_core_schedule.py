@@ -2,12 +2,16 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
+import msgspec
+import pytest
 from tests.unit.core_cases import MIB, announcement
 
-from qfleet_controlplane.planning import cost, kinds, schedule
+from qfleet_agent.engines import memory
+from qfleet_controlplane.planning import cost, kinds, regions, schedule
 from qfleet_controlplane.planning.specification import Specification
-from qfleet_wire import payloads
+from qfleet_wire import payloads, workload
 
 HEAVY = Specification(kind="circuit.expect", seed=1, items=1, qubits=20, gates=100)
 ECHO = Specification(kind="probe.echo", seed=1, items=1)
@@ -47,6 +51,37 @@ def test_what_a_device_lacks_is_said_with_the_numbers() -> None:
     assert schedule.lacks(needed, announcement()) == "26 qubits are over its 24"
     assert schedule.lacks(needed, announcement(max_qubits=30)) == "700 MiB are over its 512 MiB per task"
     assert schedule.lacks(needed, announcement(max_qubits=30, task_memory_bytes=800 * MIB)) is None
+
+
+def test_an_agent_that_copies_a_state_needs_the_memory_of_two() -> None:
+    job = Specification(kind="circuit.sample", seed=1, items=1, qubits=24, shots=100, gates=100)
+    needed = schedule.requirement(job)
+    room = announcement(max_qubits=30, agent_version="0.2.0", task_memory_bytes=320 * MIB)
+    before = announcement(max_qubits=30, agent_version="0.1.0", task_memory_bytes=320 * MIB)
+    assert schedule.lacks(needed, room) is None
+    assert schedule.lacks(needed, before) == "560 MiB are over its 320 MiB per task"
+    assert regions.kind_of(before) != regions.kind_of(room)
+    assert schedule.lacks(needed, regions.kind_of(before)) == schedule.lacks(needed, before)
+    assert schedule.lacks(needed, regions.kind_of(room)) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"dynamic": True}, {"kind": "circuit.expect"}, {"noise": workload.NoiseModel()}],
+    ids=["mid-circuit", "values", "noise"],
+)
+def test_what_reads_a_copy_of_the_state_needs_two_everywhere(change: dict[str, Any]) -> None:
+    job = Specification(kind="circuit.sample", seed=1, items=1, qubits=24, shots=100, gates=100)
+    needed = schedule.requirement(msgspec.structs.replace(job, **change))
+    told = announcement(max_qubits=30, agent_version="0.2.0", task_memory_bytes=320 * MIB)
+    assert schedule.lacks(needed, told) == "560 MiB are over its 320 MiB per task"
+
+
+@pytest.mark.parametrize("qubits", [4, 18, 24, 30])
+def test_what_is_planned_for_sampling_is_enough_for_the_engine(qubits: int) -> None:
+    job = Specification(kind="circuit.sample", seed=1, items=1, qubits=qubits, shots=100, gates=100)
+    assert memory.drawn(qubits) <= kinds.memory_bytes(job) < memory.drawn(qubits) + 32 * MIB
+    assert memory.needed(qubits) <= kinds.copying_bytes(job)
 
 
 def test_only_a_device_that_can_run_it_gets_it() -> None:

@@ -37,7 +37,7 @@ def test_a_cluster_is_announced_as_it_is_and_no_larger_than_the_settings() -> No
     told = place.survey(settings()).on(SITE).announcement(())
     assert (told.workers, told.cores, told.memory_bytes, told.machine) == (12, 12, 96 * GIB, "aarch64")
     assert told.task_memory_bytes == 8 * GIB
-    assert told.max_qubits == 28  # two vectors of 4 GiB
+    assert told.max_qubits == 28  # one vector of 4 GiB: of 8 GiB none fits with what a task needs beside
     assert told.engines == (ENGINE,)
     assert place.survey(settings(workers=5)).on(SITE).bounds.workers == 5
 

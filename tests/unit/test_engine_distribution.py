@@ -5,7 +5,8 @@ import numpy.typing as npt
 import pytest
 import qulacs
 
-from qfleet_agent.engines import distribution
+from qfleet_agent.daemon import capacity
+from qfleet_agent.engines import distribution, memory
 from qfleet_agent.engines.distribution import Distribution
 
 WIDE = distribution.COPIED_QUBITS + 1
@@ -70,3 +71,13 @@ def test_no_copy_of_a_wide_state_is_made() -> None:
     finally:
         tracemalloc.stop()
     assert most < (16 << 20) / 2  # numpy's own arrays, half of the state at most
+
+
+@pytest.mark.parametrize("mebibytes", [64, 281, 320, 512, 4096])
+def test_a_device_takes_the_widest_program_that_its_memory_can_sample(mebibytes: int) -> None:
+    widest = capacity.widest(mebibytes << 20)
+    assert memory.drawn(widest) <= mebibytes << 20 < memory.drawn(widest + 1)
+
+
+def test_a_state_of_256_mib_is_sampled_where_two_would_not_fit() -> None:
+    assert capacity.widest(320 << 20) == 24

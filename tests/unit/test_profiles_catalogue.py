@@ -36,7 +36,7 @@ def test_the_package_carries_the_same_files() -> None:
 def test_a_profiles_budget_is_coherent(name: str) -> None:
     profile = profiles.load_all(CATALOGUE)[name]
     budget = profile.budget
-    # The engine keeps two state vectors of complex128 while it samples.
+    # The engine keeps two state vectors of complex128 for whatever is not plain sampling.
     assert 2 * 16 * 2**budget.max_qubits <= budget.task_memory_mib * 2**20
     assert budget.max_qubits <= LIMITS.qubits
     assert budget.max_shots <= LIMITS.shots

@@ -143,6 +143,11 @@ class Announcement(msgspec.Struct, frozen=True, tag="announcement"):
     way: Way | None = None
     """The way that the session came over; None: the device has one way only."""
 
+    @property
+    def copies_state(self) -> bool:
+        """Whether its engine copies a state before it draws from it: agents of 0.1 do."""
+        return self.agent_version.startswith("0.1.")
+
 
 class Inventory(msgspec.Struct, frozen=True, tag="inventory"):
     """All (task, attempt) pairs the device holds, sent on every new session.

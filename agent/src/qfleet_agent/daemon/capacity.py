@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from qfleet_agent.engines import memory
 from qfleet_agent.machine.admit import AMPLITUDE_BYTES, MIB, Bounds
 from qfleet_agent.profiles import Hardware
 from qfleet_agent.workers.bridge_frames import Site
@@ -11,8 +12,6 @@ from qfleet_wire.profile import Profile
 SYSTEM_BYTES = 192 * MIB
 """Memory that is left to the system and the agent itself."""
 MEMORY_SHARE = 0.85
-VECTORS = 2
-"""State vectors that an engine holds at once."""
 QUEUE_PER_WORKER = 4096
 QUEUE_BYTES = 64 * MIB
 
@@ -33,11 +32,11 @@ def site_bounds(profile: Profile, site: Site, engines: Sequence[Engine], wanted:
 
 def _bounds(profile: Profile, workers: int, usable: int, engines: Sequence[Engine]) -> Bounds:
     budget = profile.budget
-    memory = min(budget.task_memory_mib * MIB, usable)
+    task_bytes = min(budget.task_memory_mib * MIB, usable)
     return Bounds(
         workers=workers,
-        task_memory_bytes=memory,
-        max_qubits=min(budget.max_qubits, widest(memory)),
+        task_memory_bytes=task_bytes,
+        max_qubits=min(budget.max_qubits, widest(task_bytes)),
         max_shots=budget.max_shots,
         task_ms=budget.task_seconds * 1000,
         disk_bytes=(budget.disk_mib - budget.disk_reserve_mib) * MIB,
@@ -50,8 +49,12 @@ def _bounds(profile: Profile, workers: int, usable: int, engines: Sequence[Engin
 
 
 def widest(memory_bytes: int) -> int:
-    """Qubits of the widest state vector of which ``VECTORS`` fit in a worker's memory."""
-    return max((memory_bytes // (VECTORS * AMPLITUDE_BYTES)).bit_length() - 1, 0)
+    """Qubits of the widest state vector that fits in a worker's memory, with what drawing from it needs.
+
+    Tasks that need more say so by their memory.
+    """
+    most = max((memory_bytes // AMPLITUDE_BYTES).bit_length() - 1, 0)
+    return most if memory.drawn(most) <= memory_bytes else max(most - 1, 0)
 
 
 def allowed(profile: Profile, engines: Sequence[Engine]) -> tuple[Engine, ...]:

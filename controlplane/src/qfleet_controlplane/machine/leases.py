@@ -30,7 +30,11 @@ _MOST_LEASES = 4_000
 def requirement(specification: Specification, memory_bytes: int) -> schedule.Requirement:
     """What a job's tasks need of a device; ``memory_bytes`` as it was planned."""
     return schedule.Requirement(
-        specification.capability, specification.vector_qubits, memory_bytes, specification.agree
+        specification.capability,
+        specification.vector_qubits,
+        memory_bytes,
+        specification.agree,
+        kinds.copying_bytes(specification),
     )
 
 
@@ -233,6 +237,7 @@ def assignment(device: state.Device, task: state.Task) -> payloads.Assign:
     told = device.announcement
     memory, limit_ms = job.plan.memory_bytes, int(job.request.time_limit_s * 1000)
     if told is not None:
+        memory = requirement(job.specification, memory).bytes_on(told)
         memory = max(memory, min(told.task_memory_bytes, kinds.useful_memory_bytes(job.specification)))
         limit_ms = min(limit_ms, told.task_time_ms)
     return payloads.Assign(

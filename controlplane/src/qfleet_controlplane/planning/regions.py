@@ -32,6 +32,8 @@ class DeviceClass(msgspec.Struct, frozen=True, kw_only=True):
     calibrations: tuple[payloads.Calibration, ...] = ()
     known: int = 0
     online: int = 0
+    copies_state: bool = True
+    """Whether their engines copy a state before they draw from it; facts of before do not say."""
 
 
 class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,6 +102,7 @@ def kind_of(told: payloads.Announcement) -> DeviceClass:
         workers=max(0, told.workers),
         max_qubits=told.max_qubits,
         task_memory_bytes=told.task_memory_bytes,
+        copies_state=told.copies_state,
         calibrations=tuple(speeds.rounded(entry, 1.25) for entry in told.calibrations),
     )
 
@@ -115,6 +118,7 @@ def known_as(kind: DeviceClass, known: Iterable[DeviceClass]) -> DeviceClass:
             kind.max_qubits == other.max_qubits
             and kind.workers == other.workers
             and kind.task_memory_bytes == other.task_memory_bytes
+            and kind.copies_state == other.copies_state
             and kind.engines == other.engines
             and speeds.alike(kind.calibrations, other.calibrations)
         ):

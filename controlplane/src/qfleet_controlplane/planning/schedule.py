@@ -30,11 +30,19 @@ class Requirement(NamedTuple):
     memory_bytes: int
     devices: int = 1
     """Devices that must agree: a region needs so many."""
+    copying_bytes: int = 0
+    """Memory needed where a state is copied before it is drawn from, if that is more."""
+
+    def bytes_on(self, able: "Capability") -> int:
+        """Memory that a task needs on a device like this."""
+        return max(self.memory_bytes, self.copying_bytes if able.copies_state else 0)
 
 
 def requirement(job: Specification) -> Requirement:
     """What a job's tasks need of a device."""
-    return Requirement(job.capability, job.vector_qubits, kinds.memory_bytes(job), job.agree)
+    return Requirement(
+        job.capability, job.vector_qubits, kinds.memory_bytes(job), job.agree, kinds.copying_bytes(job)
+    )
 
 
 class Capability(Protocol):
@@ -51,6 +59,10 @@ class Capability(Protocol):
     @property
     def task_memory_bytes(self) -> int:
         """Memory that one task may have."""
+
+    @property
+    def copies_state(self) -> bool:
+        """Whether its engine copies a state before it draws from it."""
 
 
 class Worker(Capability, Protocol):
@@ -147,9 +159,10 @@ def lacks(requirement: Requirement, announcement: Capability) -> str | None:
         return f"no engine for {requirement.kind}"
     if requirement.qubits > announcement.max_qubits:
         return f"{requirement.qubits} qubits are over its {announcement.max_qubits}"
-    if requirement.memory_bytes > announcement.task_memory_bytes:
+    needed = requirement.bytes_on(announcement)
+    if needed > announcement.task_memory_bytes:
         return (
-            f"{requirement.memory_bytes / 2**20:,.0f} MiB are over its "
+            f"{needed / 2**20:,.0f} MiB are over its "
             f"{announcement.task_memory_bytes / 2**20:,.0f} MiB per task"
         )
     return None

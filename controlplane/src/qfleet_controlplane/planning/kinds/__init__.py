@@ -15,6 +15,7 @@ from qfleet_controlplane.planning.kinds import (
     integration,
     kernel,
     parts,
+    programs,
     sampling,
     variational,
 )
@@ -88,6 +89,11 @@ def typical(job: Specification, calibrations: Iterable[payloads.Calibration]) ->
 def memory_bytes(job: Specification) -> int:
     """Memory that a task needs at least."""
     return kind_of(job).memory_bytes(job)
+
+
+def copying_bytes(job: Specification) -> int:
+    """Memory that a task needs on an agent that copies a state before it draws from it; 0: it copies none."""
+    return programs.copying_bytes(job)
 
 
 def useful_memory_bytes(job: Specification) -> int:

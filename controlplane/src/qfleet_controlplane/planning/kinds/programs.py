@@ -17,6 +17,8 @@ from qfleet_wire.workload import SHOTS_PER_BLOCK
 
 POINT = "parameter point"
 BRANCHES = 12
+ONE_STATE = 1 + 2**-8
+"""A state and the sums of its rows, in states."""
 
 
 def rates(
@@ -50,12 +52,27 @@ def load_of(job: Specification) -> ProgramLoad:
 
 
 def memory_bytes(job: Specification) -> int:
-    """Return two state vectors of complex doubles, and the program; or what another method needs."""
+    """Return the state vectors of complex doubles, and the program; or what another method needs."""
     if job.method == "stabilizer":
         return stabilizer.memory_bytes(job)
     if job.method == "density":
         return noise.memory_bytes(job)
-    return cost.BASE_BYTES + int(2 * cost.STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
+    return _vectors(job, ONE_STATE if _drawn(job) else 2.0)
+
+
+def copying_bytes(job: Specification) -> int:
+    """Return what an agent needs that copies a state before it draws from it; 0: it copies none."""
+    return _vectors(job, 2.0) if _drawn(job) else 0
+
+
+def _vectors(job: Specification, states: float) -> int:
+    return cost.BASE_BYTES + int(states * cost.STATE_BYTES * 2**job.qubits) + 2 * len(job.program)
+
+
+def _drawn(job: Specification) -> bool:
+    """Whether shots are drawn from the one state that a program ends in: nothing else reads a copy of it."""
+    static = not job.dynamic and job.noise is None and not job.method
+    return static and job.kind == "circuit.sample" and job.cut is None
 
 
 def useful_memory_bytes(job: Specification) -> int:
