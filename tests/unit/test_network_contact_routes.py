@@ -47,13 +47,38 @@ def test_k_alternatives_are_the_k_best_of_all(
 def test_crowded_plans_are_ordered_to_the_last_key(
     ready: Literal["end", "start"], order: Literal["carried", "any"]
 ) -> None:
-    for seed in range(200):
+    for seed in range(100):
         timing = model.Timing(ready=ready, order=order, hop_latency_s=(0.0, 0.5, 1.0, 2.0)[seed % 4])
         where = plan.Plan(cases.ordered(seed), cases.crowded(seed), timing=timing)
         free = {number: each.expected_bits for number, each in where.contacts.items()}
         asked = model.Demand(name="d", a="A", b="E", bits=3, deadline_s=12.0)
         every = cases.every_route(where, free, asked)
         assert routes.alternatives(where, free, asked, 8) == every[:8], seed
+
+
+def test_fewer_contacts_win_through_nodes_reached_only_at_the_last_instant() -> None:
+    slow = [cases.contact(n, ends, 0, 10) for n, ends in enumerate(("AX", "XY", "YE"))]
+    steps = [cases.contact(n + 5, ends, n, n + 1) for n, ends in enumerate(("AB", "BC", "CD"))]
+    where = plan.Plan("EABCDXY", [*slow, *steps, cases.contact(9, "DE", 3, 10)])
+    found = routes.best(where, dict.fromkeys(where.contacts, 1), model.Demand(name="d", a="A", b="E", bits=1))
+    assert found is not None
+    assert (found.contacts, found.arrival_s) == ((0, 1, 2), 10.0)
+
+
+@pytest.mark.parametrize("nodes", ["SVABCDE", "SVBADCE", "EDCBAVS"])
+@pytest.mark.parametrize(("start_s", "nodes_of_best"), [(0, "SVBDE"), (3, "SVACE")])
+def test_one_may_be_late_or_last_long_but_not_both(nodes: str, start_s: int, nodes_of_best: str) -> None:
+    # From V the way by A may be entered later and ends sooner than the way by B; both arrive at 12 s.
+    contacts = [
+        cases.contact(7, "SV", start_s, 50),
+        *(cases.contact(1, "VA", 0, 5), cases.contact(2, "AC", 0, 20), cases.contact(3, "CE", 10, 20)),
+        *(cases.contact(4, "VB", 0, 20), cases.contact(5, "BD", 0, 6), cases.contact(6, "DE", 10, 20)),
+    ]
+    where = plan.Plan(nodes, contacts, timing=model.Timing(ready="start", hop_latency_s=2.0))
+    free = dict.fromkeys(where.contacts, 1)
+    found = routes.best(where, free, model.Demand(name="d", a="S", b="E", bits=1))
+    assert found is not None
+    assert (found.nodes, found.arrival_s) == (tuple(nodes_of_best), 12.0)
 
 
 @given(cases.contacts(), demands)
