@@ -172,7 +172,7 @@ def test_a_new_secret_is_for_devices_that_enrol_from_then_on(
 
     run(before)
     control_plane("broker", "rebuild", "--new-secret", directory=packaged.directory)
-    assert "1 devices keep the login" in capsys.readouterr().out
+    assert "1 device keeps its login" in capsys.readouterr().out
     run(after)
 
 

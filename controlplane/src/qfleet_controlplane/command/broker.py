@@ -121,9 +121,14 @@ def _renew_secret(place: Settings, region: RegionName) -> None:
         return accounts.outdated(connection, region)
 
     outdated = _read(place, work)
+    keep = (
+        "device keeps its login until it is"
+        if len(outdated) == 1
+        else "devices keep their logins until they are"
+    )
     _say(
-        f"Region {region} has a new broker secret for logins from now on. {len(outdated)} devices keep the "
-        f"login that they have until they are invited and enrol again{_among(outdated)}"
+        f"Region {region} has a new broker secret for logins from now on. {len(outdated)} {keep} invited and "
+        f"enrolled again{_among(outdated)}"
     )
 
 

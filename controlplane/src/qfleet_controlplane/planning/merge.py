@@ -13,6 +13,7 @@ from qfleet_controlplane.errors import RemoteError
 from qfleet_wire import workload
 
 Piece = TypeVar("Piece", workload.SampleCounts, workload.Moments)
+One = TypeVar("One", workload.AmplitudeValue, workload.PhiValue, workload.KernelValues)
 Averaged: TypeAlias = workload.ExpectResult | workload.DynamicsResult
 """Results whose items have moments."""
 
@@ -73,6 +74,19 @@ def _blocks(results: Iterable[Averaged]) -> dict[int, list[workload.Moments]]:
     for (index, _), moments in sorted(blocks.items(), key=_key):
         by_item.setdefault(index, []).append(moments)
     return by_item
+
+
+def by_index(found: Iterable[One], what: str) -> dict[int, One]:
+    """Order answers to single items, problems or blocks by number; ``what`` they are stands in the error.
+
+    Raises:
+        MergeConflict: two claim the same number and differ.
+    """
+    known: dict[int, One] = {}
+    for one in found:
+        if known.setdefault(one.index, one) != one:
+            raise MergeConflict(f"two different results for {what} {one.index}")
+    return known
 
 
 def outcomes(piece: workload.SampleCounts) -> Iterable[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """``amplitude.estimate``: problems, each an item whose whole loop runs on one device."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -67,7 +67,7 @@ def view(
 ) -> api.AmplitudeResultView:
     """Put the problems in order."""
     base = _base(job)
-    values = _values(results)
+    values = merge.by_index((value for result in results for value in result.items), "problem")
     return api.AmplitudeResultView(
         job=heading.job,
         status=heading.status,
@@ -81,20 +81,6 @@ def view(
 
 def _base(job: Specification) -> workload.AmplitudeEstimate:
     return codec.decode(job.problem, workload.AmplitudeEstimate)
-
-
-def _values(results: Iterable[workload.AmplitudeResult]) -> dict[int, workload.AmplitudeValue]:
-    """Values by problem.
-
-    Raises:
-        MergeConflict: two results claim the same problem and differ.
-    """
-    values: dict[int, workload.AmplitudeValue] = {}
-    for result in results:
-        for value in result.items:
-            if values.setdefault(value.index, value) != value:
-                raise merge.MergeConflict(f"two different results for problem {value.index}")
-    return values
 
 
 def _estimate(value: workload.AmplitudeValue) -> api.EstimateView:

@@ -1,7 +1,7 @@
 """``iit.phi``: mechanisms over purviews, each an item; the purview with the most is chosen when merging."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -64,7 +64,7 @@ def view(
 ) -> api.PhiResultView:
     """Choose the purview of each mechanism and direction."""
     base = _base(job)
-    values = _values(results)
+    values = merge.by_index((value for result in results for value in result.items), "item")
     groups: dict[tuple[workload.Direction, tuple[int, ...]], list[api.PurviewView]] = {}
     for item in base.items:
         if item.index in values:
@@ -84,20 +84,6 @@ def view(
 
 def _base(job: Specification) -> workload.PhiEvaluate:
     return codec.decode(job.problem, workload.PhiEvaluate)
-
-
-def _values(results: Iterable[workload.PhiResult]) -> dict[int, workload.PhiValue]:
-    """Values by item.
-
-    Raises:
-        MergeConflict: two results claim the same item and differ.
-    """
-    values: dict[int, workload.PhiValue] = {}
-    for result in results:
-        for value in result.items:
-            if values.setdefault(value.index, value) != value:
-                raise merge.MergeConflict(f"two different results for item {value.index}")
-    return values
 
 
 def _distinction(
