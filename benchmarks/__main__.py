@@ -25,6 +25,7 @@ NAMES = (
     "channel",
     "ingest",
     "relay_routes",
+    "passes",
 )
 LONG = ("prediction", "network_profiles", "chaos", "fleet_size", "keyrate")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
