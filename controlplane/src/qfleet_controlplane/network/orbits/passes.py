@@ -93,26 +93,35 @@ class _Coarse(NamedTuple):
 
 
 def _above(grid: _Grid, stations: Stations, masks_rad: Floats) -> _Coarse:
+    # Each satellite and station is one row of times, which begins and ends below the mask: in it a rise and
+    # a set follow each other.
     above = _is_above(grid, stations, masks_rad)
-    edges = np.diff(above.astype(np.int8), axis=1, prepend=0, append=0)
-    # Stations before times: one pass's rise and set then follow each other.
-    order = (0, 2, 1)
-    satellite, station, begins = np.nonzero(edges.transpose(order) == 1)
-    _, _, ends = np.nonzero(edges.transpose(order) == -1)
-    return _Coarse(satellite, station, begins, ends - 1)
+    edges = np.flatnonzero(above[..., 1:] != above[..., :-1])
+    row, place = np.divmod(edges, above.shape[-1] - 1)
+    satellite, station = np.divmod(row[::2], len(stations.up))
+    return _Coarse(satellite, station, place[::2], place[1::2] - 1)
 
 
 def _is_above(grid: _Grid, stations: Stations, masks_rad: Floats) -> Bools:
-    """Whether (N, T, S) satellites stand above masks, in single precision: the refinement is exact."""
+    """Whether satellites stand above masks: (N, S, 1 + T + 1), false before the first time and past the last.
+
+    In single precision, as the refinement is exact. The height over the horizon and the square of the range
+    are linear in the position, its square and one, so that one product each gives them for all stations.
+    """
     earth = turned(grid.position, grid.angle[None, :]).astype(np.float32)
-    places = stations.position_km.astype(np.float32)
-    up = stations.up.astype(np.float32)
-    flat = earth.reshape(-1, 3)
-    height = flat @ up.T - np.sum(places * up, axis=1)
-    square = np.sum(flat * flat, axis=1)[:, None] - 2.0 * (flat @ places.T) + np.sum(places * places, axis=1)
-    sine = np.sin(masks_rad).astype(np.float32)
-    above: Bools = height > sine * np.sqrt(np.maximum(square, 0.0))
-    return above.reshape(*grid.position.shape[:2], len(up))
+    square = np.sum(earth * earth, axis=-1, keepdims=True)
+    terms = np.concatenate([earth, square, np.ones_like(square)], axis=-1).transpose(0, 2, 1)
+    places, none = stations.position_km, np.zeros((len(stations.up), 1))
+    height = np.hstack([stations.up, none, -np.sum(places * stations.up, axis=1, keepdims=True)])
+    away = np.hstack([-2.0 * places, none + 1.0, np.sum(places * places, axis=1, keepdims=True)])
+    above = np.zeros((len(earth), len(places), len(grid.at_s) + 2), dtype=np.bool_)
+    sine = np.sin(masks_rad).astype(np.float32)[:, None]
+    for number, seen in enumerate(terms):
+        distance = away.astype(np.float32) @ seen
+        np.sqrt(np.maximum(distance, 0.0, out=distance), out=distance)
+        distance *= sine
+        np.greater(height.astype(np.float32) @ seen, distance, out=above[number, :, 1:-1])
+    return above
 
 
 def _refined(grid: _Grid, stations: Stations, masks_rad: Floats, coarse: _Coarse) -> Passes:
