@@ -104,8 +104,12 @@ def _booked(ledger: Ledger, number: int, want: Want, duration_s: float) -> api.D
     used: set[tuple[int, ...]] = set()
     last: float | None = None
     reason = ""
+    soonest_s = _soonest_s(ledger, want)
     for slot in _slots(want.rate_bps, duration_s):
         asked += slot.bits
+        if slot.end_s < soonest_s:
+            reason = reason or _too_soon(want, slot, soonest_s)
+            continue
         demand = model.Demand(
             name=f"{number}/{slot.number}", a=want.a, b=want.b, bits=slot.bits, deadline_s=slot.end_s
         )
@@ -121,6 +125,19 @@ def _booked(ledger: Ledger, number: int, want: Want, duration_s: float) -> api.D
         a=want.a, b=want.b, asked_bits=asked, booked_bits=booked, routes=len(used), last_arrival_s=last,
         reason=reason,
     )  # fmt: skip
+
+
+def _soonest_s(ledger: Ledger, want: Want) -> float:
+    """When the first bit of a demand can be there; infinite: never."""
+    demand = model.Demand(name="soonest", a=want.a, b=want.b, bits=1)
+    found = alternatives(ledger.plan, ledger.free, demand, 1)
+    return found[0].arrival_s if found else math.inf
+
+
+def _too_soon(want: Want, slot: _Slot, soonest_s: float) -> str:
+    if math.isinf(soonest_s):
+        return f"no chain of contacts joins {want.a} and {want.b}"
+    return f"hour {slot.number + 1}: the first key can be there {soonest_s / 3600:.1f} h after the epoch"
 
 
 def _route(plan: Plan, found: model.Route) -> api.RouteView:

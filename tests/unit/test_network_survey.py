@@ -1,0 +1,91 @@
+"""What follows from the scenarios that ship: passes, keys, contacts, routes and plans."""
+
+import pytest
+
+from qfleet_controlplane.errors import InvalidRequest
+from qfleet_controlplane.network import scenarios, ways
+from qfleet_controlplane.network.survey import Survey, network_of
+from qfleet_controlplane.network.surveying import survey
+from qfleet_controlplane.network.twin.advance import advance, begin
+from qfleet_wire.api.network import RouteRequest
+
+
+@pytest.fixture(scope="module")
+def micius() -> Survey:
+    return survey(scenarios.text_of("micius"), "micius.toml")
+
+
+@pytest.fixture(scope="module")
+def ring() -> Survey:
+    return survey(scenarios.text_of("metro-ring"), "metro-ring.toml")
+
+
+def test_only_passes_by_night_give_key(micius: Survey) -> None:
+    assert len(micius.passes) == 7
+    for one in micius.passes:
+        assert (one.bits > 0) == one.night
+        assert one.rise_s < one.culmination_s < one.set_s
+    assert [contact.number for contact in micius.contacts] == list(range(3))
+
+
+def test_the_key_of_the_published_pass_is_of_the_published_size(micius: Survey) -> None:
+    # Liao et al., Nature 549, 43 (2017): 300,939 bits of 273 s of the pass.
+    (best,) = (one for one in micius.passes if one.site == "xinglong" and one.night)
+    assert 300_939 / 2 < best.bits < 300_939 * 2
+
+
+def test_clouds_lower_what_is_expected_and_not_what_a_clear_sky_gives(micius: Survey) -> None:
+    covers = {contact.b: contact.cover for contact in micius.contacts}
+    assert covers == {"xinglong": 0.0, "nanshan": 0.1, "graz": 0.3}
+    for contact in micius.contacts:
+        assert contact.expected_bits == pytest.approx((1 - contact.cover) * contact.clear_bits)
+
+
+def test_fibres_make_key_by_the_hour_below_the_bound_of_no_repeater(ring: Survey) -> None:
+    assert len(ring.contacts) == 6 * 24
+    for fibre in ring.fibres:
+        assert 0 < fibre.secret_bps < fibre.plob_bps
+        mine = [one for one in ring.contacts if {one.a, one.b} == {fibre.a, fibre.b}]
+        assert sum(one.expected_bits for one in mine) == pytest.approx(24 * 3600 * fibre.secret_bps)
+
+
+def test_a_key_is_carried_by_the_satellite(micius: Survey) -> None:
+    found = ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=1000.0))
+    (only,) = found.routes
+    assert [(hop.sender, hop.receiver) for hop in only.hops] == [("xinglong", "micius"), ("micius", "graz")]
+    assert only.arrival_s == pytest.approx(only.hops[1].end_s, abs=1e-5)
+    late = ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=1000.0, at_s=62_000.0))
+    assert late.routes == ()
+    assert "no chain of contacts joins" in late.reason
+    with pytest.raises(InvalidRequest, match="bits = 0"):
+        ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=0.0))
+    with pytest.raises(InvalidRequest, match="the scenario"):
+        ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=1.0, at_s=-1.0))
+
+
+def test_both_ways_round_a_ring_are_found(ring: Survey) -> None:
+    found = ways.routes(ring, RouteRequest(a="centre", b="north", bits=1e6, alternatives=5))
+    hops = [len(one.hops) for one in found.routes]
+    assert hops[0] == 1
+    assert len(hops) == 5
+    assert [one.arrival_s for one in found.routes] == sorted(one.arrival_s for one in found.routes)
+
+
+def test_a_plan_serves_the_ring_and_says_what_a_satellite_cannot(ring: Survey, micius: Survey) -> None:
+    served = ways.plan(ring)
+    assert all(one.booked_bits == one.asked_bits and not one.reason for one in served.demands)
+    partly = ways.plan(micius)
+    assert all(0 < one.booked_bits < one.asked_bits for one in partly.demands)
+    assert all("the first key can be there" in one.reason for one in partly.demands)
+    assert 0 < partly.booked_share < 1
+
+
+def test_the_twin_of_the_ring_makes_what_the_survey_expects(ring: Survey) -> None:
+    network = network_of(ring)
+    twin = begin(network, 1)
+    advance(network, twin, network.duration_s)
+    expected = sum(contact.expected_bits for contact in ring.contacts)
+    assert sum(store.made_bits for store in twin.stores.values()) == pytest.approx(expected)
+    # Nothing is there before the first step has made it; after that everything is served.
+    assert all(one.missing_bits == 0 for one in twin.services)
+    assert not twin.alarms
