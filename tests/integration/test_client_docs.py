@@ -24,7 +24,7 @@ def test_the_documentation_has_commands() -> None:
 def test_commands_of_the_documentation_exist(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     words = shlex.split(line)[1:]
-    names = words[: 2 if words[0] in {"device", "job"} else 1]
+    names = words[: 2 if words[0] in {"device", "job", "network"} else 1]
     shown = CliRunner().invoke(application, [*names, "--help"])
     assert shown.exit_code == 0, f"{page}: {line}"
     for option in (word for word in words if word.startswith("--")):

@@ -23,9 +23,10 @@ from qfleet_controlplane import settings
 from qfleet_controlplane.api import application, server
 from qfleet_controlplane.api.backends import Backends
 from qfleet_controlplane.authority.roles import Caller, Role
-from qfleet_controlplane.errors import ConfigurationError, Conflict, NotFound
+from qfleet_controlplane.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import api
+from qfleet_wire.api import network
 from qfleet_wire.names import DeviceName, JobId, Millis
 
 SECRETS = {"v" * 64: Role.VIEWER, "o" * 64: Role.OPERATOR, "a" * 64: Role.ADMIN}
@@ -158,6 +159,43 @@ class Notary:
         return b"signed"
 
 
+class NoNetwork:
+    """No scenario is loaded."""
+
+    async def shipped(self) -> Sequence[network.ShippedScenario]:
+        return [network.ShippedScenario(name="metro-ring", title="six nodes")]
+
+    async def load(self, request: network.ScenarioRequest, who: str) -> network.NetworkView:
+        raise InvalidRequest(f"{request.source} of {who}, line 3: 'latitude_deg' is 91: it lies in [-90, 90]")
+
+    async def overview(self) -> network.NetworkView:
+        raise NotFound("no scenario is loaded")
+
+    async def passes(self, satellite: str, site: str, limit: int) -> network.PassesView:
+        raise NotFound(f"no scenario is loaded for {limit} passes of {satellite!r} over {site!r}")
+
+    async def contacts(self, a: str, b: str, limit: int) -> network.ContactsView:
+        raise NotFound(f"no scenario is loaded for {limit} contacts of {a!r} and {b!r}")
+
+    async def routes(self, request: network.RouteRequest) -> network.RoutesView:
+        return network.RoutesView(routes=(), reason=f"{request.a} is no node", epoch=Millis(0))
+
+    async def plan(self) -> network.KeyPlanView:
+        raise NotFound("no scenario is loaded")
+
+    async def simulate(self, request: network.SimulationRequest, who: str) -> network.TwinView:
+        raise NotFound(f"no scenario is loaded that {who} could run {request.speed:g} times as fast")
+
+    async def stop(self, who: str) -> network.TwinView:
+        raise NotFound(f"no scenario is loaded that {who} could stop")
+
+    async def fault(self, request: network.FaultRequest, who: str) -> network.TwinView:
+        raise NotFound(f"no scenario is loaded whose link {who} could let be {request.fault}")
+
+    async def twin(self) -> network.TwinView:
+        raise NotFound("no scenario is loaded")
+
+
 class Site:
     def __init__(self, client: httpx.AsyncClient, jobs: Jobs, missing: list[str]) -> None:
         self.client, self.jobs, self.missing = client, jobs, missing
@@ -170,6 +208,7 @@ def make(jobs: Jobs, missing: list[str]) -> Litestar:
         tokens=Tokens(),
         fleet=Fleet(missing),
         notary=Notary(),
+        network=NoNetwork(),
     )
     return application.make(backends, version="0", max_body_bytes=2000)
 
@@ -209,6 +248,16 @@ class Wrong:
 ECHO = '{"kind": "probe.echo"}'
 ANNEAL = '{"kind": "anneal.sample", "work": {"kind": "anneal.sample", "model": {}, #}}'
 WRONG = [
+    Wrong("GET", "/api/v1/network", 404, "no scenario is loaded"),
+    Wrong("GET", "/api/v1/network", 401, "Authorization: Bearer", headers={}),
+    Wrong("POST", "/api/v1/network", 422, "line 3", content='{"text": "x"}'),
+    Wrong("POST", "/api/v1/network", 403, "role operator", headers=VIEWER, content='{"name": "x"}'),
+    Wrong("POST", "/api/v1/network", 400, "txt", content='{"txt": "x"}'),
+    Wrong("GET", "/api/v1/network/passes?limit=0", 400, "limit"),
+    Wrong("GET", "/api/v1/network/passes?satellite=m&site=x", 404, "1000 passes of 'm' over 'x'"),
+    Wrong("POST", "/api/v1/network/simulation/stop", 404, "operator could stop"),
+    Wrong("POST", "/api/v1/network/simulation", 403, "role operator", headers=VIEWER, content="{}"),
+    Wrong("POST", "/api/v1/network/faults", 400, "broken", content='{"a": "x", "b": "y", "fault": "broken"}'),
     Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={}),
     Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={"Authorization": "Basic YTpi"}),
     Wrong("GET", "/api/v1/jobs", 401, "not known", headers={"Authorization": "Bearer no"}),
@@ -404,6 +453,16 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/devices/{name}/telemetry",
             "/api/v1/fleet",
             "/api/v1/regions",
+            "/api/v1/network",
+            "/api/v1/network/contacts",
+            "/api/v1/network/faults",
+            "/api/v1/network/passes",
+            "/api/v1/network/plan",
+            "/api/v1/network/routes",
+            "/api/v1/network/scenarios",
+            "/api/v1/network/simulation",
+            "/api/v1/network/simulation/events",
+            "/api/v1/network/simulation/stop",
             "/healthz",
             "/readyz",
             "/metrics",

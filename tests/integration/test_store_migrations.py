@@ -19,7 +19,9 @@ from qfleet_controlplane.store.tables import METADATA
 from qfleet_wire.names import ControllerName, DeviceName, JobId
 
 RECORD = {"confirmed": 0, "contradicted": 0.0, "judged": 0, "suspicion": 0.0}
-ADDED = {"regions", "controllers", "orders", "shares", "telemetry"}
+ADDED = {
+    "regions", "controllers", "orders", "shares", "telemetry", "networks", "twins", "network_orders"
+}  # fmt: skip
 
 
 def fill_first_release(url: str) -> dict[str, list[dict[str, object]]]:

@@ -11,11 +11,14 @@ import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 from urllib.parse import quote
 
 from qfleet import configuration, errors, outage
 from qfleet_wire import api
+
+if TYPE_CHECKING:
+    from qfleet.network import Network
 
 _API = "api/v1"
 _POLL_S = 20.0
@@ -68,6 +71,13 @@ class Fleet:
     def url(self) -> str:
         """Where the control plane is."""
         return self._connection.url
+
+    @property
+    def network(self) -> "Network":
+        """The quantum network."""
+        from qfleet.network import Network  # noqa: PLC0415 - as above
+
+        return Network(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

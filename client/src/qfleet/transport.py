@@ -62,8 +62,10 @@ class Connection:
             self._raise(answer)
         return answer.content
 
-    def post(self, path: str, body: msgspec.Struct | None, kind: Any, *, key: str = "") -> Any:
-        """POST ``body`` as JSON and decode the answer as ``kind``; raises as ``get`` does.
+    def post(
+        self, path: str, body: msgspec.Struct | None, kind: Any, *, key: str = "", wait_s: float = 0
+    ) -> Any:
+        """POST ``body`` as JSON and decode the answer as ``kind``; raises and waits as ``get`` does.
 
         With a ``key`` the control plane does it once, however often it is asked.
         """
@@ -71,7 +73,7 @@ class Connection:
         headers = {} if content is None else {"Content-Type": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
-        return self._answer(self._send("POST", path, content=content, headers=headers), kind)
+        return self._answer(self._send("POST", path, content=content, headers=headers, wait_s=wait_s), kind)
 
     def events(self, path: str, *, silence_s: float) -> Iterator[events.Event]:
         """Follow a stream of events until it ends; more than ``silence_s`` without a byte breaks it."""

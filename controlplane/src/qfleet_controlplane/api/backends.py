@@ -9,6 +9,7 @@ from litestar.connection import ASGIConnection
 
 from qfleet_controlplane.authority.roles import Caller
 from qfleet_wire import api
+from qfleet_wire.api import network
 from qfleet_wire.names import DeviceName, JobId, Millis
 
 
@@ -79,6 +80,43 @@ class Devices(Protocol):
         """Take a device out of the fleet in good order."""
 
 
+class Network(Protocol):
+    """The quantum network and its twin; ``NotFound`` while no scenario is loaded."""
+
+    async def shipped(self) -> Sequence[network.ShippedScenario]:
+        """List the scenarios that ship."""
+
+    async def load(self, request: network.ScenarioRequest, who: str) -> network.NetworkView:
+        """Compute and store a scenario."""
+
+    async def overview(self) -> network.NetworkView:
+        """What is loaded."""
+
+    async def passes(self, satellite: str, site: str, limit: int) -> network.PassesView:
+        """Passes by rise."""
+
+    async def contacts(self, a: str, b: str, limit: int) -> network.ContactsView:
+        """Contacts by start."""
+
+    async def routes(self, request: network.RouteRequest) -> network.RoutesView:
+        """Ways for a key."""
+
+    async def plan(self) -> network.KeyPlanView:
+        """Every demand booked."""
+
+    async def simulate(self, request: network.SimulationRequest, who: str) -> network.TwinView:
+        """Let the twin run."""
+
+    async def stop(self, who: str) -> network.TwinView:
+        """Let the twin stand still."""
+
+    async def fault(self, request: network.FaultRequest, who: str) -> network.TwinView:
+        """Break or mend a link of the twin."""
+
+    async def twin(self) -> network.TwinView:
+        """The twin as it is."""
+
+
 class Fleet(Protocol):
     """The control plane as a whole."""
 
@@ -108,6 +146,7 @@ class Backends:
     tokens: Tokens
     fleet: Fleet
     notary: Notary
+    network: Network
     stopping: "asyncio.Future[None]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

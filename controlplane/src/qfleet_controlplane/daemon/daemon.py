@@ -30,8 +30,11 @@ from qfleet_controlplane.daemon.signing import Pen
 from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.metrics import Registry
+from qfleet_controlplane.service.desk import ProcessDesk
 from qfleet_controlplane.service.front import Front
+from qfleet_controlplane.service.network import NetworkOffice
 from qfleet_controlplane.service.notary import Notary
+from qfleet_controlplane.service.twin import TwinRunner
 from qfleet_controlplane.settings import Settings
 from qfleet_controlplane.store import ownership, registry
 from qfleet_controlplane.store.database import Database
@@ -101,9 +104,11 @@ class Daemon:
         stack.push_async_callback(keeper.stop)
         await keeper.start()
         await asyncio.gather(*(led.wait_for_link() for led in keeper.runtimes.values()))
-        await self._serve(self._backends(database, keeper), keeper)
+        twins = TwinRunner(database, keeper.leads_first, clocks.wall)
+        stack.push_async_callback(_cancel, asyncio.create_task(twins.run(), name="network-twin"))
+        await self._serve(self._backends(database, keeper, twins), keeper)
 
-    def _backends(self, database: Database, keeper: Keeper) -> Backends:
+    def _backends(self, database: Database, keeper: Keeper, twins: TwinRunner) -> Backends:
         front = Front(keeper, database, clocks.wall, secrets.token_bytes, self._noise)
         devices = Governance(self._settings.places, keeper.runtimes, database, self._ring)
         return Backends(
@@ -111,6 +116,7 @@ class Daemon:
             jobs=front,
             devices=devices,
             tokens=tokens.Book(lambda: database.read(registry.tokens), clocks.wall),
+            network=NetworkOffice(database, twins, ProcessDesk(), clocks.wall),
             fleet=Overview(self._settings, Parts(front, devices, keeper, database), self._registry),
         )
 

@@ -111,6 +111,11 @@ class Keeper:
         with contextlib.suppress(StoreFailed):
             await self._attendance.end()
 
+    def leads_first(self) -> bool:
+        """Whether the first region of all by name is led here: what must run once in a fleet runs there."""
+        every = {*self._places, *(lease.region for lease in self.seen.leases)}
+        return min(every) in self.runtimes
+
     def facts(self) -> list[regions.RegionFacts]:
         """All regions: those led here as they are, the others as they last described themselves."""
         known = {name: _undescribed(name, place) for name, place in self._places.items()}

@@ -1,0 +1,224 @@
+"""The twin over a real store: it runs, survives restarts, does what is asked, and refuses what is wrong."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+import msgspec
+import pytest
+
+from qfleet_controlplane.errors import InvalidRequest, NotFound
+from qfleet_controlplane.network.survey import Survey
+from qfleet_controlplane.network.twin.model import Want
+from qfleet_controlplane.service.network import NetworkOffice
+from qfleet_controlplane.service.twin import TwinRunner
+from qfleet_controlplane.store.database import Database
+from qfleet_wire.api import network as api
+from qfleet_wire.names import Millis
+
+DAY_S = 86_400.0
+
+
+def survey(name: str = "line") -> Survey:
+    """Two fibres in a row, in hours of 3.6 Mbit, and a demand over both."""
+    hops = [("a", "m"), ("m", "b")]
+    contacts = tuple(
+        api.ContactView(
+            number=2 * hour + hop, a=a, b=b, kind="fibre", start_s=3600.0 * hour, end_s=3600.0 * (hour + 1),
+            expected_bits=3.6e6, clear_bits=3.6e6, qber=0.02,
+        )
+        for hour in range(24)
+        for hop, (a, b) in enumerate(hops)
+    )  # fmt: skip
+    sites = tuple(
+        api.NetworkSiteView(name=name, kind="fibre", latitude_deg=0.0, longitude_deg=0.0, altitude_m=0.0)
+        for name in "amb"
+    )
+    return Survey(
+        name=name, title="a line", epoch_ms=1_700_000_000_000, duration_s=DAY_S, sites=sites, fibres=(),
+        satellites=(), passes=(), contacts=contacts, wants=(Want(a="a", b="b", rate_bps=500.0),),
+    )  # fmt: skip
+
+
+class Desk:
+    """Knows one scenario, whose text is its name."""
+
+    async def survey(self, text: str, source: str) -> bytes:
+        if text == "wrong":
+            raise InvalidRequest(f"{source}, line 1: wrong")
+        return msgspec.json.encode(survey(text))
+
+    async def plan(self, survey: bytes) -> bytes:
+        raise AssertionError(f"nothing here is planned, {len(survey)} bytes")
+
+    def shipped(self) -> Sequence[api.ShippedScenario]:
+        return [api.ShippedScenario(name="line", title="a line")]
+
+    def text_of(self, name: str) -> str:
+        return name
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000_000
+
+    def __call__(self) -> Millis:
+        return Millis(self.now)
+
+    def pass_s(self, seconds: float) -> None:
+        self.now += int(1000 * seconds)
+
+
+class Controller:
+    """One control plane's part of the network, as long as it lives."""
+
+    def __init__(self, database: Database, clock: Clock, *, leads: bool = True) -> None:
+        self.leads = leads
+        self.runner = TwinRunner(database, lambda: self.leads, clock)
+        self.office = NetworkOffice(database, self.runner, Desk(), clock)
+
+    async def asked(self, question: Awaitable[api.TwinView]) -> api.TwinView:
+        """Let the runner look while somebody waits for what they asked."""
+        waiting = asyncio.ensure_future(question)
+        while not waiting.done():
+            await self.runner.turn()
+            await asyncio.sleep(0.01)
+        return await waiting
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+def play(main: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(30):
+            await main()
+
+    asyncio.run(bounded())
+
+
+def held(view: api.TwinView) -> dict[str, float]:
+    return {f"{store.a}{store.b}": store.level_bits for store in view.stores}
+
+
+def test_the_twin_runs_as_fast_as_asked_and_stands_still_when_told(database: Database) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        here = Controller(database, clock)
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        assert (await here.office.twin()).status == "stopped"
+        view = await here.asked(here.office.simulate(api.SimulationRequest(speed=600.0), "ops"))
+        assert (view.status, view.at_s) == ("running", 0.0)
+        clock.pass_s(2.0)
+        await here.runner.turn()
+        view = await here.office.twin()
+        assert view.at_s == 1200.0
+        assert held(view) == pytest.approx({"am": 600_000.0, "mb": 600_000.0})
+        assert view.services[0].served_bits == pytest.approx(600_000.0)
+        assert view.services[0].path == ("a", "m", "b")
+        view = await here.asked(here.office.stop("ops"))
+        clock.pass_s(100.0)
+        await here.runner.turn()
+        assert (await here.office.twin()).at_s == view.at_s == 1200.0
+        await here.asked(here.office.simulate(api.SimulationRequest(speed=60.0), "ops"))
+        clock.pass_s(1.0)
+        await here.runner.turn()
+        assert (await here.office.twin()).at_s == 1260.0
+
+    play(scenario)
+
+
+def test_a_restart_goes_on_where_the_clock_is_and_another_controller_sees_the_same(
+    database: Database,
+) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        first = Controller(database, clock)
+        await first.office.load(api.ScenarioRequest(name="line"), "ops")
+        await first.asked(first.office.simulate(api.SimulationRequest(speed=100.0), "ops"))
+        clock.pass_s(10.0)
+        await first.runner.turn()
+        before = await first.office.twin()
+        assert before.at_s == 1000.0
+        clock.pass_s(20.0)  # nobody is there
+        second, watcher = Controller(database, clock), Controller(database, clock, leads=False)
+        await second.runner.turn()
+        after = await second.office.twin()
+        assert after.at_s == 3000.0
+        assert held(after)["am"] == pytest.approx(1_500_000.0)
+        clock.pass_s(6.0)
+        await second.runner.turn()
+        await watcher.runner.turn()
+        assert watcher.runner.live is None
+        assert await watcher.office.twin() == await second.office.twin()
+        # What is asked of a controller that does not run the twin is done by the one that does.
+        asking = asyncio.ensure_future(
+            watcher.office.fault(api.FaultRequest(a="a", b="m", fault="failed"), "ops")
+        )
+        while not asking.done():
+            await second.runner.turn()
+            await asyncio.sleep(0.01)
+        assert [(one.a, one.b, one.fault) for one in (await asking).faults] == [("a", "m", "failed")]
+
+    play(scenario)
+
+
+def test_a_twin_that_has_ended_begins_again_when_it_is_run(database: Database) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        here = Controller(database, clock)
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await here.asked(here.office.simulate(api.SimulationRequest(speed=1e5), "ops"))
+        clock.pass_s(1.0)
+        await here.runner.turn()
+        ended = await here.office.twin()
+        assert (ended.status, ended.at_s) == ("ended", DAY_S)
+        clock.pass_s(10.0)
+        await here.runner.turn()
+        again = Controller(database, clock)
+        await again.runner.turn()
+        assert await again.office.twin() == ended
+        view = await again.asked(again.office.simulate(api.SimulationRequest(speed=1.0), "ops"))
+        assert (view.status, view.at_s, view.stores) == ("running", 0.0, ())
+
+    play(scenario)
+
+
+def test_loading_another_scenario_takes_the_place_of_the_one_before(database: Database) -> None:
+    async def scenario() -> None:
+        here = Controller(database, Clock())
+        with pytest.raises(NotFound, match="no scenario is loaded"):
+            await here.office.overview()
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await here.asked(here.office.simulate(api.SimulationRequest(), "ops"))
+        assert (await here.office.load(api.ScenarioRequest(text="other"), "ops")).name == "other"
+        view = await here.office.twin()
+        assert (view.name, view.status, view.stores) == ("other", "stopped", ())
+        with pytest.raises(InvalidRequest, match="mine, line 1: wrong"):
+            await here.office.load(api.ScenarioRequest(text="wrong", source="mine"), "ops")
+        assert (await here.office.overview()).name == "other"
+
+    play(scenario)
+
+
+def test_what_is_wrong_is_refused_with_what_and_where(database: Database) -> None:
+    async def scenario() -> None:
+        office = Controller(database, Clock()).office
+        await office.load(api.ScenarioRequest(name="line"), "ops")
+        with pytest.raises(InvalidRequest, match="not both, not neither"):
+            await office.load(api.ScenarioRequest(), "ops")
+        with pytest.raises(InvalidRequest, match="speed = 0"):
+            await office.simulate(api.SimulationRequest(speed=0.0), "ops")
+        with pytest.raises(InvalidRequest, match="no site or satellite 'c'"):
+            await office.passes("c", "", 10)
+        with pytest.raises(InvalidRequest, match="no link that ever makes keys"):
+            await office.fault(api.FaultRequest(a="a", b="b", fault="failed"), "ops")
+        with pytest.raises(InvalidRequest, match="share = 2"):
+            await office.fault(api.FaultRequest(a="a", b="m", fault="intercepted", share=2.0), "ops")
+        with pytest.raises(InvalidRequest, match="between two nodes"):
+            await office.routes(api.RouteRequest(a="a", b="a", bits=1.0))
+
+    play(scenario)
