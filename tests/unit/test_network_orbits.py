@@ -74,6 +74,31 @@ def test_a_finer_grid_finds_the_same_passes() -> None:
     assert np.all(np.diff(coarse.rise_s) >= 0)
 
 
+def test_each_station_has_the_passes_that_a_look_at_every_step_sees() -> None:
+    scenario = read(scenarios.text_of("constellation"), "c")
+    stations = [site for site in scenario.sites if site.kind == "station"][:5]
+    orbits, places = (
+        Orbits.of(scenario.satellites[:8], Epoch.of(scenario.epoch)),
+        frames.Stations.of(stations),
+    )
+    masks = np.radians([-2.0, 0.0, 10.0, 30.0, 60.0])
+    span_s, step_s = 12 * HOUR_S, 10.0
+    found = find(orbits, places, masks, span_s=span_s, step_s=step_s)
+    at_s = np.arange(0.0, span_s + step_s, step_s)
+    position, _ = orbits.states(slice(0, 8), at_s)
+    earth = frames.turned(position, orbits.epoch.sidereal_rad(at_s))
+    for station in range(5):
+        seen = frames.look(places.at(np.full(8, station)), earth).elevation_rad > masks[station]
+        for satellite in range(8):
+            mine = np.flatnonzero((found.station == station) & (found.satellite == satellite))
+            under = np.zeros_like(at_s, dtype=bool)
+            for each in mine:
+                under |= (found.rise_s[each] <= at_s) & (at_s <= found.set_s[each])
+            assert np.count_nonzero(under != seen[satellite]) == 0
+            assert len(mine) == np.count_nonzero(np.diff(seen[satellite].astype(int), prepend=0) == 1)
+    assert set(found.station) == set(range(5))
+
+
 def test_a_pass_under_way_is_cut_at_the_span(micius: Scenario) -> None:
     whole, orbits = passes_of(micius)
     first = float(whole.culmination_s[0])
