@@ -10,7 +10,8 @@ from rich.console import Console
 
 from qfleet import errors
 from qfleet.render import histogram, problems, programs, qr, results, tables, terminal
-from qfleet_wire import api
+from qfleet_wire import api, ways
+from qfleet_wire.names import Millis
 
 
 def test_histogram_is_sorted_by_count_and_says_what_is_left_out() -> None:
@@ -130,3 +131,37 @@ def test_point() -> None:
 def test_errors_name_themselves_as_problems() -> None:
     problem = errors.UserError("no", hint="do").problem
     assert problem == api.Problem("user-error", "no", "do")
+
+
+def shown(view: api.DeviceView, now_ms: int) -> dict[str, str]:
+    console = Console(file=StringIO(), width=120)
+    console.print(tables.device(view, now_ms=now_ms))
+    assert isinstance(console.file, StringIO)
+    lines = console.file.getvalue().splitlines()
+    return {line[:18].strip(): line[18:].strip() for line in lines}
+
+
+def test_a_device_shows_its_way_and_when_it_is_there() -> None:
+    start = 1_772_366_400_000  # 2026-03-01 12:00 UTC
+    way = ways.Way(
+        "leo",
+        "satellite",
+        Millis(start),
+        640.4,
+        5_520_000,
+        2_000,
+        "ground.example:8883",
+        ways.Window(Millis(start), Millis(start + 480_000)),
+        Millis(start + 5_700_000),
+    )
+    view = api.DeviceView(
+        name="buoy", region="north", status="online", way=way, heard_within_ms=5_610_000, waiting_down=3
+    )
+    told = shown(view, start + 60_000)
+    assert told["way"] == "leo (satellite) by ground.example:8883, round trip 640 ms"
+    assert told["taken"] == "1 min ago"
+    assert told["contact"] == "open until 2026-03-01 12:08 UTC; next 2026-03-01 13:35 UTC"
+    assert told["silent after"] == "1.56 h"
+    assert told["delivery"] == "gathered for 2 s, sent together, 3 wait"
+    assert shown(view, start + 600_000)["contact"] == "closed; next 2026-03-01 13:35 UTC"
+    assert "way" not in shown(api.DeviceView(name="pi", region="north", status="online"), start)

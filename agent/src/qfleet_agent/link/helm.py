@@ -149,8 +149,11 @@ class Helm:
                 return Gateway(way, self._gateways[way.name])
             await self._rest(self._chooser.wait_s(now))
 
-    async def watch(self, drain: Callable[[], Awaitable[None]]) -> None:
-        """Look for a better way while connected; let what is in line leave before this one is given up.
+    async def watch(self, depart: Callable[[bool], Awaitable[None]]) -> None:
+        """Look for a better way while connected.
+
+        ``depart`` sends what is in line before this one is given up; it is told whether the device is gone
+        for a while then, because there is no other.
 
         Raises:
             WayLeft: another is to be taken, or none.
@@ -164,7 +167,7 @@ class Helm:
             now = self._now()
             chosen, current = self._chooser.choose(now), self._chooser.current
             if chosen is None or chosen is not current:
-                await drain()
+                await depart(chosen is None)
                 self._chooser.left()
                 text = "no way is there" if chosen is None else f"{chosen.name} is taken"
                 raise WayLeft(f"{'the way' if current is None else current.name} is left: {text}")

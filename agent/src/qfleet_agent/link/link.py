@@ -190,7 +190,11 @@ class Link:
         if self.online:
             await self._drained.wait()
 
-    async def _drain_soon(self) -> None:
+    async def _depart(self, for_a_while: bool) -> None:  # noqa: FBT001 - the answer to one question
+        """Send what is in line, and say that the device goes if it does not come over another way."""
+        if for_a_while:
+            await self.leave(DRAIN_S)
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S):
                 await self._drain()
@@ -229,7 +233,7 @@ class Link:
         await client.subscribe(topic_for(authority), SEALED_QOS)
         await self._publish(client, self._topic(Channel.PRESENCE), b"online")
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.helm.watch(self._drain_soon))
+            group.create_task(self.helm.watch(self._depart))
             group.create_task(broker.lost(client))
             group.create_task(self._keep_session(client))
             group.create_task(self._pump(client))

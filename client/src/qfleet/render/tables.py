@@ -114,10 +114,39 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
         "temperature", _plain(None if view.temperature_c is None else f"{view.temperature_c:.0f} °C")
     )
     table.add_row("seen", _plain(ago(view.last_seen, now_ms)))
+    _add_way(table, view, now_ms)
     table.add_row("certificate until", _plain(moment(view.certificate_expires)))
     told = f"{wording.counted(view.confirmed, 'result')} confirmed, {view.contradicted:g} contradicted"
     table.add_row("trust", _plain(None if view.trust is None else f"{view.trust:.2f} ({told})"))
     return table
+
+
+def _add_way(table: Table, view: api.DeviceView, now_ms: int) -> None:
+    """Which way carries its messages, when it is there, and how they go; nothing where there is one only."""
+    way = view.way
+    if way is None:
+        return
+    latency = "" if way.latency_ms is None else f", round trip {way.latency_ms:.0f} ms"
+    table.add_row("way", _plain(f"{way.name} ({way.kind}) by {way.gateway}{latency}"))
+    table.add_row("taken", _plain(ago(way.since, now_ms)))
+    if way.contact is not None:
+        returns = f"next {moment(way.returns)}" if way.returns is not None else "no next one is planned"
+        open_now = way.contact.opens <= now_ms < way.contact.closes
+        state = f"open until {moment(way.contact.closes)}" if open_now else "closed"
+        table.add_row("contact", _plain(f"{state}; {returns}"))
+    if view.heard_within_ms is not None:
+        table.add_row("silent after", _plain(duration(view.heard_within_ms)))
+    if way.batch_ms:
+        waiting = f", {view.waiting_down} wait" if view.waiting_down else ""
+        table.add_row("delivery", _plain(f"gathered for {duration(way.batch_ms)}, sent together{waiting}"))
+
+
+def duration(millis: int) -> str:
+    """A time span in the unit that suits it."""
+    for length, unit in ((3_600_000, "h"), (60_000, "min"), (1_000, "s")):
+        if millis >= length:
+            return f"{millis / length:.3g} {unit}"
+    return f"{millis} ms"
 
 
 def jobs(views: Sequence[api.JobView], *, now_ms: int) -> Table:

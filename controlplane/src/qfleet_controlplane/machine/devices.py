@@ -4,9 +4,9 @@ What a device says counts only while it is not shut out. A device that was silen
 until their jobs' patience ends; one that is shut out or enrolled anew loses them at once.
 """
 
-from qfleet_controlplane.machine import attempts, copies, events, leases, state, tables
-from qfleet_controlplane.machine.effects import Alarm
-from qfleet_controlplane.machine.turn import Turn
+from qfleet_controlplane.machine import attempts, copies, events, leases, state, tables, ways
+from qfleet_controlplane.machine.effects import Alarm, Send
+from qfleet_controlplane.machine.turn import Turn, way_of
 from qfleet_controlplane.planning import schedule
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, JobId, Millis
@@ -54,6 +54,7 @@ def session_opened(turn: Turn, event: events.SessionOpened) -> None:
         return
     device.inventory_due = True
     device.resend_ms = 0
+    device.gathered.clear()  # its inventory will say what it still needs
     _heard(turn, device)
     _recover(turn, device)
     turn.save_device(device)
@@ -99,6 +100,8 @@ def announcement(turn: Turn, device: state.Device, told: payloads.Announcement) 
     device.announcement, device.kind = told, None
     turn.state.offer(device)
     turn.save_device(device)
+    if device.status == "online" and (None if before is None else before.way) != told.way:
+        _look_again(turn, device, turn.now + _patience_ms(turn, device))
     if before is None or _abilities(before) == _abilities(told):
         return
     _readmit(turn, device)
@@ -125,8 +128,13 @@ def presence_lost(turn: Turn, event: events.PresenceLost) -> None:
     if device is None or device.status != "online":
         return
     device.connected = False
+    if ways.passes(device):
+        return  # its window has closed
     device.hinted_at = turn.now
     _look_again(turn, device, turn.now + turn.policy.hint_ms)
+    if way_of(device) is not None:
+        # The connection that is gone may be an old one, and the device there over another way.
+        turn.effects.append(Send(turn.cause, device.name, payloads.Ask("inventory")))
 
 
 def look_for_silence(turn: Turn, key: str) -> None:
@@ -134,7 +142,7 @@ def look_for_silence(turn: Turn, key: str) -> None:
     device = turn.state.devices[DeviceName(key)]
     if device.status != "online" or turn.now < device.silence_at:
         return
-    due = device.heard_at + turn.policy.silence_ms
+    due = device.heard_at + _patience_ms(turn, device)
     if device.hinted_at is not None:
         due = min(due, device.hinted_at + turn.policy.hint_ms)
     if due > turn.now:
@@ -164,7 +172,7 @@ def resume(turn: Turn, device: state.Device) -> None:
     """Start waiting for a device that was loaded from the store, from now on."""
     device.heard_at = turn.now
     if device.status == "online":
-        _look_again(turn, device, turn.now + turn.policy.silence_ms)
+        _look_again(turn, device, turn.now + _patience_ms(turn, device))
     elif device.status in {"silent", "lost"}:
         device.silent_since = turn.now
         await_return(turn, device)
@@ -261,7 +269,13 @@ def _heard(turn: Turn, device: state.Device) -> None:
     device.hinted_at = None
     device.silent_since = None
     turn.state.offer(device)
-    _look_again(turn, device, turn.now + turn.policy.silence_ms)
+    _look_again(turn, device, turn.now + _patience_ms(turn, device))
+
+
+def _patience_ms(turn: Turn, device: state.Device) -> int:
+    wait_ms = ways.silence_ms(turn.policy, device)
+    device.patience_ms = None if way_of(device) is None else wait_ms
+    return wait_ms
 
 
 def _look_again(turn: Turn, device: state.Device, due: int) -> None:

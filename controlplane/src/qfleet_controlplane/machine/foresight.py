@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from qfleet_controlplane.machine import crowds, events, jobs, state, tables
-from qfleet_controlplane.planning import forecast
+from qfleet_controlplane.machine.turn import way_of
+from qfleet_controlplane.planning import forecast, reach
 from qfleet_controlplane.planning.plan import Plan
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api
@@ -50,5 +51,6 @@ def _hands(known: state.State, region: str, now: Millis) -> list[forecast.Hand]:
         told = device.announcement if len(usable) <= _NAMED else known.kind_of(device)
         if told is not None:
             workers = max(1, told.workers)
-            hands.append(forecast.Hand(device.name, region, told, crowds.left_ms(now, device) / workers))
+            wait_ms = crowds.left_ms(now, device) / workers + reach.reach_ms(way_of(device))
+            hands.append(forecast.Hand(device.name, region, told, wait_ms))
     return hands

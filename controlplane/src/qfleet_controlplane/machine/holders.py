@@ -53,6 +53,11 @@ class Device:
     alarms_since: Millis = _NEVER
     alarms: int = 0
     """Alarms about what it sent since then, those not raised too."""
+    gathered: list[payloads.Down] = field(default_factory=list)
+    """What is sent to it together, when that is due."""
+    sends_at: Millis = _NEVER
+    patience_ms: int | None = None
+    """How long it may be unheard, where its way has a rhythm of its own."""
     kind: regions.DeviceClass | None = None
     """The class of its announcement; None while that was not looked at."""
 

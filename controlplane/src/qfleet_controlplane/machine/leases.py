@@ -9,8 +9,8 @@ from itertools import islice
 from typing import cast
 
 from qfleet_controlplane.machine import crowds, pool, state, tables
-from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import cost, kinds, schedule
+from qfleet_controlplane.machine.turn import Turn, way_of
+from qfleet_controlplane.planning import cost, kinds, reach, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis
@@ -23,6 +23,8 @@ _FEWEST_SLOTS = 32
 """Devices that one sharing out looks at, all classes together, and of each class at least."""
 _AGAIN_MS = 1_000
 """Tasks that wait for a better device are looked at again so soon: it may have got stuck."""
+_ROUND_TRIPS = 4
+"""A question and its answer, and as much again for what is lost below."""
 _MOST_LEASES = 4_000
 """Leases of one settling: the event loop waits for it."""
 
@@ -164,7 +166,11 @@ def _slot(turn: Turn, device: state.Device) -> schedule.Slot | None:
         return None
     kind = device.kind or told
     return schedule.Slot(
-        device.name, kind, held=len(device.held), backlog_ms=crowds.left_ms(turn.now, device)
+        device.name,
+        kind,
+        held=len(device.held),
+        backlog_ms=crowds.left_ms(turn.now, device),
+        reach_ms=reach.reach_ms(told.way),
     )
 
 
@@ -256,7 +262,7 @@ def assignment(device: state.Device, task: state.Task) -> payloads.Assign:
 def start_resending(turn: Turn, device: state.Device) -> None:
     """Arm the device's resend timer unless it runs."""
     if device.resend_ms == 0:
-        _arm(turn, device, turn.policy.resend_first_ms)
+        _arm(turn, device, _first_ms(turn, device))
 
 
 def resend(turn: Turn, key: str) -> None:
@@ -275,9 +281,15 @@ def resend(turn: Turn, key: str) -> None:
         turn.send(device.name, payloads.Ask("inventory"))
     else:
         for task in device.held.values():
-            if not task.accepted and task.leased_at + turn.policy.resend_first_ms <= turn.now:
+            if not task.accepted and task.leased_at + _first_ms(turn, device) <= turn.now:
                 turn.send(device.name, assignment(device, task))
-    _arm(turn, device, min(2 * device.resend_ms, turn.policy.resend_most_ms))
+    _arm(turn, device, min(2 * device.resend_ms, max(turn.policy.resend_most_ms, device.resend_ms)))
+
+
+def _first_ms(turn: Turn, device: state.Device) -> int:
+    """How long an answer may take, with what its way takes for both messages."""
+    way = way_of(device)
+    return turn.policy.resend_first_ms + 2 * reach.batch_ms(way) + round(_ROUND_TRIPS * reach.latency_ms(way))
 
 
 def _arm(turn: Turn, device: state.Device, wait_ms: int) -> None:

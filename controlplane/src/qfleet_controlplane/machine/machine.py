@@ -22,6 +22,7 @@ from qfleet_controlplane.machine import (
     results,
     shares,
     state,
+    ways,
 )
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.machine.turn import Turn
@@ -111,6 +112,7 @@ _ALARM_CLOCK: Mapping[str, Callable[[Turn, str], None]] = {
     "rest": _rested,
     "settle": _go_on,
     "alarms": alarms.sum_up,
+    "gathered": ways.send_gathered,
 }
 
 _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {

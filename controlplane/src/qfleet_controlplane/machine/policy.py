@@ -15,6 +15,8 @@ class Policy:
     """A device whose last will came, and that stays unheard for so long, is silent."""
     device_lost_ms: int = 24 * 3_600_000
     """A device silent for so long is lost."""
+    most_rhythm_ms: int = 24 * 3_600_000
+    """A device that says that it is heard more seldom than this is taken at this word."""
     resend_first_ms: int = 5_000
     """An assignment unanswered for so long is sent again; the wait doubles …"""
     resend_most_ms: int = 60_000

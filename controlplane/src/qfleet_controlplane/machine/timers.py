@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias
 
 from qfleet_wire.names import Millis
 
-Kind: TypeAlias = Literal["silence", "device-lost", "resend", "rest", "deadline", "lost", "alarms", "settle"]
+Kind: TypeAlias = Literal[
+    "silence", "device-lost", "resend", "rest", "deadline", "lost", "alarms", "settle", "gathered"
+]
 
 
 class Timers:

@@ -14,8 +14,10 @@ from qfleet_controlplane.machine.effects import (
 )
 from qfleet_controlplane.machine.policy import Policy
 from qfleet_controlplane.machine.state import Device, Job, State, Task
+from qfleet_controlplane.planning import reach
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis
+from qfleet_wire.ways import Way
 
 
 @dataclass(slots=True, eq=False)
@@ -53,9 +55,17 @@ class Turn:
         else:
             self.effects.append(ShowDevice(self.cause, device))
 
-    def send(self, device: DeviceName, payload: payloads.Down) -> None:
-        """Send after the commit."""
-        self.effects.append(Send(self.cause, device, payload))
+    def send(self, name: DeviceName, payload: payloads.Down) -> None:
+        """Send after the commit; to a device on whose way messages gather, with others and a little later."""
+        device = self.state.devices.get(name)
+        wait_ms = 0 if device is None else reach.batch_ms(way_of(device))
+        if device is None or not wait_ms:
+            self.effects.append(Send(self.cause, name, payload))
+            return
+        if not device.gathered:
+            device.sends_at = Millis(self.now + wait_ms)
+            self.state.timers.arm(device.sends_at, "gathered", name)
+        device.gathered.append(payload)
 
     def audit(self, who: str, action: str, subject: str, detail: str = "") -> None:
         """Append to the audit log."""
@@ -65,3 +75,8 @@ class Turn:
         """Add one notification per changed job and return all effects."""
         self.effects.extend(Notify(self.cause, job) for job in self.changed.values())
         return self.effects
+
+
+def way_of(device: Device) -> Way | None:
+    """The way that carries a device's messages, as it told last; None: it has one only, or has not told."""
+    return None if device.announcement is None else device.announcement.way

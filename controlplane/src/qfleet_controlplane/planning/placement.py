@@ -55,6 +55,7 @@ class _Candidate(NamedTuple):
     facts: RegionFacts
     crew: filling.Crew
     known: int
+    reach_ms: float
 
 
 def wishes_of(request: api.JobRequest) -> Wishes:
@@ -132,12 +133,12 @@ def _candidate(
     tasks = max(1, len(planned.slices))
     items = sum(part.items for part in planned.slices) / tasks
     shots = max((part.shots for part in planned.slices), default=0)
+    near, reach_ms = regions.nearest(able)
     workers = tuple(
-        (entry.online * entry.workers, regions.task_ms(entry, specification, items, shots))
-        for entry in able
-        if entry.online
+        (entry.online * entry.workers, regions.task_ms(entry, specification, items, shots)) for entry in near
     )
-    return _Candidate(facts, filling.Crew(start_ms(facts), workers), sum(entry.known for entry in able))
+    crew = filling.Crew(start_ms(facts) + reach_ms, workers)
+    return _Candidate(facts, crew, sum(entry.known for entry in able), reach_ms)
 
 
 def start_ms(facts: RegionFacts) -> float:
@@ -229,6 +230,8 @@ def _means(candidate: _Candidate) -> str:
         words.append(f"{cost.in_words(facts.backlog_ms / max(1, facts.workers))} of work before it")
     if facts.latency_ms is not None:
         words.append(f"{cost.in_words(facts.latency_ms)} away")
+    if candidate.reach_ms:
+        words.append(f"whose answers are about {cost.in_words(candidate.reach_ms)} on their way")
     if facts.energy_price is not None:
         words.append(f"{facts.energy_price:g} per kWh")
     return ", ".join(words)

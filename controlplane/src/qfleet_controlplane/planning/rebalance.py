@@ -114,15 +114,15 @@ def _comparison(here: str, here_ms: float, there: RegionFacts) -> str:
 
 def _crew(facts: RegionFacts, wanted: Waiting) -> filling.Crew:
     """The region's workers that can run the tasks, after what they have in hand."""
+    near, reach_ms = regions.nearest(regions.able(facts, wanted.requirement))
     workers = tuple(
         (
             entry.online * entry.workers,
             regions.task_ms(entry, wanted.specification, wanted.items, wanted.shots),
         )
-        for entry in regions.able(facts, wanted.requirement)
-        if entry.online
+        for entry in near
     )
-    return filling.Crew(placement.start_ms(facts), workers)
+    return filling.Crew(placement.start_ms(facts) + reach_ms, workers)
 
 
 def _loaded(facts: RegionFacts, wanted: Waiting, tasks: int) -> RegionFacts:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, kinds, schedule, speeds
+from qfleet_controlplane.planning import cost, kinds, reach, schedule, speeds
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -34,6 +34,8 @@ class DeviceClass(msgspec.Struct, frozen=True, kw_only=True):
     online: int = 0
     copies_state: bool = True
     """Whether their engines copy a state before they draw from it; facts of before do not say."""
+    reach_ms: float = 0.0
+    """How long their answers are on their way; 0 for all that are near."""
 
 
 class RegionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +85,16 @@ def able(facts: RegionFacts, requirement: schedule.Requirement) -> list[DeviceCl
     return found if enough else []
 
 
+def nearest(entries: Iterable[DeviceClass]) -> tuple[list[DeviceClass], float]:
+    """Classes with a device that is there whose answers come soonest, and how long these are on their way.
+
+    Devices that are much farther are no help to near ones: a task of seconds would be there for an hour.
+    """
+    there = [entry for entry in entries if entry.online]
+    least = min((entry.reach_ms for entry in there), default=0.0)
+    return [entry for entry in there if entry.reach_ms <= max(reach.NEAR_MS, 2.0 * least)], least
+
+
 def carries(facts: RegionFacts, residency: Iterable[str]) -> bool:
     """Whether the region may have a job's tasks: it carries one of the tags, or none is demanded."""
     wanted = set(residency)
@@ -104,6 +116,7 @@ def kind_of(told: payloads.Announcement) -> DeviceClass:
         task_memory_bytes=told.task_memory_bytes,
         copies_state=told.copies_state,
         calibrations=tuple(speeds.rounded(entry, 1.25) for entry in told.calibrations),
+        reach_ms=reach.rounded(reach.reach_ms(told.way)),
     )
 
 
@@ -119,6 +132,7 @@ def known_as(kind: DeviceClass, known: Iterable[DeviceClass]) -> DeviceClass:
             and kind.workers == other.workers
             and kind.task_memory_bytes == other.task_memory_bytes
             and kind.copies_state == other.copies_state
+            and kind.reach_ms == other.reach_ms
             and kind.engines == other.engines
             and speeds.alike(kind.calibrations, other.calibrations)
         ):

@@ -80,22 +80,26 @@ class Worker(Capability, Protocol):
 class Slot:
     """A device as the scheduler sees it; what is chosen is entered at once.
 
-    ``able`` is its announcement, or the class of devices that it belongs to.
+    ``able`` is its announcement, or the class of devices that it belongs to; ``reach_ms`` is how long its
+    answers are on their way.
     """
 
-    __slots__ = ("able", "backlog_ms", "held", "name", "workers")
+    __slots__ = ("able", "backlog_ms", "held", "name", "reach_ms", "workers")
 
-    def __init__(self, name: str, able: Worker, *, held: int, backlog_ms: float) -> None:
+    def __init__(
+        self, name: str, able: Worker, *, held: int, backlog_ms: float, reach_ms: float = 0.0
+    ) -> None:
         self.name = name
         self.able = able
         self.workers = max(1, able.workers)
         self.held = held
         self.backlog_ms = backlog_ms
+        self.reach_ms = reach_ms
 
     @property
     def wait_ms(self) -> float:
-        """Estimated time until a worker is free."""
-        return self.backlog_ms / self.workers
+        """Estimated time until a worker is free, and that of an answer on its way."""
+        return self.backlog_ms / self.workers + self.reach_ms
 
     @property
     def full(self) -> bool:
@@ -104,7 +108,9 @@ class Slot:
             return True
         if self.held < self.workers:
             return False
-        return self.held >= self.workers * MOST_TASKS_PER_WORKER or self.wait_ms >= BACKLOG_MS
+        return self.held >= self.workers * MOST_TASKS_PER_WORKER or (
+            self.backlog_ms >= self.workers * BACKLOG_MS
+        )
 
     def take(self, cost_ms: float) -> None:
         """Enter a task."""
@@ -214,11 +220,12 @@ def _level(queues: list["_Queue"]) -> Iterator[Choice]:
 def _look_ahead(
     queues: list["_Queue"], roomy: Sequence[Slot], crowded: Callable[[], Sequence[Slot]]
 ) -> list["_Queue"]:
-    """Tell the queues by when all their tasks can be done, where tasks are long enough to care.
+    """Tell the queues by when all their tasks can be done, where tasks or ways are long enough to care.
 
     Returns them in the order of their turns: those first whose tasks fill much of the time that is left.
     """
-    looking = [queue for queue in queues if queue.left and queue.longest_ms > horizon.WORTH_MS]
+    far = any(slot.reach_ms > horizon.WORTH_MS for slot in roomy)
+    looking = [queue for queue in queues if queue.left and (far or queue.longest_ms > horizon.WORTH_MS)]
     if not looking:
         return queues
     everyone = [*crowded(), *roomy]

@@ -142,7 +142,7 @@ class Front:
             return led.service.forecast(placed.specification, placed.plan, share.positions)
         begins_ms = placement.start_ms(facts)
         hands = [
-            forecast.of_class(facts.name, entry.online, entry, begins_ms)
+            forecast.of_class(facts.name, entry.online, entry, begins_ms + entry.reach_ms)
             for entry in facts.classes
             if entry.online
         ]

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from qfleet_controlplane.machine import state
+from qfleet_controlplane.machine.turn import way_of
 from qfleet_controlplane.store import records
 from qfleet_controlplane.store.bulk import Row
 from qfleet_wire import api
+from qfleet_wire.ways import Way
 
 
 def job_view(job: state.Job) -> api.JobView:
@@ -70,4 +74,15 @@ def device_view(device: state.Device, region: str) -> api.DeviceView:
         confirmed=device.record.confirmed,
         contradicted=device.record.contradicted,
         reason=device.reason,
+        way=_way(device),
+        heard_within_ms=device.patience_ms,
+        waiting_down=len(device.gathered),
     )
+
+
+def _way(device: state.Device) -> Way | None:
+    """The way as it was told, with the round trip that was measured last."""
+    way, beat = way_of(device), device.heartbeat
+    if way is None or beat is None or beat.latency_ms is None:
+        return way
+    return msgspec.structs.replace(way, latency_ms=beat.latency_ms)
