@@ -1,9 +1,11 @@
 """What follows from the scenarios that ship: passes, keys, contacts, routes and plans."""
 
 import pytest
+from msgspec.structs import replace
 
 from qfleet_controlplane.errors import InvalidRequest
-from qfleet_controlplane.network import scenarios, ways
+from qfleet_controlplane.network import scenarios, surveying, ways
+from qfleet_controlplane.network.scenario.reading import read
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.surveying import survey
 from qfleet_controlplane.network.twin.advance import advance, begin
@@ -32,6 +34,29 @@ def test_the_key_of_the_published_pass_is_of_the_published_size(micius: Survey) 
     # Liao et al., Nature 549, 43 (2017): 300,939 bits of 273 s of the pass.
     (best,) = (one for one in micius.passes if one.site == "xinglong" and one.night)
     assert 300_939 / 2 < best.bits < 300_939 * 2
+
+
+def test_finer_parts_of_a_pass_give_the_same_key(micius: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    # 512 parts last less than a second each.
+    monkeypatch.setattr(surveying, "PARTS", 512)
+    finer = survey(scenarios.text_of("micius"), "micius.toml")
+    found, exact = ([one.bits for one in each.passes] for each in (micius, finer))
+    assert found == pytest.approx(exact, rel=1e-3)
+    assert sum(found) > 0
+
+
+def test_the_constellation_gives_key_by_night_only_and_with_few_errors() -> None:
+    whole = read(scenarios.text_of("constellation"), "constellation.toml")
+    found = surveying.of(replace(whole, satellites=whole.satellites[::6]))
+    overhead = [one for one in found.passes if one.night and one.elevation_deg > 60.0]
+    assert len(overhead) > 10
+    links = [one for one in found.contacts if one.kind == "satellite"]
+    assert all(0.0 < one.expected_bits <= one.clear_bits for one in links)
+    assert all(0.01 < one.qber < 0.03 for one in links)
+    # Higher passes give more: the mean of those overhead is far above that of those near the horizon.
+    low = [one for one in found.passes if one.night and one.elevation_deg < 25.0]
+    mean_overhead, mean_low = (sum(one.bits for one in each) / len(each) for each in (overhead, low))
+    assert mean_overhead > 10.0 * mean_low
 
 
 def test_clouds_lower_what_is_expected_and_not_what_a_clear_sky_gives(micius: Survey) -> None:
