@@ -14,7 +14,17 @@ from qfleet_agent.machine import effects as agent_effects
 from qfleet_agent.machine import machine as agent_machine
 from qfleet_agent.machine import tasks as agent_tasks
 from qfleet_agent.machine.events import Key
-from qfleet_controlplane.machine import attempts, counting, devices, events, leases, machine, results, state
+from qfleet_controlplane.machine import (
+    attempts,
+    counting,
+    devices,
+    events,
+    leases,
+    machine,
+    results,
+    state,
+    ways,
+)
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_controlplane.store import bulk, commit
 from qfleet_controlplane.store.tables import work
@@ -149,6 +159,11 @@ def forgets_to_send_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leases, "start_resending", lambda *_: None)
 
 
+def takes_a_satellite_for_a_cable(patch: pytest.MonkeyPatch) -> None:
+    """A device between two windows counts as silent as soon as any other."""
+    patch.setattr(ways, "silence_ms", lambda policy, _: policy.silence_ms)
+
+
 @dataclass(frozen=True)
 class Bug:
     """Where it shows, and what it violates."""
@@ -170,6 +185,7 @@ BUGS = (
     Bug(drops_what_it_has_sent, "lossy", "no accepted task vanishes|sends only results|accepts only what is"),
     Bug(heeds_a_stale_epoch, "takeover", "a stale epoch does nothing"),
     Bug(forgets_to_send_again, "lossy", "everything comes to its end"),
+    Bug(takes_a_satellite_for_a_cable, "ways", "silent only when missed"),
 )
 
 

@@ -92,6 +92,18 @@ def test_ways_are_read() -> None:
     assert (link.rules.price_ms, link.rules.settle_s, link.rules.base_s) == (500.0, 30.0, 5.0)
 
 
+def test_the_settings_of_the_page_are_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "ways.md").read_text(encoding="utf-8")
+    blocks = [each.split("```", 1)[0] for each in page.split("```toml\n")[1:]]
+    assert len(blocks) == 2
+    link = settings.parse(blocks[0], source="x").link
+    assert [way.kind for way in link.routes] == ["ethernet", "lte", "satellite"]
+    listed = blocks[0].rpartition("contact =")[0] + blocks[1]
+    contact = settings.parse(listed, source="x").link.routes[2].contact
+    assert contact is not None
+    assert len(contact.passes) == 1
+
+
 def test_without_ways_there_is_one() -> None:
     (only,) = settings.Settings().link.routes
     assert (only.manner.stretch, only.manner.batch_ms, only.contact) == (1, 0, None)

@@ -155,11 +155,13 @@ class Controller:
         now = self.clock()
         gathered = batch.Batch(now, region=self.region.name, fence=self.fence)
         self.world.trace.note(self.name, f"handles {names_of(event for event, _ in taken)}")
+        before = {name: device.status for name, device in machine.state.devices.items()}
         for event, _ in taken:
             try:
                 gathered.add(machine.handle(event, now))
             except PlanRefused:
                 self.world.trace.fault("plan refused", self.name)
+        invariants.silent_only_when_missed(self.world, self, before, now)
         gathered.add(machine.handle(events.Settle(), now))
         invariants.books_agree(self.world, machine)
         commit = gathered.close()

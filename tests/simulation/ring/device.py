@@ -57,6 +57,8 @@ class Device:
         self.agent: Agent | None = None
         self.set_forward_ms = 0
         self.full_until = 0
+        self.plugged = True
+        """Whether its cable is, where it has two ways."""
         self.wanted = True
         """Whether it boots again after a crash."""
 
@@ -78,6 +80,13 @@ class Device:
         self.region.will(self.name)
         wait = world.choose((50, 500, 5_000, 5_000, 70_000)) if down_ms is None else down_ms
         world.clock.after(wait, self, self.boot)
+
+    def plug(self, *, plugged: bool) -> None:
+        """Plug the cable in, or pull it."""
+        if self.plugged != plugged:
+            self.plugged = plugged
+            if self.agent is not None and self.agent.uplink.steering is not None:
+                self.agent.uplink.steering.look()
 
     def wall(self) -> Millis:
         """The device's wall clock, which may be wrong."""

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tests.simulation.ring.steering import SOON_MS
+
 from qfleet_agent.machine import effects as agent_effects
 from qfleet_agent.machine import events as agent_events
 from qfleet_agent.machine.events import Key
@@ -33,6 +35,7 @@ def check_device(world: "World", device: "Device") -> None:
     every_lease_is_known(world, device)
     epoch_is_not_ahead(world, device)
     if device.agent is not None:
+        connected_over_a_way_that_is_there(world, device.agent)
         works_only_on_what_is_journalled(world, device.agent)
         if device.agent.settled:
             memory_is_journal(world, device.agent)
@@ -45,6 +48,16 @@ def no_accepted_task_vanishes(world: "World", device: "Device") -> None:
         kept = key in journal.tasks or key in journal.results or key in world.ledger.acknowledged[device.name]
         if not kept:
             world.trace.fail("no accepted task vanishes", f"{device.name} accepted {key}, and it is gone")
+
+
+def connected_over_a_way_that_is_there(world: "World", agent: "Agent") -> None:
+    """A way that is gone, or whose window has closed, is left at once."""
+    steering = agent.uplink.steering
+    if steering is None or not agent.uplink.connected:
+        return
+    way = steering.way
+    if way is None or not (steering.there(way) or steering.there(way, late_ms=SOON_MS)):
+        world.trace.fail("connected over a way that is there", f"{agent.name} is connected over {way}")
 
 
 def every_lease_is_known(world: "World", device: "Device") -> None:
@@ -115,6 +128,22 @@ def stale_epoch_does_nothing(
 
 
 # ── what a controller seals ─────────────────────────────────────────────────────────────────
+
+
+def silent_only_when_missed(
+    world: "World", controller: "Controller", before: Mapping[DeviceName, str], now: int
+) -> None:
+    """A device whose way passes by plan is not called silent before it should have been heard again."""
+    assert controller.machine is not None
+    for name, device in controller.machine.state.devices.items():
+        way = None if device.announcement is None else device.announcement.way
+        passes = way is not None and way.contact is not None and way.returns is not None
+        if way is None or not passes or (before.get(name), device.status) != ("online", "silent"):
+            continue
+        if now - device.heard_at < way.rhythm_ms:
+            world.trace.fail(
+                "silent only when missed", f"{name} was heard {now - device.heard_at} ms ago, over {way}"
+            )
 
 
 def shut_out_gets_nothing(

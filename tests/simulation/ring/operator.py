@@ -240,6 +240,16 @@ class Operator:
         if agent is not None:
             agent.uplink.cut()
 
+    def unplug(self) -> None:
+        """Pull a device's cable for a while."""
+        device = self._some_device()
+        if not device.plugged:
+            return
+        self._world.trace.fault("unplugged", device.name)
+        device.plug(plugged=False)
+        wait = self._world.choose((3_000, 60_000, 200_000, 200_000))
+        self._world.clock.after(wait, self, lambda: device.plug(plugged=True))
+
     def blackout(self) -> None:
         """Lose everything of everybody for a while."""
         self._darken(self._world.names, self._world.choose((5_000, 40_000)), "blackout")
@@ -326,6 +336,7 @@ _TROUBLES: Mapping[str, Callable[[Operator], None]] = {
     "quarantine": Operator.quarantine,
     "replace": Operator.replace,
     "cut": Operator.cut,
+    "unplug": Operator.unplug,
     "blackout": Operator.blackout,
     "silence": Operator.silence,
     "region-dark": Operator.darken_region,

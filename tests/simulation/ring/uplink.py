@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from tests.simulation.ring import letters
 from tests.simulation.ring.letters import Answer, Hello, Hint, Load
+from tests.simulation.ring.steering import Steering
 
 from qfleet_agent.link.outgoing import Outgoing
 from qfleet_agent.machine import events
@@ -58,27 +59,38 @@ class Uplink:
         self._fresh = False
         self._beats = 0
         self._opened: list[events.Heard] = []
+        self.steering = Steering(agent, self) if self._world.weather.ways else None
 
     # ── the connection ──────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
         """Begin to connect."""
-        self._world.clock.after(self._world.choose((10, 300, 2_000, 6_000)), self._agent, self._connect)
+        begin = self.connect if self.steering is None else self.steering.look
+        self._world.clock.after(self._world.choose((10, 300, 2_000, 6_000)), self._agent, begin)
 
     def cut(self) -> None:
         """Lose the connection; come back after a while."""
         if not self.connected:
             return
         self._world.trace.fault("cut", self._agent.name)
+        if self.steering is not None:
+            self.steering.cut()
+            return
+        self.drop(will=True)
+        self.start()
+
+    def drop(self, *, will: bool) -> None:
+        """Be without a connection; ``will``: the broker may say so."""
         self.connected = False
         self._clear()
         if self.online:
             self.online = False
             self._agent.tell(events.SessionLost(self._agent.number()))
-        self._agent.device.region.will(self._agent.name)
-        self.start()
+        if will:
+            self._agent.device.region.will(self._agent.name)
 
-    def _connect(self) -> None:
+    def connect(self) -> None:
+        """Have a connection."""
         self.connected = True
         self._open()
 
@@ -127,6 +139,8 @@ class Uplink:
         self._asked = None
         self._opened_at = self._world.clock.now
         self.online = True
+        if self.steering is not None:
+            self.steering.tell()
         self._agent.tell(events.SessionOpened(self._agent.number()))
         self._beats += 1
         self._beat(self._beats)
@@ -209,7 +223,8 @@ class Uplink:
     def _soon(self) -> None:
         if not self._pumping:
             self._pumping = True
-            self._world.clock.after(self._world.choose((0, 5, 50)), self._agent, self._pump)
+            batch_ms = 0 if self.steering is None else self.steering.batch_ms
+            self._world.clock.after(batch_ms + self._world.choose((0, 5, 50)), self._agent, self._pump)
 
     def _pump(self) -> None:
         self._pumping = False

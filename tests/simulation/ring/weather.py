@@ -39,6 +39,8 @@ class Weather:
     """Share of the jobs that ask two of three devices to agree."""
     liar: bool = False
     """The first device lies about half of what it computes; then every job should be redundant."""
+    ways: bool = False
+    """Devices have two ways, of which a cable is unplugged now and then and a satellite passes by plan."""
     share: int = 4
     """Of the schedules of a campaign, against the other weathers: some take longer."""
 
@@ -156,6 +158,17 @@ WEATHERS: Mapping[str, Weather] = {
         lose=0.05,
         control_crash=0.005,
         troubles=_EVERYTHING.troubles | {"region-dark": 6, "takeover": 3},
+    ),
+    "ways": replace(
+        _LINK,
+        ways=True,
+        lose=0.05,
+        calm_ms=4_000,
+        delays_ms=(2, 2, 5, 20, 300),
+        agent_crash=0.003,
+        control_crash=0.003,
+        share=3,
+        troubles=_WORK | {"unplug": 8, "cut": 2, "quarantine": 1},
     ),
     "liar": replace(_EVERYTHING, redundant=1.0, liar=True),
 }

@@ -93,11 +93,13 @@ class World:
             regions=len(self.regions),
             redundant=self.weather.redundant,
             liar=self.weather.liar,
+            ways=self.weather.ways,
         )
         self.rough = False
         self.site.broken_until = 0
         for device in self.devices.values():
             device.full_until = 0
+            device.plug(plugged=True)
             device.boot()
             self.operator.release(device.name)
         for region in self.regions:

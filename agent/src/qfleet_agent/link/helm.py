@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import msgspec
 
 from qfleet_agent.link.broker import Broker
-from qfleet_agent.ways import contact
+from qfleet_agent.ways import telling
 from qfleet_agent.ways.chooser import Chooser, Rules
 from qfleet_agent.ways.standing import Now, month_of
 from qfleet_agent.ways.way import ONLY, Manner, Way
@@ -119,22 +119,13 @@ class Helm:
         way = self._chooser.current
         if self.alone or way is None:
             return None
-        address, latency = self._gateways[way.name], self.latency_ms
-        found = None if way.contact is None else contact.outlook(way.contact, self._means.utc())
-        beat_ms = round(self._beat_s * 1000) * way.manner.stretch
-        gap_ms = 0
-        if found is not None and found.present is not None and found.returns is not None:
-            gap_ms = found.returns - found.present.closes
-        return ways.Way(
-            name=way.name,
-            kind=way.kind,
+        address = self._gateways[way.name]
+        return telling.told(
+            self._chooser.standings[way.name],
+            address.host if address.transport == "unix" else f"{address.host}:{address.port}",
             since=self._since,
-            latency_ms=None if latency is None else round(latency, 1),
-            rhythm_ms=gap_ms + beat_ms,
-            batch_ms=way.manner.batch_ms,
-            gateway=address.host if address.transport == "unix" else f"{address.host}:{address.port}",
-            contact=None if found is None else found.present,
-            returns=None if found is None else found.returns,
+            utc_ms=self._means.utc(),
+            beat_ms=round(self._beat_s * 1000),
         )
 
     # ── the course ──────────────────────────────────────────────────────────────────────────
