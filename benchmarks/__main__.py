@@ -26,6 +26,7 @@ NAMES = (
     "ingest",
     "relay_routes",
     "passes",
+    "key_volume",
 )
 LONG = ("prediction", "network_profiles", "chaos", "fleet_size", "keyrate")
 PEERS = ("qulacs", "qiskit-aer", "distributed")

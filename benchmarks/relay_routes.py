@@ -1,15 +1,18 @@
 """How long one relay route takes on a day's contact plan, and a thousand demands booked one after another.
 
-The plan is synthetic and of the size of 96 satellites over 24 stations. Routes are asked for on the empty
-plan, each alone; the demands then fill it, each over up to four routes.
+Two plans: a synthetic one, larger than 96 satellites over 24 stations give, and that of the scenario
+``constellation``. Routes are asked for on the empty plan, each alone; on the synthetic one demands then fill
+it, each over up to four routes.
 """
 
+import random
 import statistics
 import time
 
 from benchmarks import relay_plan
 from benchmarks.figures import Figure, number
 
+from qfleet_controlplane.network import scenarios, surveying, ways
 from qfleet_controlplane.network.contacts import ledger, model, routes
 from qfleet_controlplane.network.contacts.plan import Plan
 
@@ -30,7 +33,24 @@ def run() -> list[Figure]:
         _times(f"one relay route, {size}", [_milliseconds(plan, free, each) for each in wanted]),
         _times(f"one relay route, {size}, no fibre", [_milliseconds(plan, space, each) for each in wanted]),
         *_booked(plan, wanted),
+        _shipped(),
     ]
+
+
+def _shipped() -> Figure:
+    """Routes between cities of the scenario that ships, from any time of its first half; some have none."""
+    plan = ways.plan_of(surveying.survey(scenarios.text_of("constellation"), "constellation.toml"))
+    free = {each.number: each.expected_bits for each in plan.contacts.values()}
+    cities = [name for name in plan.nodes if name.endswith("-city")]
+    draw = random.Random(1)
+    times = []
+    for place in range(DEMANDS):
+        a, b = draw.sample(cities, 2)
+        demand = model.Demand(name=str(place), a=a, b=b, bits=256, from_s=draw.uniform(0.0, 43_200.0))
+        started = time.perf_counter()
+        routes.best(plan, free, demand)
+        times.append((time.perf_counter() - started) * 1e3)
+    return _times(f"one relay route, the constellation's day of {len(plan.contacts):,} contacts", times)
 
 
 def _milliseconds(plan: Plan, free: dict[int, int], demand: model.Demand) -> float:
