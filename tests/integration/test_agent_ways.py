@@ -171,3 +171,42 @@ def test_a_way_to_another_region_is_refused(tmp_path: Path) -> None:
             assert "enrol the device anew" in err
 
     asyncio.run(scenario())
+
+
+def test_a_satellite_is_spoken_over_in_its_windows_only(tmp_path: Path) -> None:
+    port, unix = free_port(), tmp_path / "main.sock"
+    config = configure(tmp_path)
+    every_s, open_s = 2.5, 1.2
+
+    async def scenario() -> None:
+        async with (
+            mosquitto(tmp_path, "main", f"listener 0 {unix}\n", port),
+            FakeController(f"unix://{unix}").running() as controller,
+        ):
+            await enrol(controller, config)
+            text = (
+                f'\n[[link.ways]]\nname = "leo"\nclass = "satellite"\nbroker = "mqtt://127.0.0.1:{port}"\n'
+                f"batch_ms = 50\ncontact = {{ first = 2026-01-01T00:00:00Z, every_s = {every_s}, "
+                f"open_s = {open_s} }}\n"
+            )
+            config.write_text(config.read_text() + text)
+            async with agent(config) as process:
+                first = await over(controller, "leo", 0)
+                await controller.item(payloads.Inventory)
+                await controller.send(echo("t1"))
+                seen = len(controller.items)
+                second = await over(controller, "leo", seen)
+                await run_again(controller, {"t1"}, seen)
+                assert (await controller.result("t1")).outcome == "succeeded"
+                assert await stop(process) == 0
+            assert first.contact is not None
+            assert second.contact is not None
+            assert first.returns is not None
+            assert (second.contact.opens - first.returns) % (every_s * 1000) == 0
+            assert first.contact.opens <= first.since < first.contact.closes
+            assert second.contact.opens <= second.since < second.contact.closes
+            gap_ms = round((every_s - open_s) * 1000)
+            assert first.rhythm_ms == gap_ms + 10 * 30_000
+            assert "no way is there" in (tmp_path / "agent.log").read_text()
+
+    asyncio.run(scenario())
