@@ -1,9 +1,13 @@
-"""A parameter sweep over one agent and over two, each pinned to a core of its own."""
+"""A parameter sweep over one agent and over two, each pinned to a core of its own.
+
+Beside it what the two cores give without a fleet: no fleet can scale better than the machine does.
+"""
 
 import tempfile
 import time
 from pathlib import Path
 
+from benchmarks import scaling_bare
 from benchmarks.figures import Figure, ratios, spread
 from tests.system import fleet as fleets
 
@@ -38,6 +42,7 @@ def run() -> list[Figure]:
     single, double = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     ratio = ratios(single, double)
     return [
+        _bare(),
         Figure(
             what=f"{POINTS}-point sweep of {QUBITS} qubits: 2 agents, a core each",
             ours=spread(double).text("s"),
@@ -45,8 +50,23 @@ def run() -> list[Figure]:
             ratio=f"{ratio.text('×')} as fast",
             goal=f"≥ {GOAL} ×",
             met=ratio.median >= GOAL,
-        )
+        ),
     ]
+
+
+def _bare() -> Figure:
+    """Twice the work of one core, done by two, against one core alone."""
+    found = [
+        (2 * scaling_bare.together(CORES[:1], POINTS // 2), scaling_bare.together(CORES, POINTS // 2))
+        for _ in range(REPEATS)
+    ]
+    single, double = [pair[0] for pair in found], [pair[1] for pair in found]
+    return Figure(
+        what=f"the same gates without a fleet: {POINTS} points in two bare processes, a core each",
+        ours=spread(double).text("s"),
+        peer=f"one bare process, one core: {spread(single).text('s')}",
+        ratio=f"{ratios(single, double).text('×')} as fast",
+    )
 
 
 def _seconds(fleet: Fleet) -> float:

@@ -180,6 +180,9 @@ class NoNetwork:
     async def routes(self, request: network.RouteRequest) -> network.RoutesView:
         return network.RoutesView(routes=(), reason=f"{request.a} is no node", epoch=Millis(0))
 
+    async def entanglement(self, request: network.EntanglementRequest) -> network.EntanglementView:
+        raise InvalidRequest(f"a fidelity of {request.fidelity:g} cannot be reached")
+
     async def plan(self) -> network.KeyPlanView:
         raise NotFound("no scenario is loaded")
 
@@ -455,6 +458,7 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/regions",
             "/api/v1/network",
             "/api/v1/network/contacts",
+            "/api/v1/network/entanglement",
             "/api/v1/network/faults",
             "/api/v1/network/passes",
             "/api/v1/network/plan",

@@ -81,6 +81,7 @@ WRONG = [
     (RING, "length_km = 14.2", "length_km = -14.2", "length_km = -14.2 must be in", 0),
     (RING, 'a = "north"\nb = "east"', 'a = "north"\nb = "centre"', "two fibres join", 0),
     (RING, 'detector = "ingaas"', 'detector = "silicon"', "no detector 'silicon'; there are ingaas", 0),
+    (RING, "[sources.decoy]", "[repeaters]\nreadout = 0.4\n\n[sources.decoy]", "readout = 0.4 must be in", 1),
     (RING, "rate_bps = 256.0", "rate_bps = 0.0", "rate_bps = 0 must be in", 0),
     (LARGE, "satellites = 96", "satellites = 97", "97 satellites cannot be spread evenly over 8 planes", 1),
     (LARGE, "phasing = 1", "phasing = 8", "phasing = 8 must be in [0, 7]", 0),

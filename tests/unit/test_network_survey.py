@@ -4,12 +4,12 @@ import pytest
 from msgspec.structs import replace
 
 from qfleet_controlplane.errors import InvalidRequest
-from qfleet_controlplane.network import scenarios, surveying, ways
+from qfleet_controlplane.network import entangled, scenarios, surveying, ways
 from qfleet_controlplane.network.scenario.reading import read
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.surveying import survey
 from qfleet_controlplane.network.twin.advance import advance, begin
-from qfleet_wire.api.network import RouteRequest
+from qfleet_wire.api.network import EntanglementRequest, RouteRequest
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +114,23 @@ def test_the_twin_of_the_ring_makes_what_the_survey_expects(ring: Survey) -> Non
     # Nothing is there before the first step has made it; after that everything is served.
     assert all(one.missing_bits == 0 for one in twin.services)
     assert not twin.alarms
+
+
+def test_entangled_pairs_go_round_the_ring_and_an_impossible_fidelity_is_refused(ring: Survey) -> None:
+    easy = entangled.ways(ring, EntanglementRequest(a="centre", b="east", fidelity=0.8)).paths
+    assert [one.nodes for one in easy] == [
+        ("centre", "north", "east"),
+        ("centre", "clinic", "west", "south", "east"),
+    ]
+    assert easy[0].rate_hz >= easy[1].rate_hz > 0
+    assert all(one.fidelity >= 0.8 for one in easy)
+    # Purification costs pairs, and four swaps cannot be made up for.
+    (hard,) = entangled.ways(ring, EntanglementRequest(a="centre", b="east", fidelity=0.95)).paths
+    assert hard.fidelity >= 0.95
+    assert 0 < hard.rate_hz < easy[0].rate_hz
+    with pytest.raises(
+        InvalidRequest, match=r"0\.9999 cannot be reached between .*: the best path, .*, gives 0\.9"
+    ):
+        entangled.ways(ring, EntanglementRequest(a="centre", b="east", fidelity=0.9999))
+    with pytest.raises(InvalidRequest, match="fidelity"):
+        entangled.ways(ring, EntanglementRequest(a="centre", b="east", fidelity=1.5))

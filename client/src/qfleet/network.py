@@ -57,6 +57,14 @@ class Network:
         answer: api.RoutesView = self._connection.post(f"{_PATH}/routes", request, api.RoutesView)
         return answer
 
+    def entanglement(self, a: str, b: str, *, fidelity: float, alternatives: int = 3) -> api.EntanglementView:
+        """The ways that deliver most entangled pairs of at least this fidelity, over the fibres."""
+        request = api.EntanglementRequest(a=a, b=b, fidelity=fidelity, alternatives=alternatives)
+        answer: api.EntanglementView = self._connection.post(
+            f"{_PATH}/entanglement", request, api.EntanglementView
+        )
+        return answer
+
     def plan(self) -> api.KeyPlanView:
         """Every demand of the scenario booked, the most urgent first."""
         answer: api.KeyPlanView = self._connection.get(f"{_PATH}/plan", api.KeyPlanView, wait_s=_LOADING_S)

@@ -123,6 +123,26 @@ def route(  # noqa: PLR0913 – the options of a command are its parameters
         terminal.say(f"No way from {a} to {b}: {view.reason}.")
 
 
+@application.command("entangle")
+@outcome.reported
+def entangle(
+    a: Node,
+    b: Node,
+    *,
+    fidelity: Annotated[float, typer.Option(help="Of the pairs, at least.")] = 0.9,
+    alternatives: Annotated[int, typer.Option(min=1, max=20, help="So many ways at most.")] = 3,
+    json: options.Json = False,
+) -> None:
+    """Say which ways over the fibres would deliver most entangled pairs of a fidelity, with repeaters."""
+    with Fleet.from_configuration() as fleet:
+        view = fleet.network.entanglement(a, b, fidelity=fidelity, alternatives=alternatives)
+    if json:
+        terminal.write_json(view)
+    else:
+        terminal.output().print(draw.entanglement(view))
+        terminal.say(draw.BASIS)
+
+
 @application.command("plan")
 @outcome.reported
 def plan(*, json: options.Json = False) -> None:

@@ -103,6 +103,17 @@ def routes(view: api.RoutesView) -> Table:
     return table
 
 
+def entanglement(view: api.EntanglementView) -> Table:
+    """One line per way of swaps, the fastest first."""
+    table = listing(("" for _ in view.paths), "way", "pairs", "fidelity", "purified", "over")
+    for number, one in enumerate(view.paths, 1):
+        rounds = f"links {'/'.join(str(each) for each in one.link_rounds)}, ends {one.final_rounds}"
+        table.add_row(
+            str(number), f"{one.rate_hz:.4g}/s", f"{one.fidelity:.4f}", rounds, _plain(" → ".join(one.nodes))
+        )
+    return table
+
+
 def plan(view: api.KeyPlanView) -> Table:
     """One line per demand."""
     names = (f"{one.a} - {one.b}" for one in view.demands)

@@ -101,6 +101,9 @@ class Network(Protocol):
     async def routes(self, request: network.RouteRequest) -> network.RoutesView:
         """Ways for a key."""
 
+    async def entanglement(self, request: network.EntanglementRequest) -> network.EntanglementView:
+        """Ways for entangled pairs."""
+
     async def plan(self) -> network.KeyPlanView:
         """Every demand booked."""
 

@@ -77,6 +77,18 @@ async def routes(request: Call, data: JSONBody[api.RouteRequest]) -> api.RoutesV
     return await backends_of(request).network.routes(data)
 
 
+@post(
+    "/network/entanglement",
+    guards=[authentication.viewer],
+    status_code=200,
+    summary="Say which ways deliver most entangled pairs",
+    description="By swaps and purification over the scenario's fibres, at a demanded fidelity.",
+)
+async def entanglement(request: Call, data: JSONBody[api.EntanglementRequest]) -> api.EntanglementView:
+    """Find the ways of the highest rate."""
+    return await backends_of(request).network.entanglement(data)
+
+
 @get("/network/plan", guards=[authentication.viewer], summary="Plan every demand of the scenario")
 async def plan(request: Call) -> api.KeyPlanView:
     """Book all demands one after another, the most urgent first."""
@@ -133,5 +145,6 @@ async def _changes(backends: Backends, found: api.TwinView) -> AsyncIterator[Ser
 
 
 ROUTES = (
-    scenarios, load, overview, passes, contacts, routes, plan, simulate, stop, fault, twin, events
+    scenarios, load, overview, passes, contacts, routes, entanglement, plan,
+    simulate, stop, fault, twin, events,
 )  # fmt: skip

@@ -5,6 +5,7 @@ Plain data without arrays: whoever reads it needs no numpy.
 
 import msgspec
 
+from qfleet_controlplane.network.scenario.model import Repeaters
 from qfleet_controlplane.network.twin.model import Network, Supply, Want
 from qfleet_wire.api.network import ContactView, NetworkLinkView, NetworkSiteView, PassView
 
@@ -23,6 +24,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     contacts: tuple[ContactView, ...]
     wants: tuple[Want, ...]
     capacity_bits: float = 1e9
+    repeaters: Repeaters = Repeaters()
 
     @property
     def nodes(self) -> frozenset[str]:

@@ -62,6 +62,7 @@ def of(scenario: Scenario) -> Survey:
             Want(a=one.a, b=one.b, rate_bps=one.rate_bps, priority=one.priority) for one in scenario.demands
         ),
         capacity_bits=scenario.store_bits,
+        repeaters=scenario.repeaters,
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound, Unavailable
-from qfleet_controlplane.network import ways
+from qfleet_controlplane.network import entangled, ways
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.twin.model import Twin, pair
 from qfleet_controlplane.service import twin_views
@@ -129,6 +129,12 @@ class NetworkOffice:
         if request.a == request.b:
             raise InvalidRequest(f"a key goes between two nodes, and both are {request.a!r}")
         return await asyncio.to_thread(ways.routes, known.survey, request)
+
+    async def entanglement(self, request: api.EntanglementRequest) -> api.EntanglementView:
+        """Say which ways deliver most entangled pairs of at least a fidelity."""
+        known = await self._take()
+        _refuse_unknown(known.survey, request.a, request.b)
+        return await asyncio.to_thread(entangled.ways, known.survey, request)
 
     async def plan(self) -> api.KeyPlanView:
         """Book every demand of the scenario, the most urgent first."""

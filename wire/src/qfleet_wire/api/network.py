@@ -170,6 +170,32 @@ class RoutesView(msgspec.Struct, frozen=True, kw_only=True):
     basis: Basis = "simulated"
 
 
+class EntanglementRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Ask which ways deliver most entangled pairs of at least this fidelity."""
+
+    a: str
+    b: str
+    fidelity: float
+    alternatives: int = 3
+
+
+class EntangledPathView(msgspec.Struct, frozen=True, kw_only=True):
+    """A way of swaps: pairs a second, their fidelity, and the rounds of purification of links and ends."""
+
+    nodes: tuple[str, ...]
+    rate_hz: float
+    fidelity: float
+    link_rounds: tuple[int, ...]
+    final_rounds: int
+
+
+class EntanglementView(msgspec.Struct, frozen=True, kw_only=True):
+    """Ways in order of rate."""
+
+    paths: tuple[EntangledPathView, ...]
+    basis: Basis = "simulated"
+
+
 class DemandView(msgspec.Struct, frozen=True, kw_only=True):
     """What of one demand the plan serves over the whole scenario, and over how many routes."""
 

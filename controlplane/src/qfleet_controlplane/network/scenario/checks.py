@@ -14,6 +14,12 @@ LONGEST_H = 24.0 * 31
 MOST_SATELLITES = 10_000
 _ANY = math.inf
 
+_REPEATERS: dict[str, tuple[float, float]] = {
+    "link_fidelity": (0.25, 1.0), "photon_efficiency": (1e-6, 1.0), "swap_success": (1e-6, 1.0),
+    "one_qubit": (0.0, 1.0), "two_qubit": (0.0, 1.0), "readout": (0.5, 1.0), "rounds": (0, 8),
+    "final_rounds": (0, 8),
+}  # fmt: skip
+
 
 def check(scenario: Scenario, complaints: Complaints) -> None:
     """Refuse what cannot be, the first thing that is found. Raises ``InvalidScenario``."""
@@ -26,6 +32,8 @@ def _whole(scenario: Scenario, complaints: Complaints) -> None:
         complaints.refuse(("epoch",), "epoch has no zone: write it like 2026-03-20T00:00:00Z")
     complaints.unless_within(scenario.hours, ("hours",), 0.01, LONGEST_H)
     complaints.unless_within(scenario.store_bits, ("store_bits",), 1.0, _ANY)
+    for key, (least, most) in _REPEATERS.items():
+        complaints.unless_within(getattr(scenario.repeaters, key), ("repeaters", key), least, most)
     if not scenario.sites:
         complaints.refuse((), "a scenario has at least one [[sites]]")
 

@@ -139,6 +139,23 @@ class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     priority: int = 0
 
 
+class Repeaters(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What nodes could do with entangled pairs over the scenario's fibres: none of it is needed for keys."""
+
+    link_fidelity: float = 0.98
+    """Of a pair that an attempt over one fibre leaves, as a Werner pair."""
+    photon_efficiency: float = 0.5
+    """Of emitting, coupling and detecting one photon."""
+    swap_success: float = 0.9
+    one_qubit: float = 1.0
+    two_qubit: float = 0.995
+    readout: float = 0.995
+    rounds: int = 2
+    """Most rounds of purification of a link."""
+    final_rounds: int = 1
+    """Most rounds between the two ends."""
+
+
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A whole scenario. ``epoch`` has a zone; ``hours`` is how long it lasts."""
 
@@ -156,6 +173,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     transmitters: dict[str, Transmitter] = {}
     weather: tuple[Cover, ...] = ()
     demands: tuple[Demand, ...] = ()
+    repeaters: Repeaters = Repeaters()
     store_bits: float = 1e9
     """Most that a key store between two nodes holds."""
 
