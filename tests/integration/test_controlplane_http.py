@@ -204,8 +204,8 @@ class Site:
         self.client, self.jobs, self.missing = client, jobs, missing
 
 
-def make(jobs: Jobs, missing: list[str]) -> Litestar:
-    backends = Backends(
+def backends(jobs: Jobs, missing: list[str]) -> Backends:
+    return Backends(
         jobs=jobs,
         devices=Devices(),
         tokens=Tokens(),
@@ -213,7 +213,10 @@ def make(jobs: Jobs, missing: list[str]) -> Litestar:
         notary=Notary(),
         network=NoNetwork(),
     )
-    return application.make(backends, version="0", max_body_bytes=2000)
+
+
+def make(jobs: Jobs, missing: list[str]) -> Litestar:
+    return application.make(backends(jobs, missing), version="0", max_body_bytes=2000)
 
 
 @asynccontextmanager
@@ -228,6 +231,16 @@ async def site(
             yield Site(client, jobs, missing)
     finally:
         await http.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> None:
+    """The first application of a process takes half a second to make, which is not what is watched here."""
+
+    async def once() -> Backends:
+        return backends(Jobs(), [])
+
+    application.make(asyncio.run(once()), version="0", max_body_bytes=2000)
 
 
 def run(main: Callable[[Site], Awaitable[None]]) -> None:

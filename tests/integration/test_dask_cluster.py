@@ -204,7 +204,7 @@ def test_a_task_beyond_its_memory_fails_with_the_numbers(shared: dask_site.Clust
 
     async def scenario(bench: Bench) -> None:
         await bench.site()
-        with pytest.raises(WorkFailed, match="22 qubits need 152 MiB and the task may use 64 MiB"):
+        with pytest.raises(WorkFailed, match="22 qubits need 88 MiB and the task may use 64 MiB"):
             await bench.cluster.run(wide, memory_bytes=64 * MIB, time_limit_s=PATIENCE_S)
         done = await bench.cluster.run(wide, memory_bytes=192 * MIB, time_limit_s=PATIENCE_S)
         assert done.duration_ms > 0

@@ -148,7 +148,7 @@ def test_bad_work_fails_with_its_reason_and_the_worker_lives_on() -> None:
         )
         assert isinstance(wide, events.Failed)
         assert wide.kind == "memory"
-        assert "40 qubits need 33554456 MiB and the task may use 64 MiB" in wide.reason
+        assert "40 qubits need 16842776 MiB and the task may use 64 MiB" in wide.reason
         assert bench.pool.processes == before
 
     run(scenario)

@@ -62,13 +62,17 @@ def loaded(connection: sa.Connection) -> Loaded | None:
 def twin(connection: sa.Connection, network: int) -> Saved | None:
     """Return a network's twin; None: it never ran."""
     row = connection.execute(sa.select(twins).where(twins.c.network == network)).first()
-    return None if row is None else Saved(row.network, row.running, row.speed, Millis(row.saved), row.state)
+    return (
+        None
+        if row is None
+        else Saved(row.network, bool(row.running), row.speed, Millis(row.saved), row.state)
+    )
 
 
 def save(connection: sa.Connection, saved: Saved, done: Iterable[int] = ()) -> None:
     """Save a twin and strike out what was done of what was asked of it."""
     connection.execute(twins.delete().where(twins.c.network == saved.network))
-    connection.execute(twins.insert().values(**saved._asdict()))
+    connection.execute(twins.insert().values({**saved._asdict(), "running": int(saved.running)}))
     for order in done:
         connection.execute(network_orders.delete().where(network_orders.c.id == order))
 

@@ -23,12 +23,12 @@ twins = sa.Table(
     "twins",
     METADATA,
     sa.Column("network", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("running", sa.Boolean, nullable=False),
+    sa.Column("running", sa.BigInteger, nullable=False),
     sa.Column("speed", sa.Float, nullable=False),
     sa.Column("saved", sa.BigInteger, nullable=False),
     sa.Column("state", sa.LargeBinary, nullable=False),
 )
-"""A twin as it was at ``saved``, an instant of the wall clock in milliseconds."""
+"""A twin as it was at ``saved``, an instant of the wall clock in milliseconds; ``running`` is 0 or 1."""
 
 network_orders = sa.Table(
     "network_orders",

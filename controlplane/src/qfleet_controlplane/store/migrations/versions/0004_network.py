@@ -25,7 +25,7 @@ def upgrade() -> None:
     op.create_table(
         "twins",
         sa.Column("network", sa.BigInteger, primary_key=True, autoincrement=False),
-        sa.Column("running", sa.Boolean, nullable=False),
+        sa.Column("running", sa.BigInteger, nullable=False),
         sa.Column("speed", sa.Float, nullable=False),
         sa.Column("saved", sa.BigInteger, nullable=False),
         sa.Column("state", sa.LargeBinary, nullable=False),
