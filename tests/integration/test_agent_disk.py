@@ -58,7 +58,7 @@ def config(tmp_path: Path) -> Iterator[Path]:
 def fill(config: Path, left: int) -> Path:
     """Take all but ``left`` bytes of the file system."""
     ballast = config.parent / "state" / "ballast"
-    with ballast.open("ab") as file, suppress(OSError):
+    with suppress(OSError), ballast.open("ab") as file:  # on a full one not even a file can be made
         while (free := disk_free(config.parent / "state")) > left:
             file.write(bytes(min(max(free - left, 1), MIB // 4)))
             file.flush()

@@ -1,5 +1,7 @@
 """Endless blocks: above every finite one, approached by them, and never above the bound of the channel."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,7 +58,7 @@ def test_larger_blocks_approach_endless_ones(variant: bb84_finite.Variant) -> No
     assert 0.0 < short[-1] < 1e-4
 
 
-@given(receivers, transmittances)
+@given(receivers.map(lambda one: dataclasses.replace(one, afterpulsing=0.0)), transmittances)
 def test_three_intensities_give_at_most_what_endless_decoys_do(
     receiver: detection.Receiver, transmittance: float
 ) -> None:
@@ -64,6 +66,7 @@ def test_three_intensities_give_at_most_what_endless_decoys_do(
     leak = reconciliation.leak_bits(np.sum(counts.key), counts.key_errors)
     known = float(bb84_asymptotic.length(counts, SOURCE, leak_bits=leak))
     mu = np.asarray(SOURCE.intensities)
+    # Afterpulses are left out: counted gains hold them, the yields of endless decoys do not.
     # Endless decoys see each intensity's photons apart; mixing them reconciles at a common error rate.
     ideal = bb84_asymptotic.ideal_rate(mu, np.full(3, transmittance), receiver)
     seen = detection.gains(mu, transmittance, receiver)
