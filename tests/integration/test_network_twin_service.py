@@ -1,14 +1,18 @@
 """The twin over a real store: it runs, survives restarts, does what is asked, and refuses what is wrong."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 import pytest
 
 from qfleet_controlplane.errors import InvalidRequest, NotFound
 from qfleet_controlplane.network.survey import Survey
+from qfleet_controlplane.network.twin.advance import advance
 from qfleet_controlplane.network.twin.model import Want
+from qfleet_controlplane.service import twin as twin_service
 from qfleet_controlplane.service.network import NetworkOffice
 from qfleet_controlplane.service.twin import TwinRunner
 from qfleet_controlplane.store.database import Database
@@ -220,5 +224,34 @@ def test_what_is_wrong_is_refused_with_what_and_where(database: Database) -> Non
             await office.fault(api.FaultRequest(a="a", b="m", fault="intercepted", share=2.0), "ops")
         with pytest.raises(InvalidRequest, match="between two nodes"):
             await office.routes(api.RouteRequest(a="a", b="a", bits=1.0))
+
+    play(scenario)
+
+
+def test_a_twin_is_not_looked_at_while_a_thread_changes_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        here = Controller(database, clock)
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await here.asked(here.office.simulate(api.SimulationRequest(speed=600.0), "ops"))
+        clock.pass_s(2.0)
+        begun, goes_on = threading.Event(), threading.Event()
+
+        def slowly(*arguments: Any) -> None:
+            begun.set()
+            goes_on.wait(10)
+            advance(*arguments)
+
+        monkeypatch.setattr(twin_service, "advance", slowly)
+        turning = asyncio.ensure_future(here.runner.turn())
+        await asyncio.to_thread(begun.wait, 10)
+        looking = asyncio.ensure_future(here.office.twin())
+        await asyncio.sleep(0.1)
+        assert not looking.done()
+        goes_on.set()
+        await turning
+        assert (await looking).at_s == 1200.0
 
     play(scenario)

@@ -169,9 +169,10 @@ class NetworkOffice:
     async def twin(self) -> api.TwinView:
         """The twin as it is."""
         known = await self._take()
-        live = self.runner.live
-        if live is not None and live.number == known.id:
-            return twin_views.view(known.survey, live.network, live.twin, (live.running, live.speed))
+        async with self.runner.still:
+            live = self.runner.live
+            if live is not None and live.number == known.id:
+                return twin_views.view(known.survey, live.network, live.twin, (live.running, live.speed))
         saved = await self.database.read(lambda connection: networks.twin(connection, known.id))
         if saved is None:
             return twin_views.never_ran(known.survey)

@@ -113,6 +113,8 @@ class TwinRunner:
         self._leads = leads
         self._clock = clock
         self._wake = asyncio.Event()
+        self.still = asyncio.Lock()
+        """Held while the twin changes, in a thread: whoever looks at it takes it too."""
         self.live: Live | None = None
         """The twin, while it runs here."""
 
@@ -139,6 +141,10 @@ class TwinRunner:
 
     async def turn(self) -> None:
         """Take up what is loaded, run up to now, do what was asked, and save. Raises ``Unavailable``."""
+        async with self.still:
+            await self._turn()
+
+    async def _turn(self) -> None:
         if not self._leads():
             self.live = None
             return
