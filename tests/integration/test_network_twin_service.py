@@ -16,6 +16,7 @@ from qfleet_controlplane.service import twin as twin_service
 from qfleet_controlplane.service.network import NetworkOffice
 from qfleet_controlplane.service.twin import TwinRunner
 from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.tables.fleet import devices
 from qfleet_wire.api import network as api
 from qfleet_wire.names import Millis
 
@@ -40,6 +41,7 @@ def survey(name: str = "line") -> Survey:
     return Survey(
         name=name, title="a line", epoch_ms=1_700_000_000_000, duration_s=DAY_S, sites=sites, fibres=(),
         satellites=(), passes=(), contacts=contacts, wants=(Want(a="a", b="b", rate_bps=500.0),),
+        devices={"a": "ogs-1", "b": "ogs-2", "m": "ogs-3"} if name == "seated" else {},
     )  # fmt: skip
 
 
@@ -131,6 +133,20 @@ def test_the_twin_runs_as_fast_as_asked_and_stands_still_when_told(database: Dat
         clock.pass_s(1.0)
         await here.runner.turn()
         assert (await here.office.twin()).at_s == 1260.0
+
+    play(scenario)
+
+
+def test_a_scenario_says_which_of_its_devices_the_fleet_does_not_know(database: Database) -> None:
+    async def scenario() -> None:
+        here = Controller(database, Clock())
+        rows = [{"name": "ogs-1", "status": "lost", "trust": 0.5},
+                {"name": "ogs-2", "status": "revoked", "trust": 0.5}]  # fmt: skip
+        await database.writer.run(lambda connection: connection.execute(devices.insert(), rows))
+        view = await here.office.load(api.ScenarioRequest(name="seated"), "ops")
+        assert [(one.node, one.device, one.enrolled) for one in view.devices] == [
+            ("a", "ogs-1", True), ("b", "ogs-2", False), ("m", "ogs-3", False)
+        ]  # fmt: skip
 
     play(scenario)
 

@@ -78,6 +78,7 @@ WRONG = [
     (MICIUS, '"micius"\ntransmitter', '"graz"\ntransmitter', "a site and a satellite are called", 0),
     (MICIUS, "[0.8, 0.1, 0.0]", "[0.1, 0.8, 0.0]", "must fall, the first above the sum of the others", 0),
     (MICIUS, "[0.5, 0.25, 0.25]", "[0.5, 0.25, 0.2]", "must be above 0 and sum to 1", 0),
+    (MICIUS, 'name = "graz"', 'name = "graz"\ndevice = "Graz"', "device name 'Graz' is not valid", 1),
     (RING, "length_km = 14.2", "length_km = -14.2", "length_km = -14.2 must be in", 0),
     (RING, 'a = "north"\nb = "east"', 'a = "north"\nb = "centre"', "two fibres join", 0),
     (RING, 'detector = "ingaas"', 'detector = "silicon"', "no detector 'silicon'; there are ingaas", 0),
@@ -98,6 +99,18 @@ def test_what_is_wrong_is_refused_with_its_line(
     assert reason in why
     # Elements of satellites stand in one key of several lines, whose first is named.
     assert where == line + after
+
+
+def test_a_device_is_in_one_place() -> None:
+    once = MICIUS.replace('transmitter = "micius"\n', 'transmitter = "micius"\ndevice = "payload"\n')
+    text, line = changed(once, 'name = "nanshan"\n', 'device = "ogs-2"\nname = "nanshan"\n')
+    scenario = read(text, "x")
+    assert [one.device for one in scenario.places] == [None, "ogs-2", None, "payload"]
+    assert refusal(text.replace("ogs-2", "payload")) == (
+        next(n for n, said in enumerate(text.splitlines(), 1) if said == 'device = "payload"'),
+        "device 'payload' is at 'nanshan' and at 'micius'",
+    )
+    assert line == text.splitlines().index('device = "ogs-2"') + 1
 
 
 def test_what_is_no_toml_is_refused_with_its_line() -> None:

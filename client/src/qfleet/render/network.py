@@ -43,7 +43,17 @@ def network(view: api.NetworkView) -> RenderableType:
     parts: list[RenderableType] = [_plain(words), sites]
     if view.fibres:
         parts.append(_fibres(view))
+    if view.devices:
+        parts.append(_seats(view))
     return Group(*parts)
+
+
+def _seats(view: api.NetworkView) -> Table:
+    table = listing((one.node for one in view.devices), "node", "device", "")
+    for one in view.devices:
+        state = _plain("") if one.enrolled else Text("not enrolled yet", style="yellow")
+        table.add_row(_plain(one.node), _plain(one.device), state)
+    return table
 
 
 def _fibres(view: api.NetworkView) -> Table:

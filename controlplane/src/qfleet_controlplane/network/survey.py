@@ -25,6 +25,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     wants: tuple[Want, ...]
     capacity_bits: float = 1e9
     repeaters: Repeaters = Repeaters()
+    devices: dict[str, str] = {}
+    """Which device is at which node, by node."""
 
     @property
     def nodes(self) -> frozenset[str]:

@@ -63,6 +63,7 @@ def of(scenario: Scenario) -> Survey:
         ),
         capacity_bits=scenario.store_bits,
         repeaters=scenario.repeaters,
+        devices={one.name: one.device for one in scenario.places if one.device is not None},
     )
 
 

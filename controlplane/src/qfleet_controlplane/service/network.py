@@ -90,6 +90,7 @@ class NetworkOffice:
         """What is loaded. Raises ``NotFound`` when nothing is."""
         known = await self._take()
         survey = known.survey
+        enrolled = await self.database.read(lambda connection: networks.enrolled(connection, survey.devices))
         return api.NetworkView(
             name=survey.name,
             title=survey.title,
@@ -103,6 +104,10 @@ class NetworkOffice:
             passes=len(survey.passes),
             contacts=len(survey.contacts),
             expected_bits=sum(contact.expected_bits for contact in survey.contacts),
+            devices=tuple(
+                api.SeatView(node=node, device=device, enrolled=device in enrolled)
+                for node, device in survey.devices.items()
+            ),
         )
 
     async def passes(self, satellite: str, site: str, limit: int) -> api.PassesView:

@@ -1,10 +1,11 @@
 """Reading and writing the network that is loaded, its twin, and what is asked of that."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from qfleet_controlplane.store.tables.fleet import devices
 from qfleet_controlplane.store.tables.network import network_orders, networks, twins
 from qfleet_wire.names import Millis
 
@@ -57,6 +58,14 @@ def loaded(connection: sa.Connection) -> Loaded | None:
     """Return the network that is loaded; None: there is none."""
     row = connection.execute(sa.select(networks).order_by(networks.c.id.desc()).limit(1)).first()
     return None if row is None else Loaded(row.id, Millis(row.loaded), row.source, row.text, row.survey)
+
+
+def enrolled(connection: sa.Connection, seats: Mapping[str, str]) -> set[str]:
+    """Return which of the devices at a scenario's nodes the fleet knows."""
+    query = sa.select(devices.c.name).where(
+        devices.c.name.in_(sorted(seats.values())), devices.c.status.not_in(("invited", "revoked", "retired"))
+    )
+    return set(connection.execute(query).scalars())
 
 
 def twin(connection: sa.Connection, network: int) -> Saved | None:

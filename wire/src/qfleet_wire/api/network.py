@@ -58,6 +58,14 @@ class NetworkLinkView(msgspec.Struct, frozen=True, kw_only=True):
     plob_bps: float
 
 
+class SeatView(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that the scenario puts at a site or on a satellite; ``enrolled``: the fleet knows it."""
+
+    node: str
+    device: str
+    enrolled: bool
+
+
 class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
     """The scenario that is loaded. ``epoch`` and ``loaded`` are instants in milliseconds UTC."""
 
@@ -73,6 +81,7 @@ class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
     passes: int
     contacts: int
     expected_bits: float
+    devices: tuple[SeatView, ...] = ()
     basis: Basis = "simulated"
 
 

@@ -6,6 +6,8 @@ from qfleet_controlplane.network.scenario import elements
 from qfleet_controlplane.network.scenario.complaints import Complaints
 from qfleet_controlplane.network.scenario.lines import Path
 from qfleet_controlplane.network.scenario.model import Constellation, Scenario, Source
+from qfleet_wire.errors import InvalidName
+from qfleet_wire.names import parse_name
 
 DEAD_SEA_M = -430.5
 """Altitude of the lowest dry land; below it a site would stand in the sea, or under the ground."""
@@ -23,7 +25,7 @@ _REPEATERS: dict[str, tuple[float, float]] = {
 
 def check(scenario: Scenario, complaints: Complaints) -> None:
     """Refuse what cannot be, the first thing that is found. Raises ``InvalidScenario``."""
-    for one in (_whole, _parts, _sites, _fibres, _satellites, _weather, _demands):
+    for one in (_whole, _parts, _sites, _fibres, _satellites, _devices, _weather, _demands):
         one(scenario, complaints)
 
 
@@ -174,6 +176,25 @@ def _constellation(pattern: Constellation, scenario: Scenario, here: Path, compl
             f"{pattern.satellites} satellites cannot be spread evenly over {pattern.planes} planes",
         )
     complaints.unless_known(pattern.transmitter, scenario.transmitters, (*here, "transmitter"), "transmitter")
+
+
+def _devices(scenario: Scenario, complaints: Complaints) -> None:
+    """A device is in one place. Whether the fleet has it does not matter: it may enrol later."""
+    at: dict[str, str] = {}
+    sites = len(scenario.sites)
+    for number, place in enumerate(scenario.places):
+        if place.device is None:
+            continue
+        table, position = ("sites", number) if number < sites else ("satellites", number - sites)
+        here = (table, position, "device")
+        try:
+            parse_name(place.device, "device")
+        except InvalidName as error:
+            complaints.refuse(here, str(error))
+        if place.device in at:
+            other = at[place.device]
+            complaints.refuse(here, f"device {place.device!r} is at {other!r} and at {place.name!r}")
+        at[place.device] = place.name
 
 
 # ── weather and demands ─────────────────────────────────────────────────────────────────────────────

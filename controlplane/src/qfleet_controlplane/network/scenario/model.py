@@ -76,6 +76,8 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     longitude_deg: float
     altitude_m: float = 0.0
     telescope: str | None = None
+    device: str | None = None
+    """The device of the fleet that stands here; it may enrol later."""
 
 
 class Fibre(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -108,6 +110,8 @@ class Satellite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     transmitter: str
     tle: tuple[str, str] | None = None
     elements: Elements | None = None
+    device: str | None = None
+    """The device of the fleet that flies on it; it may enrol later."""
 
 
 class Constellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -176,6 +180,11 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     repeaters: Repeaters = Repeaters()
     store_bits: float = 1e9
     """Most that a key store between two nodes holds."""
+
+    @property
+    def places(self) -> tuple[Site | Satellite, ...]:
+        """All that has a name and makes keys: sites, then satellites."""
+        return (*self.sites, *self.satellites)
 
     @property
     def duration_s(self) -> float:
