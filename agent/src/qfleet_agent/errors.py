@@ -48,6 +48,42 @@ class JournalDamaged(JournalUnusable):
     """What the journal holds does not read."""
 
 
+class KeyStoreUnusable(LocalError):
+    """The key store cannot be opened, or was made by another version of the agent."""
+
+
+class KeyStoreFull(LocalError):
+    """The key store or its disk has no room for another block."""
+
+
+class KeysExhausted(LocalError):
+    """The link has not as many unused bits as were asked for."""
+
+
+class BlockRefused(LocalError, ValueError):
+    """A block of key material cannot be taken or changed like this."""
+
+
+class BitsUsed(BlockRefused):
+    """Bits were asked for that have a purpose already, or that are not the asker's to use."""
+
+
+class SealBroken(LocalError):
+    """What is stored does not open: another key sealed it, or it is damaged."""
+
+
+class AnnouncementRefused(LocalError):
+    """A key that the peer announced cannot be made here."""
+
+
+class KeyNotFound(LocalError):
+    """No such key waits for this application."""
+
+
+class NotNamed(LocalError):
+    """The key was made for other applications."""
+
+
 class StateInUse(LocalError):
     """Another agent runs on this state directory."""
 

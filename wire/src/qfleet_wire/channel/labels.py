@@ -42,3 +42,7 @@ class Label(bytes, Enum):
     RESULTS_SIGNATURE = b"qfleet1/results/signature"
     PROVENANCE_SIGNATURE = b"qfleet1/provenance/signature"
     HYBRID_COMBINER = b"qfleet1/suite/hybrid combiner"
+    KEY_STORE_CHUNK = b"qfleet1/key store/chunk"
+    KEY_STORE_WAITING = b"qfleet1/key store/waiting key"
+    KEY_STORE_CHECK = b"qfleet1/key store/check"
+    KEY_ANNOUNCEMENT = b"qfleet1/key delivery/announcement"

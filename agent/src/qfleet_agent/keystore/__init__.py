@@ -1,0 +1,1 @@
+"""Secret key material shared with other devices: sealed on the disk, counted, each bit used once."""
