@@ -3,6 +3,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from tests.integration.key_stores import (
     BEGIN,
@@ -178,8 +179,6 @@ def test_what_contradicts_itself_is_refused(tmp_path: Path) -> None:
         await both.fill()
         first, second = (one.announcement for one in await both.left.issue(both.order(1, 2)))
         assert await both.right.accept(LEFT, [first]) == [None]
-        import msgspec  # noqa: PLC0415  # only here
-
         replace = msgspec.structs.replace
         assert "used already" in await refusal(both, replace(first, key=bytes(15) + b"\x07"))
         assert "other bytes or names" in await refusal(both, replace(first, slaves=("eve",)))
