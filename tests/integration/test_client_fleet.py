@@ -181,7 +181,35 @@ def test_wait_ends_when_its_time_is_up(fake: ControlPlane, fleet: Fleet) -> None
         fleet.wait("job-1", timeout_s=0.01)
 
 
-def test_run_returns_the_result(fake: ControlPlane, fleet: Fleet) -> None:
+def test_run_asks_once_for_a_short_job(fake: ControlPlane, fleet: Fleet) -> None:
+    done = detail("succeeded", 1.0).job
+    fake.on("POST", "runs", fakes.of(api.RunView(done, fakes.sampled({"00": 8})), 201))
+    result = fleet.run(REQUEST, timeout_s=5)
+    assert isinstance(result, qfleet.SampleResultView)
+    assert result.items[0].counts == {"00": 8}
+    (asked,) = fake.asked
+    assert 0 < float(asked.query.removeprefix("wait_s=")) <= 5
+    assert (asked.json["kind"], len(asked.key)) == (REQUEST.kind, 32)
+
+
+def test_run_repeats_under_its_key_what_lost_its_answer_and_waits_for_a_long_job(
+    fake: ControlPlane,
+) -> None:
+    running = api.RunView(detail().job, None)
+    fake.on("POST", "runs", fakes.problem(502, "lost", "a proxy restarts"), fakes.of(running, 201))
+    fake.on("GET", "jobs/job-1", fakes.of(detail("succeeded", 1.0)))
+    fake.on("GET", "jobs/job-1/result", fakes.of(fakes.sampled({"11": 2})))
+    with Fleet(fake.url, fakes.TOKEN, patience_s=30.0) as patient:
+        result = patient.run(REQUEST)
+    assert isinstance(result, qfleet.SampleResultView)
+    assert result.items[0].counts == {"11": 2}
+    first, second = (asked.key for asked in fake.asked if asked.path.endswith("runs"))
+    assert first == second != ""
+
+
+def test_run_of_a_control_plane_that_knows_no_runs_returns_the_result(
+    fake: ControlPlane, fleet: Fleet
+) -> None:
     fake.on("POST", "jobs", fakes.of(detail().job, 201))
     fake.on("GET", "jobs/job-1", fakes.of(detail("succeeded", 1.0)))
     fake.on("GET", "jobs/job-1/result", fakes.of(fakes.sampled({"00": 5, "11": 3})))

@@ -89,7 +89,19 @@ class Jobs:
             raise NotFound(f"there is no job {job!r}")
         return api.JobDetail(view(self.status), ())
 
+    async def view(self, job: JobId) -> api.JobView:
+        return (await self.job(job)).job
+
+    async def wait_for_end(self, job: JobId, timeout_s: float) -> api.JobView:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        while (found := await self.view(job)).status not in api.FINISHED and loop.time() < end:
+            await self.wait_for_change(job, self.version, end - loop.time())
+        return found
+
     async def result(self, job: JobId) -> api.ResultView:
+        if self.status == "succeeded":
+            return api.EchoResultView(job, self.status, 1, ())
         raise Conflict(f"job {job} is {self.status}: wait until it is finished")
 
     async def wait_for_change(self, job: JobId, seen: int, timeout_s: float) -> int:
@@ -391,7 +403,7 @@ def test_a_job_that_no_device_can_run_is_answered_with_the_numbers() -> None:
 def test_a_long_poll_answers_when_the_job_ends() -> None:
     async def main(site: Site) -> None:
         waiting = asyncio.create_task(site.client.get("/api/v1/jobs/j1?wait_s=20", headers=VIEWER))
-        while site.jobs.waits < 2:  # noqa: ASYNC110 - the request is on its way over a socket
+        while not site.jobs.waits:  # noqa: ASYNC110 - the request is on its way over a socket
             await asyncio.sleep(0.001)
         assert not waiting.done()
         site.jobs.change("succeeded")
@@ -399,6 +411,33 @@ def test_a_long_poll_answers_when_the_job_ends() -> None:
         site.jobs.status = "running"
         answer = await site.client.get("/api/v1/jobs/j1?wait_s=0.01", headers=VIEWER)
         assert answer.json()["job"]["status"] == "running"
+
+    run(main)
+
+
+def test_a_run_is_a_submission_that_answers_with_the_result() -> None:
+    async def main(site: Site) -> None:
+        wanted = {"kind": "probe.echo", "name": "mine"}
+        headers = OPERATOR | {"Idempotency-Key": "k"}
+        asking = site.client.post("/api/v1/runs?wait_s=20", headers=headers, json=wanted)
+        waiting = asyncio.create_task(asking)
+        while not site.jobs.waits:  # noqa: ASYNC110 - the request is on its way over a socket
+            await asyncio.sleep(0.001)
+        ((request, who, key),) = site.jobs.submitted
+        assert (request.name, who, key) == ("mine", "operator", "k")
+        assert not waiting.done()
+        site.jobs.change("partial")
+        ran = msgspec.json.decode((await waiting).content, type=api.RunView)
+        assert (ran.job.status, ran.result) == ("partial", None)
+        site.jobs.change("succeeded")
+        answer = await site.client.post("/api/v1/runs", headers=OPERATOR, json=wanted)
+        ran = msgspec.json.decode(answer.content, type=api.RunView)
+        assert answer.status_code == 201
+        assert ran.result == api.EchoResultView("j1", "succeeded", 1, ())
+        site.jobs.change("running")
+        answer = await site.client.post("/api/v1/runs?wait_s=0.01", headers=OPERATOR, json=wanted)
+        ran = msgspec.json.decode(answer.content, type=api.RunView)
+        assert (ran.job.status, ran.result) == ("running", None)
 
     run(main)
 
@@ -469,6 +508,7 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/devices/{name}/telemetry",
             "/api/v1/fleet",
             "/api/v1/regions",
+            "/api/v1/runs",
             "/api/v1/network",
             "/api/v1/network/contacts",
             "/api/v1/network/entanglement",

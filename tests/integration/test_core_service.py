@@ -11,7 +11,7 @@ from tests.integration.core_fleet import A, B, Devices, finish, join, reconnect,
 
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from qfleet_controlplane.machine import events
-from qfleet_controlplane.service import submission
+from qfleet_controlplane.service import kept, submission
 from qfleet_controlplane.service.published import LAST_VERSION, MOST_FINISHED
 from qfleet_controlplane.service.service import Service
 from qfleet_controlplane.store import audit, engines
@@ -29,6 +29,8 @@ rx(theta) q[0];
 cx q[0], q[1];
 c = measure q;
 """
+
+EXPECT = GHZ.replace("input float theta;", "").replace("theta", "0.1").replace("c = measure q;", "")
 
 
 def count(url: str, table: sa.Table) -> int:
@@ -64,6 +66,82 @@ def test_a_job_goes_through_and_can_be_read_back(database_url: str) -> None:
             assert (result.seed, result.sources[0].engine) == (5, "fake")
             assert [job.id for job in await service.jobs(10)] == [view.id]
             assert await service.jobs(10, "running") == []
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        api.JobRequest(kind="probe.echo", items=7),
+        api.JobRequest(kind="circuit.sample", program=GHZ, shots=5000, parameters=({"theta": 0.1},) * 9),
+        api.JobRequest(kind="circuit.expect", program=EXPECT, observables=("Z0", "X1 Z0")),
+    ],
+    ids=lambda request: str(request.kind),
+)
+def test_a_small_result_is_answered_from_memory_as_the_store_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_: api.JobRequest
+) -> None:
+    async def scenario() -> None:
+        url, devices = url_of(tmp_path), Devices()
+        async with running(url, devices) as service:
+            await join(service, A, B)
+            job = JobId((await service.submit(request_)).id)
+            with monkeypatch.context() as patch:
+                patch.setattr(Database, "read", _no_reads)
+                await service.wait_for_end(job, 20.0)
+                kept = await service.result(job)
+        async with running(url, devices) as service:
+            assert await service.result(job) == kept, "and after a restart it comes from the store"
+        assert sum(source.tasks for source in kept.sources) >= 1
+
+    asyncio.run(scenario())
+
+
+async def _no_reads(*_: object) -> None:
+    raise AssertionError("the store is read")
+
+
+@pytest.mark.parametrize("items", [kept.MOST_TASKS + 1, 3])
+def test_a_result_that_is_large_or_may_lack_something_is_the_stores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, items: int
+) -> None:
+    monkeypatch.setattr(kept, "MOST_BYTES", kept.MOST_BYTES if items > kept.MOST_TASKS else 100)
+
+    async def scenario() -> None:
+        async with running(url_of(tmp_path), Devices()) as service:
+            await join(service, A, B)
+            job = JobId((await service.submit(api.JobRequest(kind="probe.echo", items=items))).id)
+            await finish(service, job)
+            assert service._published.result(job) is None
+            result = await service.result(job)
+            assert isinstance(result, api.EchoResultView)
+            assert (result.items, sum(source.tasks for source in result.sources)) == (items, items)
+
+    asyncio.run(scenario())
+
+
+def test_whoever_waits_for_the_end_is_let_go_by_it_by_the_time_and_by_a_stop(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        devices = Devices()
+        devices.mute.add(A)
+        async with running(url_of(tmp_path), devices) as service:
+            await join(service, A)
+            view = await service.submit(api.JobRequest(kind="probe.echo"))
+            job = JobId(view.id)
+            await service.wait_for_end(job, 0.01)
+            assert (await service.view(job)).status not in api.FINISHED
+            waiting = asyncio.create_task(service.wait_for_end(job, 600.0))
+            short = asyncio.create_task(service.wait_for_end(job, 0.01))
+            await short
+            assert not waiting.done(), "each has a time of its own"
+            await service.cancel(job, "", "me")
+            await waiting
+            await service.wait_for_end(job, 600.0)
+            other = JobId((await service.submit(api.JobRequest(kind="probe.echo"))).id)
+            waiting = asyncio.create_task(service.wait_for_end(other, 600.0))
+            await asyncio.sleep(0)
+        await waiting
 
     asyncio.run(scenario())
 

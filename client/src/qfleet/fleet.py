@@ -8,10 +8,9 @@ which the control plane stores one job; other changes are never repeated by them
 import secrets
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
 from qfleet import configuration, errors, outage
@@ -19,6 +18,8 @@ from qfleet_wire import api
 
 if TYPE_CHECKING:
     from qfleet.network import Network
+
+T = TypeVar("T")
 
 _API = "api/v1"
 _POLL_S = 20.0
@@ -28,6 +29,10 @@ _STEP_S = 1.0
 _KEY_BYTES = 16
 _SILENCE_S = 30.0
 """An event stream that is silent for longer is opened again."""
+
+
+_UNKNOWN_ROUTE = (404, 405)
+"""What a control plane of before says of a route that it does not have."""
 
 
 class Fleet:
@@ -158,17 +163,12 @@ class Fleet:
         the same request again, from another process too, and gets the same job.
         """
         key = secrets.token_hex(_KEY_BYTES) if key is None else key
-        patience, lost = outage.Patience(self._patience_s), False
-        while True:
-            try:
-                answer: api.JobView = self._connection.post(f"{_API}/jobs", request, api.JobView, key=key)
-            except errors.Unreachable as error:
-                lost = lost or error.uncertain
-                if not lost:
-                    raise
-                time.sleep(patience.failure(error, time.monotonic()))
-            else:
-                return answer
+
+        def submitted() -> api.JobView:
+            answer: api.JobView = self._connection.post(f"{_API}/jobs", request, api.JobView, key=key)
+            return answer
+
+        return self._once(submitted)
 
     def plan(self, request: api.JobRequest) -> api.PlanView:
         """Say how a job would split, who would run it and how long that would take; submit nothing."""
@@ -252,24 +252,49 @@ class Fleet:
             JobFailed: it ended without its whole result.
             StillRunning: it has not finished within ``timeout_s`` seconds; it goes on.
         """
-        job = self.submit(request).id
-        begun = time.monotonic()
-        first_s = _POLL_S if timeout_s is None else min(_POLL_S, timeout_s)
-        # One question brings the result of a short job; what takes longer, or fails, is waited for.
-        with suppress(errors.Refused, errors.Unreachable):
-            result = self.result(job, wait_s=first_s)
-            if result.status == "succeeded":
-                return result
-        left_s = None if timeout_s is None else max(timeout_s - (time.monotonic() - begun), 0.0)
-        detail = self.wait(job, timeout_s=left_s)
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        ran = self._ran(request, end)
+        if ran.result is not None:
+            return ran.result
+        detail = self.wait(ran.job.id, timeout_s=None if end is None else max(end - time.monotonic(), 0.0))
         if detail.job.status != "succeeded":
             raise errors.JobFailed(detail)
-        return self.result(job)
+        return self.result(ran.job.id)
 
     def cancel(self, job: str) -> api.JobView:
         """Cancel a job; its running tasks are stopped."""
         answer: api.JobView = self._connection.post(_path("jobs", job, "cancel"), None, api.JobView)
         return answer
+
+    def _ran(self, request: api.JobRequest, end: float | None) -> api.RunView:
+        """Submit a job and wait for it, in one request where the control plane knows how."""
+        key = secrets.token_hex(_KEY_BYTES)
+
+        def ran() -> api.RunView:
+            left = _POLL_S if end is None else min(_POLL_S, max(end - time.monotonic(), 0.0))
+            answer: api.RunView = self._connection.post(
+                f"{_API}/runs?wait_s={left:g}", request, api.RunView, key=key, wait_s=left
+            )
+            return answer
+
+        try:
+            return self._once(ran)
+        except errors.Refused as error:
+            if error.status not in _UNKNOWN_ROUTE:
+                raise
+            return api.RunView(self.submit(request, key=key), None)
+
+    def _once(self, ask: Callable[[], T]) -> T:
+        """Ask, and again while an answer may have been lost; what is asked must do the same each time."""
+        patience, lost = outage.Patience(self._patience_s), False
+        while True:
+            try:
+                return ask()
+            except errors.Unreachable as error:
+                lost = lost or error.uncertain
+                if not lost:
+                    raise
+                time.sleep(patience.failure(error, time.monotonic()))
 
     def _asked(self, job: str, *, wait_s: float, patience: outage.Patience) -> api.JobDetail | None:
         """Ask how a job stands; None after a pause when nothing answered and patience lasts."""

@@ -41,6 +41,12 @@ class Jobs(Protocol):
     async def result(self, job: JobId) -> api.ResultView:
         """The result of a finished job; ``Conflict`` while it is not finished."""
 
+    async def view(self, job: JobId) -> api.JobView:
+        """One job without its tasks."""
+
+    async def wait_for_end(self, job: JobId, timeout_s: float) -> api.JobView:
+        """Wait until a job is finished or time is up; return how it stands."""
+
     async def wait_for_change(self, job: JobId, seen: int, timeout_s: float) -> int:
         """Wait until the job's version differs from ``seen`` or time is up; return the version."""
 

@@ -40,6 +40,28 @@ async def submit(
 
 
 @post(
+    "/runs",
+    guards=[authentication.operator],
+    summary="Run a job: submit it and wait for its result",
+    description="The job is stored for good at once, as by a submission, and under its Idempotency-Key too. "
+    "Answers when the job is finished or the time is up: with its result if it has succeeded.",
+)
+async def run(
+    request: Call,
+    data: JSONBody[api.JobRequest],
+    wait_s: Annotated[float, QueryParameter(ge=0, le=_LONGEST_WAIT_S)] = 20.0,
+    key: Annotated[str | None, HeaderParameter(name="Idempotency-Key")] = None,
+) -> api.RunView:
+    """Compile, plan and store a job, and wait for its end."""
+    backends = backends_of(request)
+    view = await backends.jobs.submit(data, request.auth.name, key)
+    if view.status not in api.FINISHED:
+        view = await _ended(backends, JobId(view.id), wait_s)
+    done = view.status == "succeeded"
+    return api.RunView(view, await backends.jobs.result(JobId(view.id)) if done else None)
+
+
+@post(
     "/plans",
     guards=[authentication.viewer],
     status_code=200,
@@ -73,7 +95,10 @@ async def detail(
     wait_s: Annotated[float, QueryParameter(ge=0, le=_LONGEST_WAIT_S)] = 0.0,
 ) -> api.JobDetail:
     """Show a job, waiting for its end if asked."""
-    return await _finished(backends_of(request), JobId(job), wait_s)
+    backends = backends_of(request)
+    if wait_s:
+        await _ended(backends, JobId(job), wait_s)
+    return await backends.jobs.job(JobId(job))
 
 
 @get(
@@ -104,7 +129,7 @@ async def result(
     """Fetch the result, waiting for it if asked."""
     backends = backends_of(request)
     if wait_s:
-        await _finished(backends, JobId(job), wait_s)
+        await _ended(backends, JobId(job), wait_s)
     return await backends.jobs.result(JobId(job))
 
 
@@ -144,16 +169,14 @@ async def _changes(
         found = await backends.jobs.job(job)
 
 
-async def _finished(backends: Backends, job: JobId, wait_s: float) -> api.JobDetail:
-    """Return the job when it is finished, the time is up, or the server stops."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + wait_s
-    seen: int | None = 0
-    found = await backends.jobs.job(job)
-    while found.job.status not in api.FINISHED and seen is not None and (left := end - loop.time()) > 0:
-        seen = await _change(backends, job, seen, left)
-        found = await backends.jobs.job(job)
-    return found
+async def _ended(backends: Backends, job: JobId, wait_s: float) -> api.JobView:
+    """Return how a job stands when it is finished, the time is up, or the server stops."""
+    waiting = asyncio.ensure_future(backends.jobs.wait_for_end(job, wait_s))
+    try:
+        await asyncio.wait((waiting, backends.stopping), return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else await backends.jobs.view(job)
+    finally:
+        waiting.cancel()
 
 
 async def _change(backends: Backends, job: JobId, seen: int, timeout_s: float) -> int | None:
@@ -166,4 +189,4 @@ async def _change(backends: Backends, job: JobId, seen: int, timeout_s: float) -
         waiting.cancel()
 
 
-ROUTES = (submit, plan, listing, detail, events, result, provenance, cancel)
+ROUTES = (submit, run, plan, listing, detail, events, result, provenance, cancel)

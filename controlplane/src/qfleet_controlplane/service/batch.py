@@ -110,6 +110,9 @@ class Batch:
         """Show what was committed; must run before the next event is handled."""
         for job in self._jobs.values():
             published.put_job(job, self._views[job.id])
+        for job in self._created:
+            published.keep_results(job)
+        published.put_results(self._results, self._withdrawn)
         published.put_tasks(commit.tasks)
         for device in (self._shown | self._devices).values():
             published.put_device(device)

@@ -198,6 +198,9 @@ class Front:
 
     async def result(self, job: JobId) -> api.ResultView:
         """The result of a finished job. Raises ``NotFound``, or ``Conflict`` while it is unfinished."""
+        place = self._whole(job)
+        if place is not None:
+            return await place.service.result(job)
         view = await self.view(job)
         if view.status not in api.FINISHED:
             raise Conflict(f"job {job} is {view.status}: its result is there when it is finished")
@@ -205,6 +208,20 @@ class Front:
         if found is None:
             raise _unknown(job)
         return found
+
+    async def wait_for_end(self, job: JobId, timeout_s: float) -> api.JobView:
+        """Wait until a job is finished or time is up; return how it stands. Raises ``NotFound``."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        while True:
+            view, left = await self.view(job), end - loop.time()
+            if view.status in api.FINISHED or left <= 0:
+                return view
+            place = self._whole(job)
+            if place is not None:
+                await place.service.wait_for_end(job, left)
+            else:
+                await asyncio.sleep(min(_POLL_S, left))
 
     async def wait_for_change(self, job: JobId, seen: int, timeout_s: float) -> int:
         """Wait until a job's version differs from ``seen`` or time is up; return the version.

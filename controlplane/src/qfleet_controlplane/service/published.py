@@ -9,10 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from qfleet_controlplane.machine import state
-from qfleet_controlplane.service import portraits
+from qfleet_controlplane.service import kept, portraits
+from qfleet_controlplane.service.kept import Kept
+from qfleet_controlplane.store import records
 from qfleet_controlplane.store.bulk import Row
 from qfleet_wire import api
-from qfleet_wire.names import DeviceName, JobId
+from qfleet_wire.names import DeviceName, JobId, TaskId
 
 MOST_FINISHED = 32
 """Finished jobs that stay in memory."""
@@ -30,6 +32,9 @@ class _Entry:
     """Tasks whose rows were not shown yet: those that came from another region and have not changed since."""
     version: int = 1
     waiters: set["asyncio.Future[None]"] = field(default_factory=set)
+    ends: set["asyncio.Future[None]"] = field(default_factory=set)
+    """Who waits for the end only."""
+    kept: Kept | None = None
 
 
 class Published:
@@ -61,6 +66,21 @@ class Published:
         if job.finished is not None:
             self._finish(job.id)
 
+    def keep_results(self, job: state.Job) -> None:
+        """Keep the results of a job that was just made, if it is small: all that come are put here."""
+        entry = self._jobs.get(job.id)
+        if entry is not None and kept.small(job):
+            entry.kept = Kept(job.id, job.request, job.specification)
+
+    def put_results(self, rows: Iterable[Row], withdrawn: Iterable[TaskId]) -> None:
+        """Keep rows of ``results`` of jobs whose results are kept; of one that loses some, none are."""
+        for task in withdrawn:
+            self._keep_none(records.split_task(task)[0])
+        for row in rows:
+            entry = self._jobs.get(row[0])
+            if entry is not None and entry.kept is not None and not entry.kept.put(row):
+                self._keep_none(row[0])
+
     def put_tasks(self, rows: Iterable[Row]) -> None:
         """Show new states of tasks whose jobs are known."""
         for row in rows:
@@ -79,10 +99,9 @@ class Published:
             entry = self._jobs.get(job)
             if entry is None:
                 continue
-            for waiter in entry.waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-            entry.waiters.clear()
+            _let_go(entry.waiters)
+            if entry.view.status in api.FINISHED:
+                _let_go(entry.ends)
 
     def view(self, job: JobId) -> api.JobView | None:
         """The view of a job, or of this region's share of it; None when it is not in memory."""
@@ -103,6 +122,13 @@ class Published:
             else api.JobDetail(entry.view, portraits.task_views(entry.rows, entry.items))
         )
 
+    def result(self, job: JobId) -> api.ResultView | None:
+        """The result of a finished job, from memory; None when the store must be asked."""
+        entry = self._jobs.get(job)
+        if entry is None or entry.kept is None or not self.is_whole(job):
+            return None
+        return entry.kept.result(entry.view)
+
     def version(self, job: JobId) -> int:
         """A number that grows with each change; ``LAST_VERSION`` when the job is not in memory."""
         entry = self._jobs.get(job)
@@ -120,11 +146,25 @@ class Published:
             await asyncio.sleep(max(0.0, timeout_s))
         return self.version(job)
 
+    async def wait_for_end(self, job: JobId, timeout_s: float) -> None:
+        """Wait until a job is finished or not in memory any more, or time is up."""
+        entry = self._jobs.get(job)
+        if entry is None or entry.view.status in api.FINISHED:
+            return
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        entry.ends.add(waiter)
+        timer = loop.call_later(max(0.0, timeout_s), _let_go, {waiter})
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            entry.ends.discard(waiter)
+
     def close(self) -> None:
         """Forget everything, and let go of whoever waits: this region is led from elsewhere."""
-        jobs = list(self._jobs)
-        self.wake(jobs)
-        self._jobs.clear()
+        for job in list(self._jobs):
+            self._forget(job)
         self._finished.clear()
         self.devices.clear()
 
@@ -136,6 +176,21 @@ class Published:
         if job not in self._finished:
             self._finished.append(job)
         while len(self._finished) > MOST_FINISHED:
-            gone = self._finished.pop(0)
-            self.wake([gone])
-            del self._jobs[gone]
+            self._forget(self._finished.pop(0))
+
+    def _forget(self, job: JobId) -> None:
+        entry = self._jobs.pop(job)
+        _let_go(entry.waiters)
+        _let_go(entry.ends)
+
+    def _keep_none(self, job: JobId) -> None:
+        entry = self._jobs.get(job)
+        if entry is not None:
+            entry.kept = None
+
+
+def _let_go(waiters: "set[asyncio.Future[None]]") -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()

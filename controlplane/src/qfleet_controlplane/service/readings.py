@@ -1,10 +1,12 @@
 """Jobs of any number of regions, read from the store and shown: run in a reader's thread."""
 
 import itertools
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 
 from qfleet_controlplane.planning import kinds, views
+from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service import portraits
 from qfleet_controlplane.service.combine import combine
 from qfleet_controlplane.store import queries, records
@@ -39,9 +41,16 @@ def result(connection: sa.Connection, job: JobId) -> api.ResultView | None:
     stored = queries.stored_job(connection, job)
     if stored is None:
         return None
-    counted = [_counted(found) for found in queries.results(connection, job, stored.specification.copies)]
     heading = views.Heading(job, combine(stored.views).status, stored.request)
-    return kinds.view(heading, stored.specification, counted)
+    found = queries.results(connection, job, stored.specification.copies)
+    return merged(heading, stored.specification, found)
+
+
+def merged(
+    heading: views.Heading, specification: Specification, found: Iterable[queries.StoredResult]
+) -> api.ResultView:
+    """Merge the results of a job that count, given in the order of its tasks."""
+    return kinds.view(heading, specification, [_counted(result) for result in found])
 
 
 def _counted(found: queries.StoredResult) -> views.Counted:

@@ -167,10 +167,17 @@ class Service:
         view = await self.view(job)
         if view.status not in api.FINISHED:
             raise Conflict(f"job {job} is {view.status}: its result is there when it is finished")
+        kept = self._published.result(job)
+        if kept is not None:
+            return kept
         found = await self._database.read(lambda connection: readings.result(connection, job))
         if found is None:
             raise _unknown_job(job)
         return found
+
+    async def wait_for_end(self, job: JobId, timeout_s: float) -> None:
+        """Wait until a job that is in memory is finished, or time is up."""
+        await self._published.wait_for_end(job, timeout_s)
 
     async def wait_for_change(self, job: JobId, seen: int, timeout_s: float) -> int:
         """Wait until a job's version differs from ``seen`` or time is up; return the version.

@@ -209,7 +209,15 @@ def _may_be(status: str) -> sa.ColumnElement[bool]:
     return sa.or_(shares.status == "partial", sa.and_(shares.status == "failed", mixed))
 
 
+def whole_result(row: Row) -> StoredResult:
+    """Read a row of ``results`` that has no artefact."""
+    _, position, attempt, device, raw = row[:5]
+    told = codec.decode(raw, payloads.TaskResult)
+    return StoredResult(position, DeviceName(device), attempt, told.provenance, bytes(told.body))
+
+
 def _result(connection: sa.Connection, row: sa.Row[Row]) -> StoredResult:
-    told = codec.decode(row.raw, payloads.TaskResult)
-    body = bytes(told.body) if row.artefact is None else artefact(connection, row.device, row.artefact)
-    return StoredResult(row.position, DeviceName(row.device), row.attempt, told.provenance, body)
+    found = whole_result(tuple(row))
+    if row.artefact is None:
+        return found
+    return found._replace(body=artefact(connection, row.device, row.artefact))

@@ -4,8 +4,6 @@ Times are milliseconds since the epoch, UTC. Everything is JSON; ``kind`` and ``
 are the ones of the machines' tables.
 """
 
-from typing import TypeAlias
-
 from qfleet_wire.api.amplitude import (
     AmplitudeProblem,
     AmplitudeRequest,
@@ -15,6 +13,7 @@ from qfleet_wire.api.amplitude import (
 )
 from qfleet_wire.api.amplitudes import AmplitudeItemView, AmplitudesResultView, AmplitudeView
 from qfleet_wire.api.annealing import AnnealRequest, AnnealResultView, EnergyView, Label, StateView
+from qfleet_wire.api.answers import ResultView, RunView
 from qfleet_wire.api.asked import Asked
 from qfleet_wire.api.dynamics import (
     DynamicsCollapse,
@@ -86,19 +85,6 @@ from qfleet_wire.api.variational import (
 )
 from qfleet_wire.noise import GateNoise, QubitNoise, ReadoutNoise
 
-ResultView: TypeAlias = (
-    SampleResultView
-    | ExpectResultView
-    | EchoResultView
-    | DynamicsResultView
-    | AnnealResultView
-    | VariationalResultView
-    | AmplitudeResultView
-    | KernelResultView
-    | PhiResultView
-    | AmplitudesResultView
-)
-
 __all__ = [
     "FINISHED",
     "LOST_AFTER_S",
@@ -168,6 +154,7 @@ __all__ = [
     "ResultView",
     "RevokeRequest",
     "RoundView",
+    "RunView",
     "SampleItemView",
     "SampleResultView",
     "SourceView",
