@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from qfleet_controlplane.errors import InvalidRequest
-from qfleet_controlplane.network import entangled, scenarios, surveying, ways
+from qfleet_controlplane.network import entangled, scenarios, skies, surveying, ways
 from qfleet_controlplane.network.scenario.reading import read
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.surveying import survey
@@ -38,7 +38,7 @@ def test_the_key_of_the_published_pass_is_of_the_published_size(micius: Survey) 
 
 def test_finer_parts_of_a_pass_give_the_same_key(micius: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     # 512 parts last less than a second each.
-    monkeypatch.setattr(surveying, "PARTS", 512)
+    monkeypatch.setattr(skies, "PARTS", 512)
     finer = survey(scenarios.text_of("micius"), "micius.toml")
     found, exact = ([one.bits for one in each.passes] for each in (micius, finer))
     assert found == pytest.approx(exact, rel=1e-3)

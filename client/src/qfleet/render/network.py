@@ -94,8 +94,9 @@ def contacts(view: api.ContactsView) -> Table:
     names = (f"{one.a} - {one.b}" for one in view.contacts)
     table = listing(names, "contact", "number", "kind", "start", "end", "clouds", "QBER", "expected")
     for one in view.contacts:
+        kind = one.kind if one.origin == "computed" else f"{one.kind}, {one.origin}"
         table.add_row(
-            _plain(f"{one.a} - {one.b}"), str(one.number), one.kind, _instant(view.epoch, one.start_s),
+            _plain(f"{one.a} - {one.b}"), str(one.number), kind, _instant(view.epoch, one.start_s),
             _instant(view.epoch, one.end_s)[-8:], f"{100 * one.cover:.0f} %", f"{100 * one.qber:.2f} %",
             bits(one.expected_bits),
         )  # fmt: skip

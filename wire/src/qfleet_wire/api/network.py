@@ -13,6 +13,9 @@ from qfleet_wire.names import Millis
 
 Basis: TypeAlias = Literal["measured", "simulated"]
 NetworkFault: TypeAlias = Literal["failed", "intercepted", "none"]
+LinkKind: TypeAlias = Literal["satellite", "fibre", "air"]
+"""``air``: light between two places on the ground. Nobody computes it; a scenario gives its contacts."""
+Origin: TypeAlias = Literal["computed", "planned", "measured"]
 SimulationStatus: TypeAlias = Literal["stopped", "running", "ended"]
 
 MOST_LISTED = 10_000
@@ -107,12 +110,13 @@ class ContactView(msgspec.Struct, frozen=True, kw_only=True):
     """A time in which two nodes make keys.
 
     ``clear_bits`` come under a clear sky; ``expected_bits`` with a share ``cover`` of clouds over ``site``.
+    ``origin`` says whether it follows from orbits and links, or stands so in the scenario.
     """
 
     number: int
     a: str
     b: str
-    kind: Literal["satellite", "fibre"]
+    kind: LinkKind
     start_s: float
     end_s: float
     expected_bits: float
@@ -120,6 +124,7 @@ class ContactView(msgspec.Struct, frozen=True, kw_only=True):
     qber: float = 0.0
     site: str = ""
     cover: float = 0.0
+    origin: Origin = "computed"
 
 
 class PassesView(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,7 +161,7 @@ class HopView(msgspec.Struct, frozen=True, kw_only=True):
     contact: int
     sender: str
     receiver: str
-    kind: Literal["satellite", "fibre"]
+    kind: LinkKind
     start_s: float
     end_s: float
 

@@ -21,7 +21,7 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["satellite", "fibre"]
+Kind = Literal["satellite", "fibre", "air"]
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ culminates within about 0.02° of it, at masks near the zenith within more.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +46,11 @@ class Passes:
 
     def __len__(self) -> int:
         return len(self.rise_s)
+
+    def part(self, number: int, from_s: float, until_s: float) -> "Passes":
+        """Return one pass alone, as if it rose and set at these times; its culmination stays."""
+        one = {each.name: getattr(self, each.name)[number : number + 1] for each in fields(self)}
+        return replace(Passes(**one), rise_s=np.array([from_s]), set_s=np.array([until_s]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import math
 
-from qfleet_controlplane.network.scenario import elements
+from qfleet_controlplane.network.scenario import elements, given, walker
 from qfleet_controlplane.network.scenario.complaints import Complaints
 from qfleet_controlplane.network.scenario.lines import Path
 from qfleet_controlplane.network.scenario.model import Constellation, Scenario, Source
@@ -25,7 +25,7 @@ _REPEATERS: dict[str, tuple[float, float]] = {
 
 def check(scenario: Scenario, complaints: Complaints) -> None:
     """Refuse what cannot be, the first thing that is found. Raises ``InvalidScenario``."""
-    for one in (_whole, _parts, _sites, _fibres, _satellites, _devices, _weather, _demands):
+    for one in (_whole, _parts, _sites, _fibres, _satellites, _devices, _weather, given.check, _demands):
         one(scenario, complaints)
 
 
@@ -176,6 +176,11 @@ def _constellation(pattern: Constellation, scenario: Scenario, here: Path, compl
             f"{pattern.satellites} satellites cannot be spread evenly over {pattern.planes} planes",
         )
     complaints.unless_known(pattern.transmitter, scenario.transmitters, (*here, "transmitter"), "transmitter")
+    for made in walker.satellites(pattern):
+        if any(made.name == place.name for place in scenario.places):
+            complaints.refuse(
+                (*here, "name"), f"{made.name!r} is one of its satellites and something else too"
+            )
 
 
 def _devices(scenario: Scenario, complaints: Complaints) -> None:

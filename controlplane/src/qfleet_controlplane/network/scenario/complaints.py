@@ -21,7 +21,11 @@ class Complaints:
 
     def refuse(self, path: Path, reason: str) -> NoReturn:
         """Raise ``InvalidScenario`` for the value at ``path``."""
-        raise InvalidScenario(f"{self._source}, line {self._lines.of(*path)}: {reason}")
+        raise InvalidScenario(f"{self._source}, line {self.line(path)}: {reason}")
+
+    def line(self, path: Path) -> int:
+        """Return the line of the value at ``path``."""
+        return self._lines.of(*path)
 
     def unless_known(self, name: str, known: Iterable[str], path: Path, what: str) -> None:
         """Refuse a name that nothing bears, with the nearest that is."""

@@ -134,6 +134,25 @@ class Cover(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     cover: tuple[float, ...]
 
 
+class GivenContact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A contact that the file gives: planned by somebody else, or measured. It goes before computed ones.
+
+    ``start`` and ``end`` are seconds since the epoch, or instants with a zone. Of ``bits`` and ``rate_bps``
+    at most one is given: secret key under a clear sky. Without, it is computed as for the link's other times.
+    """
+
+    a: str
+    b: str
+    start: float | dt.datetime
+    end: float | dt.datetime
+    bits: float | None = None
+    rate_bps: float | None = None
+    qber: float | None = None
+    """Of the sifted key; where it is left out, 0 of a key that is given, else as it is computed."""
+    basis: Literal["planned", "measured"] = "planned"
+    """Clouds make a planned contact's key less likely; a measured one is what it is."""
+
+
 class Demand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Keys that two sites use up. Higher priorities are served first."""
 
@@ -176,6 +195,7 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     telescopes: dict[str, Telescope] = {}
     transmitters: dict[str, Transmitter] = {}
     weather: tuple[Cover, ...] = ()
+    contacts: tuple[GivenContact, ...] = ()
     demands: tuple[Demand, ...] = ()
     repeaters: Repeaters = Repeaters()
     store_bits: float = 1e9
@@ -185,6 +205,10 @@ class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def places(self) -> tuple[Site | Satellite, ...]:
         """All that has a name and makes keys: sites, then satellites."""
         return (*self.sites, *self.satellites)
+
+    def seconds(self, at: float | dt.datetime) -> float:
+        """Seconds since the epoch of a time that the file gives in either way; an instant has a zone."""
+        return at if isinstance(at, float) else (at - self.epoch).total_seconds()
 
     @property
     def duration_s(self) -> float:

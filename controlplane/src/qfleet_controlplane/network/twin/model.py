@@ -8,6 +8,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from qfleet_wire.api.network import LinkKind
+
 AlarmKind: TypeAlias = Literal["qber", "empty", "missed"]
 FaultKind: TypeAlias = Literal["failed", "intercepted"]
 
@@ -23,7 +25,7 @@ class Supply(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     a: str
     b: str
-    kind: Literal["satellite", "fibre"]
+    kind: LinkKind
     start_s: float
     end_s: float
     bits: float
