@@ -1,13 +1,16 @@
 """Plans of sessions that tests of key exchange share."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from qfleet_agent.qkd import plan
+from qfleet_agent.qkd import plan, sifting
+from qfleet_agent.qkd.quantum import laws
+from qfleet_agent.qkd.quantum.simulated import SimulatedDevice
 
-BOB = plan.Receiver(efficiency=0.2, noise=2e-6, misalignment=0.01)
-SOURCE = plan.WeakPulses(intensities=(0.5, 0.1, 2e-4), probabilities=(0.7, 0.2, 0.1), key_basis=0.8)
+BOB = plan.Receiver(efficiency=0.2, noise=1e-5, misalignment=0.01)
+SOURCE = plan.WeakPulses(intensities=(0.5, 0.2, 0.0), probabilities=(0.4, 0.4, 0.2), key_basis=0.7)
 LINE = plan.Line(transmittance=0.1, bob=BOB, pulses_hz=1e8)
 PAIRS = plan.Pairs(
     pairs_per_pulse=0.05,
@@ -28,3 +31,27 @@ def of_line(session: plan.Plan, **changes: Any) -> plan.Plan:
 def of_bob(session: plan.Plan, **changes: Any) -> plan.Plan:
     """The same session with other detectors of Bob."""
     return of_line(session, bob=msgspec.structs.replace(session.line.bob, **changes))
+
+
+def devices(
+    session: plan.Plan, law: laws.PulseLaw | laws.PairLaw | None = None
+) -> tuple[SimulatedDevice, SimulatedDevice]:
+    """Alice's and Bob's, on the same line."""
+    return SimulatedDevice(session, SEED, "alice", law), SimulatedDevice(session, SEED, "bob", law)
+
+
+def sifted(
+    session: plan.Plan, law: laws.PulseLaw | laws.PairLaw | None = None
+) -> Iterable[tuple[sifting.Sifted, sifting.Sifted]]:
+    """What either end keeps of each block of a session, by way of the messages between them."""
+    alice, bob = devices(session, law)
+    for block in range(session.blocks):
+        events = bob.events(block)
+        theirs = sifting.heard(sifting.announced(block, events), pulses=session.block_pulses)
+        answer, mine = sifting.answered(block, theirs, alice.settings(block, theirs.slot))
+        yield mine, sifting.concluded(events, answer)
+
+
+def tally(session: plan.Plan, law: laws.PulseLaw | laws.PairLaw | None = None) -> sifting.Tally:
+    """What is counted in a whole session."""
+    return sum((mine.tally for mine, _ in sifted(session, law)), start=sifting.EMPTY)
