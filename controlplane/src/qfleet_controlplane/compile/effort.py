@@ -13,6 +13,8 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     item_steps: float = 0.0
     item_passes: float | None = None
     """Passes over all elements, where steps are counted apart from them, at their cost on a small state."""
+    item_parts: float = 0.0
+    """What takes as long on any state, in units of ``costs.Load.parts``: Python's own share."""
     shot_steps: float = 0.0
     elements: float = 1.0
     memory_bytes: int = 0

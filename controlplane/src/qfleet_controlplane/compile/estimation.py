@@ -20,13 +20,12 @@ OUTCOMES = 1024
 """Most good outcomes of a problem."""
 _ENGINE_BYTES = 50 * 1024 * 1024
 _STATES = 6
-_ROUND_STEPS = 30.0
-_ROUND_ELEMENTS = 60_000.0
-"""A round's draws and interval, some 60 µs: in steps of few elements, or else in elements."""
-_SETUP_STEPS = 40.0
+_ROUND_PARTS = 2.0
+"""A round's draws and interval, some 60 µs whatever the state."""
+_SETUP_PASSES = 10.0
 """Copying the state, finding its good outcomes and their weight."""
-_PASSES = 4.0
-"""Passes over the state that a Grover operator makes, in those of a gate."""
+_PASSES = 2.0
+"""Passes over the state that a Grover operator makes, in those of a dense gate."""
 
 
 def compile_estimation(request: api.JobRequest) -> CompiledJob:
@@ -103,7 +102,8 @@ def _effort(work: api.AmplitudeRequest, items: tuple[AmplitudeItem, ...], qubits
     # Every power takes some 200 shots until its interval allows for the next.
     rounds = powers * max(1.0, 200.0 / work.round_shots)
     return Effort(
-        item_steps=gates + _SETUP_STEPS + applied + rounds * min(_ROUND_STEPS, _ROUND_ELEMENTS / size),
+        item_parts=gates + _ROUND_PARTS * rounds,
+        item_passes=gates + _SETUP_PASSES + applied,
         elements=float(size),
         memory_bytes=_ENGINE_BYTES + _STATES * 16 * size,
         item_result_bytes=round(128 + 24 * (64 + powers * 4000.0 / work.round_shots)),

@@ -183,7 +183,7 @@ def _effort(base: workload.VariationalMinimise, parameters: int) -> Effort:
     """Cost of one start."""
     work = evaluations.of_start(base, parameters)
     return Effort(
-        item_steps=work.steps,
+        item_parts=work.parts,
         item_passes=work.passes,
         elements=2.0**base.qubits,
         memory_bytes=_LIBRARY_BYTES + _STATES * (16 << min(base.qubits, 50)),

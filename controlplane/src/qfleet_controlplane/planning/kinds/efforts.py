@@ -10,13 +10,13 @@ def rates(job: Specification, calibration: payloads.Calibration) -> cost.Rates:
     """Steps of so many elements, for each item and for each of its shots."""
     effort = job.effort
 
-    def time_ms(steps: float, items: float, passes: float | None = None) -> float:
-        load = costs.Load(items=items, steps=steps, passes=steps if passes is None else passes)
+    def time_ms(load: costs.Load) -> float:
         return costs.milliseconds(load, effort.elements, calibration)
 
-    return cost.Rates(
-        cost.SETUP_MS + time_ms(effort.item_steps, 1.0, effort.item_passes), time_ms(effort.shot_steps, 0.0)
-    )
+    passes = effort.item_steps if effort.item_passes is None else effort.item_passes
+    item = costs.Load(items=1.0, parts=effort.item_parts, steps=effort.item_steps, passes=passes)
+    shot = costs.Load(steps=effort.shot_steps, passes=effort.shot_steps)
+    return cost.Rates(cost.SETUP_MS + time_ms(item), time_ms(shot))
 
 
 def memory_bytes(job: Specification) -> int:
