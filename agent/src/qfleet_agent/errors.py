@@ -88,6 +88,10 @@ class StateInUse(LocalError):
     """Another agent runs on this state directory."""
 
 
+class ReconciliationUnusable(LocalError, ValueError):
+    """Keys or settings do not fit a reconciliation."""
+
+
 class PartEnded(LocalError):
     """A part of the daemon that must last has ended."""
 
@@ -102,3 +106,7 @@ class EnrolmentFailed(RemoteError):
 
 class ControllerSilent(RemoteError):
     """The controller did not answer in time."""
+
+
+class ReconciliationRefused(RemoteError, ValueError):
+    """The other end's message of a reconciliation must not be accepted."""
