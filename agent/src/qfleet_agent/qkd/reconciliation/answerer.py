@@ -1,7 +1,7 @@
 """The end that holds the reference key: it answers what the parity of so many bits is, and counts.
 
-It decides nothing and waits for nothing. A repeated question gets the same answer and is not counted again, so every
-message may be sent twice.
+It decides nothing and waits for nothing. A repeated question gets the same answer and is not counted again,
+so every message may be sent twice.
 """
 
 import numpy as np

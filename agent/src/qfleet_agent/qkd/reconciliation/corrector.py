@@ -41,7 +41,9 @@ class Corrector:
     def __init__(self, key: NDArray[np.uint8], plan: Plan) -> None:
         bits = passes.checked_key(key).copy()
         if bits.shape != (plan.frames, plan.bits):
-            raise ReconciliationUnusable(f"a key {bits.shape} is not {plan.frames} frames of {plan.bits} bits")
+            raise ReconciliationUnusable(
+                f"a key {bits.shape} is not {plan.frames} frames of {plan.bits} bits"
+            )
         self._layout = Passes(plan)
         self._search = Search(self._layout, bits)
         self._chosen: Indices = np.zeros(0, dtype=np.int64)
@@ -61,7 +63,8 @@ class Corrector:
         Answers that were heard before change nothing and get the same reply again.
 
         Raises:
-            ReconciliationRefused: They are not for this round, have another length, or contradict earlier ones.
+            ReconciliationRefused: They are not for this round, have another length, or contradict earlier
+            ones.
         """
         if answers.round == self._rounds - 1:
             return self._said

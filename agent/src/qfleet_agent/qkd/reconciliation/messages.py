@@ -1,7 +1,8 @@
 """What crosses the channel: questions as packed differences, answers as packed parities.
 
-Questions are sorted numbers, so the differences between neighbours are small; they are written with as many bits each
-as the greatest needs. A message from the other end is never trusted: every length and every number is checked.
+Questions are sorted numbers, so the differences between neighbours are small; they are written with as many
+bits each as the greatest needs. A message from the other end is never trusted: every length and every
+number is checked.
 """
 
 import msgspec

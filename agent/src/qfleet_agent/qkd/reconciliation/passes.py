@@ -1,7 +1,7 @@
 """The passes of one reconciliation: their orders, their blocks, and how boundaries are numbered.
 
-A question is always "what is the parity of the first m bits of frame f in the order of pass p?". Together with what
-is known already that equals the parity of a block that ends at m, so a question reveals one bit.
+A question is always "what is the parity of the first m bits of frame f in the order of pass p?". Together
+with what is known already that equals the parity of a block that ends at m, so a question reveals one bit.
 """
 
 from functools import cached_property
@@ -16,6 +16,7 @@ from qfleet_agent.qkd.reconciliation.permutations import Positions
 
 Bits = NDArray[np.uint8]
 Indices = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 FRAME_BITS = 2, 1 << 20
 FRAMES = 1, 1 << 14
 TOTAL_BITS = 1 << 25
@@ -43,9 +44,13 @@ class Plan(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=T
             if not low <= value <= high:
                 raise ReconciliationUnusable(f"{value} {what}: there may be {low} to {high}")
         if self.frames * self.bits > TOTAL_BITS:
-            raise ReconciliationUnusable(f"{self.frames} frames of {self.bits} bits are over {TOTAL_BITS} bits")
+            raise ReconciliationUnusable(
+                f"{self.frames} frames of {self.bits} bits are over {TOTAL_BITS} bits"
+            )
         if not 0.0 <= self.rate <= variants.HIGHEST_RATE:
-            raise ReconciliationUnusable(f"an error rate of {self.rate} is not in 0 to {variants.HIGHEST_RATE}")
+            raise ReconciliationUnusable(
+                f"an error rate of {self.rate} is not in 0 to {variants.HIGHEST_RATE}"
+            )
         if len(self.seed) != permutations.SEED_BYTES:
             raise ReconciliationUnusable(f"a seed has {permutations.SEED_BYTES} bytes, not {len(self.seed)}")
 
@@ -86,7 +91,7 @@ class Passes:
 
     def ends(self, number: int) -> Indices:
         """The boundaries after each block of a pass."""
-        ends = np.arange(1, self.blocks[number] + 1, dtype=np.int64) * self.sizes[number]
+        ends: Indices = np.arange(1, self.blocks[number] + 1, dtype=np.int64) * self.sizes[number]
         ends[-1] = self.covered[number]
         return ends
 

@@ -1,8 +1,8 @@
 """Permutations that two ends compute alike from a seed: raw Philox numbers, sorted.
 
-numpy promises the raw stream of a bit generator for ever, but not what ``Generator.permutation`` makes of it (NEP
-19), and the two ends may run different versions. Philox4x64-10: Salmon et al., SC '11. The pass is part of the
-counter, so that each pass has 2^128 numbers of its own.
+numpy promises the raw stream of a bit generator for ever, but not what ``Generator.permutation`` makes of
+it (NEP 19), and the two ends may run different versions. Philox4x64-10: Salmon et al., SC '11. The pass is
+part of the counter, so that each pass has 2^128 numbers of its own.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ Positions = NDArray[np.int32]
 def permutation(seed: bytes, stream: int, bits: int) -> Positions:
     """The order of a pass: element p is the bit that stands at position p; at most 2^24 bits.
 
-    The upper 40 bits of a random number are the sorting key and the index stands in the lower 24, so no two are equal
-    and every way of sorting gives the same answer.
+    The upper 40 bits of a random number are the sorting key and the index stands in the lower 24, so no two
+    are equal and every way of sorting gives the same answer.
     """
     key = np.frombuffer(seed, dtype="<u8").astype(np.uint64)
     counter = np.array([0, 0, stream, 0], dtype=np.uint64)

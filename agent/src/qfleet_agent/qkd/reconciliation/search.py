@@ -1,14 +1,15 @@
 """The search for errors: which blocks are odd, which are asked about next, and what a corrected bit changes.
 
-Every frame goes through the passes at its own speed; all of them move together in arrays. In a pass every odd block
-is halved until one bit is left; that bit is flipped, which makes blocks of earlier passes odd again, and these are
-searched in turn (the cascade). A frame with no odd block left goes on to its next pass with one.
+Every frame goes through the passes at its own speed; all of them move together in arrays. In a pass every
+odd block is halved until one bit is left; that bit is flipped, which makes blocks of earlier passes odd
+again, and these are searched in turn (the cascade). A frame with no odd block left goes on to its next pass
+with one.
 """
 
 import numpy as np
 
 from qfleet_agent.errors import ReconciliationRefused
-from qfleet_agent.qkd.reconciliation.passes import Bits, Indices, Passes
+from qfleet_agent.qkd.reconciliation.passes import Bits, Flags, Indices, Passes
 from qfleet_agent.qkd.reconciliation.tops import Tops
 from qfleet_agent.qkd.reconciliation.trees import Trees
 
@@ -64,14 +65,16 @@ class Search:
             else:
                 moved = self._advance()
 
-    def _correct(self, found: Bits) -> None:
+    def _correct(self, found: Flags) -> None:
         bits = self.layout.plan.bits
         slots, low = self.slots[found], self.low[found]
         places = self._bits_at(self.trees.number_of[slots], low)
         # Two passes may find the same error at once.
         errors = np.unique(self.trees.frame_of[slots] * bits + places)
         if self._flipped.ravel()[errors].any():
-            raise ReconciliationRefused("the answers contradict each other: a corrected bit would be wrong again")
+            raise ReconciliationRefused(
+                "the answers contradict each other: a corrected bit would be wrong again"
+            )
         self._flipped.ravel()[errors] = True
         self.key.ravel()[errors] ^= 1
         frames, wrong = np.divmod(errors, bits)
@@ -103,7 +106,7 @@ class Search:
         self.trees.flip(slots[begun], positions[begun])
         self._review(slots[begun], positions[begun], odd[begun], again[begun])
 
-    def _review(self, slots: Indices, positions: Indices, odd: Bits, again: Bits) -> None:
+    def _review(self, slots: Indices, positions: Indices, odd: Bits, again: Flags) -> None:
         """Drop blocks that became even, and add those that became odd and are to be searched again."""
         low, high, parity = self.trees.around(slots, positions, odd)
         row = self.layout.plan.bits + 1
@@ -143,7 +146,7 @@ class Search:
                 moved = True
         return moved
 
-    def _finished(self, number: int) -> Bits:
+    def _finished(self, number: int) -> Flags:
         confirming = self.layout.variant.confirming
         return self._even >= confirming if number >= self.layout.cascading else self._even < 0
 
@@ -166,11 +169,11 @@ class Search:
         _, first = np.unique(slots * (self.layout.plan.bits + 1) + low, return_index=True)
         self.slots, self.low, self.high = slots[first], low[first], high[first]
 
-    def _keep(self, kept: Bits) -> None:
+    def _keep(self, kept: Flags) -> None:
         self.slots, self.low, self.high = self.slots[kept], self.low[kept], self.high[kept]
 
 
-def _distinct(keys: Indices, wanted: Bits, *values: Indices) -> tuple[Indices, ...]:
+def _distinct(keys: Indices, wanted: Flags, *values: Indices) -> tuple[Indices, ...]:
     """Of the wanted elements, those with a key of their own."""
     at = np.flatnonzero(wanted)
     _, first = np.unique(keys[at], return_index=True)

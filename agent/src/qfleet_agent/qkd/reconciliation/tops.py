@@ -9,8 +9,8 @@ from qfleet_agent.qkd.reconciliation.passes import Bits, Indices, Passes
 class Tops:
     """Top blocks of all passes and frames in one flat array, pass by pass and frame by frame.
 
-    ``odd`` says where the ends hold different parities, kept true while errors are corrected; ``reference`` has the
-    other end's parity of all bits up to the end of a block.
+    ``odd`` says where the ends hold different parities, kept true while errors are corrected; ``reference``
+    has the other end's parity of all bits up to the end of a block.
     """
 
     def __init__(self, layout: Passes, key: Bits) -> None:
@@ -48,9 +48,8 @@ class Tops:
     def index(self, numbers: Indices, frames: Indices, positions: Indices) -> Indices:
         """Where the blocks around positions stand in a flat array."""
         layout = self._layout
-        return (
-            layout.offsets[numbers] + frames * layout.blocks[numbers] + positions // layout.sizes[numbers]
-        )
+        before: Indices = layout.offsets[numbers] + frames * layout.blocks[numbers]
+        return before + positions // layout.sizes[numbers]
 
     def hear_one(self, numbers: Indices, frames: Indices, own: Bits, parities: Bits) -> None:
         """Take the answers about passes of one block each, whose own parity was ``own``."""

@@ -1,8 +1,9 @@
 """What is known of the blocks that are being searched: halves of halves of the top blocks, as flat arrays.
 
-A block is halved at its middle, so each middle belongs to one node of one tree, and what is known of a node can stand
-at its middle: one byte per bit of a frame and pass. A pass of a frame gets such a row, a slot, once a search starts
-there. All functions take arrays, one element for each block or flip, over all frames and passes at once.
+A block is halved at its middle, so each middle belongs to one node of one tree, and what is known of a node
+can stand at its middle: one byte per bit of a frame and pass. A pass of a frame gets such a row, a slot,
+once a search starts there. All functions take arrays, one element for each block or flip, over all frames
+and passes at once.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from qfleet_agent.qkd.reconciliation.passes import Bits, Indices, Passes
 
 _ODD = np.uint8(1)
-"""Differences in the left half of the node, or before it is known the flips there since the slot began: their parity."""
+"""Parity of the differences in the left half of the node; until it is known, of the flips there."""
 _KNOWN = np.uint8(2)
 _OWN = np.uint8(4)
 """Parity of the own bits before this position when the slot began."""
@@ -83,9 +84,7 @@ class Trees:
         """Find a smallest known odd block in odd top blocks, each named by a position in it."""
         return self._descend(slots, positions, None)
 
-    def _descend(
-        self, slots: Indices, positions: Indices, odd: Bits | None
-    ) -> tuple[Indices, Indices, Bits]:
+    def _descend(self, slots: Indices, positions: Indices, odd: Bits | None) -> tuple[Indices, Indices, Bits]:
         low, high = self._tops(slots, positions)
         parity = np.ones(slots.size, dtype=np.uint8) if odd is None else odd.copy()
         at: Indices = np.arange(slots.size)

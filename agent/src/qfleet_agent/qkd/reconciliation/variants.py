@@ -1,10 +1,10 @@
 """The published variants of Cascade: block sizes, passes, and what is searched when.
 
-Sources: Brassard and Salvail, EUROCRYPT '93, LNCS 765, 410 (1994) for ``original``; Sugimoto and Yamazaki, IEICE
-Trans. Fundam. E83-A, 1987 (2000) for ``biconf``; Yan et al., ICNC 2008, vol. 3, 637 for ``yanetal``; Martinez-Mateo,
-Pacher, Peev, Ciurana and Martin, Quantum Inf. Comput. 15, 453 (2015), arXiv:1407.3257, table 1, for the options.
-Their figures at 10,000 runs a point come from the program cascade-cpp by Rijsman, whose reading of the tables this
-module shares. ``thrifty`` is our own: see docs/reconciliation.md.
+Sources: Brassard and Salvail, EUROCRYPT '93, LNCS 765, 410 (1994) for ``original``; Sugimoto and Yamazaki,
+IEICE Trans. Fundam. E83-A, 1987 (2000) for ``biconf``; Yan et al., ICNC 2008, vol. 3, 637 for ``yanetal``;
+Martinez-Mateo, Pacher, Peev, Ciurana and Martin, Quantum Inf. Comput. 15, 453 (2015), arXiv:1407.3257,
+table 1, for the options. Their figures at 10,000 runs a point come from the program cascade-cpp by Rijsman,
+whose reading of the tables this module shares. ``thrifty`` is our own: see docs/reconciliation.md.
 """
 
 import math
@@ -15,9 +15,7 @@ import msgspec
 
 from qfleet_agent.errors import ReconciliationUnusable
 
-Name = Literal[
-    "original", "biconf", "yanetal", "option3", "option4", "option7", "option8", "thrifty"
-]
+Name = Literal["original", "biconf", "yanetal", "option3", "option4", "option7", "option8", "thrifty"]
 LOWEST_RATE = 1e-5
 """Error rates below count as this one, as in cascade-cpp, so that block sizes stay finite."""
 HIGHEST_RATE = 0.25
@@ -27,11 +25,12 @@ HIGHEST_RATE = 0.25
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """One way to run Cascade.
 
-    ``sizes`` gives the block sizes of the passes for an error rate and a frame length. ``deep``: an error found
-    elsewhere makes the smallest known block around it searched (sub-block reuse), else its top block only.
-    ``patient``: of the blocks of a frame known to be odd, only those of the earliest pass are searched.
-    ``total_once``: the last block of later passes is not asked for, since the parity of all bits is known by then.
-    ``confirming`` passes at the end ask for one random half each, without cascading, until so many in a row are even.
+    ``sizes`` gives the block sizes of the passes for an error rate and a frame length. ``deep``: an error
+    found elsewhere makes the smallest known block around it searched (sub-block reuse), else its top block
+    only. ``patient``: of the blocks of a frame known to be odd, only those of the earliest pass are
+    searched. ``total_once``: the last block of later passes is not asked for, since the parity of all bits
+    is known by then. ``confirming`` passes at the end ask for one random half each, without cascading,
+    until so many in a row are even.
     """
 
     sizes: Callable[[float, int], tuple[int, ...]]
