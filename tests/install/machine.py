@@ -5,6 +5,7 @@ it. Nothing here knows what is tested. It needs root, debootstrap and systemd-ns
 are missing or not allowed, ``Unavailable`` says which.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -65,8 +66,11 @@ class Machine:
 
     def processes(self, module: str) -> list[psutil.Process]:
         """The processes inside that run a Python module, as seen from outside."""
-        inside = psutil.Process(self._leader).children(recursive=True)
-        return [process for process in inside if module in process.cmdline()]
+        found = []
+        for process in psutil.Process(self._leader).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end while this looks
+                found += [process] if module in process.cmdline() else []
+        return found
 
     def journal(self, unit: str) -> str:
         """The last lines that a unit and systemd wrote about it."""

@@ -190,21 +190,23 @@ def test_an_agent_that_loses_its_broker_connects_again_and_is_not_restarted(mach
 
 
 def test_a_worker_over_its_memory_limit_harms_nobody_else(machine: Machine) -> None:
-    # Admission lets no task in that is too large, so the limit moves, not the task.
+    # Admission lets no task in that is too large, so the limit moves, not the task. Its state of 64 MiB is
+    # more than an allocator keeps for the next one, so that a worker must ask for memory.
     before = machine.unit(AGENT)
-    machine.write("/root/wide.qasm", GHZ.replace("[3]", "[18]"))
+    machine.write("/root/wide.qasm", GHZ.replace("[3]", "[22]"))
     sample = ("run", "/root/wide.qasm", "--shots", "10", "--watch", "--json")
     qfleet(machine, *sample)
-    victims = machine.processes(WORKER)
-    assert victims
-    for worker in victims:
-        _lower_limit(worker)
-    qfleet(machine, *sample, check=False)
-    hurt = json.loads(qfleet(machine, "job", "list", "--json"))[0]
-    tasks = json.loads(qfleet(machine, "job", "show", hurt["id"], "--json"))["tasks"]
-    said = [error for task in tasks for error in task["errors"]]
-    assert any("memory" in error or "worker died" in error for error in said), (hurt, tasks)
-    for worker in victims:
+    said: list[str] = []
+    for _ in range(5):  # a worker that measures engines meanwhile dies of it, and a sound one takes its place
+        for worker in machine.processes(WORKER):
+            with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+                _lower_limit(worker)
+        qfleet(machine, *sample, check=False)
+        said = _errors_of_the_last_job(machine)
+        if said:
+            break
+    assert any("memory" in error or "worker died" in error for error in said), (said, machine.journal(AGENT))
+    for worker in machine.processes(WORKER):
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()
     result = json.loads(qfleet(machine, *sample))
@@ -212,6 +214,12 @@ def test_a_worker_over_its_memory_limit_harms_nobody_else(machine: Machine) -> N
     after = machine.unit(AGENT)
     same = (after["MainPID"], after["NRestarts"]) == (before["MainPID"], before["NRestarts"])
     assert same, machine.journal(AGENT)
+
+
+def _errors_of_the_last_job(machine: Machine) -> list[str]:
+    last = json.loads(qfleet(machine, "job", "list", "--json"))[0]
+    tasks = json.loads(qfleet(machine, "job", "show", last["id"], "--json"))["tasks"]
+    return [error for task in tasks for error in task["errors"]]
 
 
 def _lower_limit(worker: psutil.Process) -> None:
