@@ -1,4 +1,5 @@
-"""Make the frozen messages of the wire: ``python -m tests.vectors.wire.generate messages payloads hints``.
+"""Make the frozen messages of the wire: ``python -m tests.vectors.wire.generate messages payloads hints``,
+and ``peers`` for what devices say to each other.
 
 ``messages`` only with a new major version of the protocol: devices in the field speak what is
 frozen there. ``payloads`` when a field was added; tests see to it that none has changed. Keys and
@@ -11,6 +12,7 @@ import json
 import sys
 from pathlib import Path
 
+from tests.simulation.peer_fleet import ALICE, BOB, End
 from tests.simulation.wire_fleet import (
     DAY,
     DEVICE,
@@ -34,6 +36,7 @@ from qfleet_wire.channel import (
     initiator,
     invitation,
     keys,
+    peer_frames,
     renewal,
     resumption,
     revocation,
@@ -196,6 +199,32 @@ def hints() -> Fields:
     }
 
 
+def peers() -> Fields:
+    """A handshake of two devices with a pre-shared key, a message each way, and a refusal."""
+    fleet = Fleet("frozen peers")
+    rings = [Ring([PRESHARED]), Ring([PRESHARED])]
+    alice = End(fleet.device(ALICE), BOB, seed="frozen", ring=rings[0])
+    bob = End(fleet.device(BOB), ALICE, seed="frozen", ring=rings[1])
+    fields = {
+        "record": fleet.authority.raw,
+        "alice_seed": keys.save(alice.own.key),
+        "bob_seed": keys.save(bob.own.key),
+        "alice_chain": b"".join(certificate_framed(alice.own)),
+        "bob_chain": b"".join(certificate_framed(bob.own)),
+        "hello": alice.begin(),
+    }
+    attempt = alice.path._attempt
+    assert attempt is not None
+    fields["hello_share_seed"] = _seed(attempt.shares["qfleet1"])
+    fields["answer"] = bob.take(fields["hello"]) or b""
+    alice.take(fields["answer"])
+    fields["sealed_to_bob"] = alice.seal(b"a message to bob")
+    bob.take(fields["sealed_to_bob"])
+    fields["sealed_to_alice"] = bob.seal(b"a message to alice")
+    fields["refusal"] = peer_frames.refusal(fields["hello"], Refused("no", code="suite"))
+    return fields
+
+
 def write(name: str, fields: Fields) -> None:
     """Write one file: names to base64, sorted."""
     texts = {key: base64.b64encode(value).decode() for key, value in sorted(fields.items())}
@@ -203,6 +232,6 @@ def write(name: str, fields: Fields) -> None:
 
 
 if __name__ == "__main__":
-    makers = {"messages": make, "payloads": payload_fields, "hints": hints}
+    makers = {"messages": make, "payloads": payload_fields, "hints": hints, "peers": peers}
     for chosen in sys.argv[1:]:
         write(f"{chosen}.json", makers[chosen]())

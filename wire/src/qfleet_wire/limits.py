@@ -9,6 +9,8 @@ class Limits:
 
     frame_bytes: int = 4 * 1024 * 1024
     """Largest MQTT payload that the door reads."""
+    peer_bytes: int = 64 * 1024
+    """Largest body that a controller forwards between two devices; its users split what is larger."""
     hello_bytes: int = 64 * 1024
     """Largest unsealed handshake or enrolment message; enough for two certificate chains."""
     batch_items: int = 4096

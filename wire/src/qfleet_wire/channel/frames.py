@@ -5,13 +5,13 @@ transcripts cover bytes.
 """
 
 from enum import IntEnum, unique
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 
-from qfleet_wire import codec
-from qfleet_wire.channel import derivation
-from qfleet_wire.errors import InvalidMessage, LimitExceeded, RefusalCode, Refused
+from qfleet_wire.channel import derivation, framing
+from qfleet_wire.channel.framing import Framing
+from qfleet_wire.errors import RefusalCode, Refused
 from qfleet_wire.limits import LIMITS
 
 PROTOCOL: Final = 1
@@ -176,7 +176,8 @@ TYPES: Final[dict[Kind, type[Message]]] = {
     Kind.CALL: Call,
     Kind.REFUSAL: Refusal,
 }
-_KINDS: Final[dict[type[Any], Kind]] = {kind_type: kind for kind, kind_type in TYPES.items()}
+
+_framing: Final = Framing(TYPES)
 
 M = TypeVar("M", bound=Message)
 B = TypeVar("B", HelloBody, AnswerBody, ResumeBody)
@@ -184,39 +185,21 @@ B = TypeVar("B", HelloBody, AnswerBody, ResumeBody)
 
 def write(message: Message) -> bytes:
     """Encode a message as a frame."""
-    return bytes((_KINDS[type(message)],)) + codec.encode(message)
+    return _framing.write(message)
 
 
 def read(frame: bytes, kind: type[M]) -> M:
     """Decode a frame that must be of this kind and encoded as ``write`` does it.
 
-    One message has one spelling: otherwise a broker could respell a signed request at will and be
-    answered each time as if it were a new one. Bodies, which are signed, may hold unknown fields.
-
     Raises:
         Refused: another kind, too long, or not decodable (code ``invalid``).
     """
-    if frame[:1] != bytes((_KINDS[kind],)):
-        raise Refused(f"frame is not a {kind.__name__}", code="invalid")
-    message = _decode(frame[1:], kind)
-    if write(message) != frame:
-        raise Refused(f"{kind.__name__} is not encoded canonically", code="invalid")
-    return message
+    return _framing.read(frame, kind)
 
 
 def read_body(body: bytes, kind: type[B]) -> B:
     """Decode the signed part of a message; raises ``Refused`` (code ``invalid``)."""
-    return _decode(body, kind)
-
-
-T = TypeVar("T")
-
-
-def _decode(data: bytes, kind: type[T]) -> T:
-    try:
-        return codec.decode(data, kind, limit=LIMITS.hello_bytes)
-    except (InvalidMessage, LimitExceeded) as error:
-        raise Refused(str(error), code="invalid") from error
+    return framing.decode(body, kind)
 
 
 def frame_hash(frame: bytes) -> bytes:

@@ -108,7 +108,7 @@ def hello(
     security = circumstances.security
     if security.require_preshared_key and preshared is None:
         raise PresharedKeyMissing
-    shares = {suite.name: suite.generate(random) for suite in suites.usable(security.suites)}
+    shares = suites.offer(security.suites, random)
     identity = _device(own)
     body = codec.encode(
         frames.HelloBody(

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from qfleet_wire.errors import InvalidKey
+from qfleet_wire.errors import InvalidKey, Refused
 
 KEY_BYTES: Final = 32
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -53,6 +53,18 @@ class Ring:
             return None
         self._used.add(key_id)
         return self._keys[key_id]
+
+
+def agree_on(asked: str | None, held: PresharedKey | None, *, required: bool) -> None:
+    """Check the key that a hello asks for against the one that was taken off the ring for it.
+
+    Raises:
+        Refused: one is required and none asked for; or the id is unknown or has served.
+    """
+    if required and asked is None:
+        raise Refused("a pre-shared key is required", code="preshared-key")
+    if asked != (held.id if held else None):
+        raise Refused(f"pre-shared key {str(asked)[:80]!r} is unknown or has served", code="preshared-key")
 
 
 def read(text: str) -> tuple[PresharedKey, ...]:

@@ -13,7 +13,7 @@ from qfleet_wire.channel.authority import Credentials
 from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.identity import ControllerIdentity, DeviceIdentity
 from qfleet_wire.channel.labels import Label
-from qfleet_wire.channel.preshared import PresharedKey
+from qfleet_wire.channel.preshared import PresharedKey, agree_on
 from qfleet_wire.channel.session import Session
 from qfleet_wire.errors import Refused, Untrusted
 from qfleet_wire.names import DeviceName, Millis, RegionName
@@ -101,7 +101,7 @@ def answer(
         Refused: no common suite; a pre-shared key that is required, unknown or used.
         SuiteUnavailable: no suite of the policy works here.
     """
-    _check_preshared(request, policy, preshared)
+    agree_on(request.preshared, preshared, required=policy.require_preshared_key)
     shares = {share.suite: share.public_key for share in request.body.shares}
     suite = suites.choose(tuple(shares), policy.suites)
     agreed = suite.encapsulate(shares[suite.name], random)
@@ -185,15 +185,6 @@ def _check_scope(own: Credentials, body: frames.HelloBody | frames.ResumeBody, t
         )
     if body.device != topic.device:
         raise Untrusted(f"request of device {body.device[:80]!r} came on the topic of {topic.device!r}")
-
-
-def _check_preshared(request: HelloRequest, policy: Policy, preshared: PresharedKey | None) -> None:
-    if policy.require_preshared_key and request.preshared is None:
-        raise Refused("a pre-shared key is required", code="preshared-key")
-    if request.preshared != (preshared.id if preshared else None):
-        raise Refused(
-            f"pre-shared key {str(request.preshared)[:80]!r} is unknown or has served", code="preshared-key"
-        )
 
 
 def _answer_body(

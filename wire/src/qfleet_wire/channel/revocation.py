@@ -73,6 +73,4 @@ def check(blob: bytes, root: Root, *hashes: bytes) -> None:
     """Raise ``Untrusted`` (code ``revoked``) if one of these certificates is on the list."""
     revocations = read(blob, root)
     if not set(revocations.revoked).isdisjoint(hashes):
-        raise Untrusted(
-            f"controller's certificate is revoked (list version {revocations.version})", code="revoked"
-        )
+        raise Untrusted(f"a certificate is revoked (list version {revocations.version})", code="revoked")

@@ -7,9 +7,8 @@ length 0 here and is named as absent in the transcript.
 from dataclasses import dataclass, field
 
 from qfleet_wire.channel import derivation, resumption, suites
-from qfleet_wire.channel.identity import Role
 from qfleet_wire.channel.labels import Label
-from qfleet_wire.channel.session import Binding, Secrets, Session, Terms
+from qfleet_wire.channel.session import Binding, Role, Secrets, Session, Terms
 from qfleet_wire.names import Millis
 
 
@@ -40,16 +39,26 @@ def resumption_transcript(resume: bytes, device: bytes, answer_body: bytes, cont
     return derivation.digest(Label.RESUMPTION_TRANSCRIPT, resume, device, answer_body, controller)
 
 
+def peer_transcript(hello: bytes, initiator: bytes, answer_body: bytes, responder: bytes) -> bytes:
+    """Hash a handshake of two devices, like ``handshake_transcript``."""
+    return derivation.digest(Label.PEER_TRANSCRIPT, hello, initiator, answer_body, responder)
+
+
 def derive(transcript: bytes, inputs: Inputs) -> Derived:
     """Derive the keys of both directions and the next resumption secret."""
     key = derivation.extract(transcript, inputs.kem, inputs.preshared, inputs.resumption)
-    return Derived(
-        Secrets(
-            derivation.expand(key, Label.SESSION_UP_KEY, transcript),
-            derivation.expand(key, Label.SESSION_DOWN_KEY, transcript),
-        ),
-        derivation.expand(key, Label.RESUMPTION_SECRET, transcript),
-    )
+    secrets = _secrets(key, transcript, Label.SESSION_UP_KEY, Label.SESSION_DOWN_KEY)
+    return Derived(secrets, derivation.expand(key, Label.RESUMPTION_SECRET, transcript))
+
+
+def derive_peer(transcript: bytes, inputs: Inputs) -> Secrets:
+    """Derive the keys of both directions between two devices."""
+    key = derivation.extract(transcript, inputs.kem, inputs.preshared, inputs.resumption)
+    return _secrets(key, transcript, Label.PEER_INITIATOR_KEY, Label.PEER_RESPONDER_KEY)
+
+
+def _secrets(key: bytes, transcript: bytes, up: Label, down: Label) -> Secrets:
+    return Secrets(derivation.expand(key, up, transcript), derivation.expand(key, down, transcript))
 
 
 def open_session(

@@ -4,21 +4,21 @@ Keys live only here and are never written down: no session outlives its process,
 continues another's sequence numbers. Opening never raises, whatever the bytes.
 
 Envelope: kind, version, suite, key phase (1 byte each), session id (16), sequence (8, big-endian),
-nonce (24), ciphertext with tag. Associated data: label of the direction, region, device and the
-header, each length-prefixed; never the topic's text, since bridges remap topics.
+nonce (24), ciphertext with tag. Associated data: label of the direction, region and device (between
+devices: sender and receiver) and the header, each length-prefixed; never the topic's text, since
+bridges remap topics.
 """
 
 import struct
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Final, NamedTuple, NoReturn, TypeAlias
+from typing import ClassVar, Final, Literal, NamedTuple, NoReturn, TypeAlias
 
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
-from qfleet_wire.channel import derivation, frames
+from qfleet_wire.channel import derivation, frames, peer_frames
 from qfleet_wire.channel.derivation import Random
-from qfleet_wire.channel.identity import Role
 from qfleet_wire.channel.labels import Label
 from qfleet_wire.errors import MessageTooLong
 from qfleet_wire.limits import LIMITS
@@ -64,19 +64,60 @@ class Opened(NamedTuple):
 Outcome: TypeAlias = Opened | Dropped
 
 
+Role = Literal["device", "controller", "initiator", "responder"]
+"""Our own end of a session: which of its two directions seals, and which opens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a session's envelopes are bound to besides their keys."""
+    """What the envelopes between a device and its controller are bound to besides their keys."""
 
+    kind: ClassVar[int] = frames.Kind.SEALED
     suite: int
     session: bytes
     region: RegionName
     device: DeviceName
 
+    def prefixes(self) -> tuple[bytes, bytes]:
+        """Return what the associated data of each direction begins with: up, down."""
+        return (
+            _prefix(Label.ENVELOPE_UP, self.region, self.device),
+            _prefix(Label.ENVELOPE_DOWN, self.region, self.device),
+        )
+
+    def __str__(self) -> str:
+        """Name the two ends."""
+        return f"{self.region}/{self.device}"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerBinding:
+    """What the envelopes between two devices are bound to besides their keys.
+
+    The order of the two names says the direction: sender first.
+    """
+
+    kind: ClassVar[int] = peer_frames.Kind.SEALED
+    suite: int
+    session: bytes
+    initiator: DeviceName
+    responder: DeviceName
+
+    def prefixes(self) -> tuple[bytes, bytes]:
+        """Return what the associated data of each direction begins with: the initiator's, the responder's."""
+        return (
+            _prefix(Label.ENVELOPE_PEER, self.initiator, self.responder),
+            _prefix(Label.ENVELOPE_PEER, self.responder, self.initiator),
+        )
+
+    def __str__(self) -> str:
+        """Name the two ends."""
+        return f"{self.initiator} to {self.responder}"
+
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The keys of both directions at phase 0."""
+    """The keys of both directions at phase 0; ``up`` is that of the end which began the handshake."""
 
     up: bytes = field(repr=False)
     down: bytes = field(repr=False)
@@ -122,18 +163,20 @@ _WINDOW_MASK: Final = (1 << WINDOW) - 1
 
 
 class Session:
-    """Seals in one direction and opens in the other; made by ``initiator`` and ``responder`` only.
+    """Seals in one direction and opens in the other; made by the modules of handshakes only.
 
     Not to be copied or stored: two holders of one sending key would reuse sequence numbers.
     """
 
     __slots__ = ("_binding", "_receiver", "_sender", "terms")
 
-    def __init__(self, role: Role, secrets: Secrets, binding: Binding, terms: Terms, *, now: Millis) -> None:
-        up, down = _prefix(Label.ENVELOPE_UP, binding), _prefix(Label.ENVELOPE_DOWN, binding)
+    def __init__(
+        self, role: Role, secrets: Secrets, binding: Binding | PeerBinding, terms: Terms, *, now: Millis
+    ) -> None:
+        up, down = binding.prefixes()
         self.terms = terms
         self._binding = binding
-        if role == "device":
+        if role in {"device", "initiator"}:
             self._sender = _Sender(secrets.up, up, binding, terms.rekey_ms, now)
             self._receiver = _Receiver(secrets.down, down)
         else:
@@ -146,17 +189,12 @@ class Session:
 
     def __repr__(self) -> str:
         """Name the session without its keys."""
-        return f"Session({self._binding.region}/{self._binding.device}, {self.id.hex()})"
+        return f"Session({self._binding}, {self.id.hex()})"
 
     @property
     def id(self) -> bytes:
         """The 16 bytes that name the session in headers."""
         return self._binding.session
-
-    @property
-    def device(self) -> DeviceName:
-        """The device at one end."""
-        return self._binding.device
 
     @property
     def sent(self) -> int:
@@ -182,7 +220,7 @@ class Session:
         kind, version, suite, phase, session, sequence = _HEADER.unpack_from(envelope)
         if session != self._binding.session:
             return Dropped.STALE
-        if kind != frames.Kind.SEALED or version != frames.PROTOCOL or suite != self._binding.suite:
+        if kind != self._binding.kind or version != frames.PROTOCOL or suite != self._binding.suite:
             return Dropped.FORGED
         opened = self._receiver.open(envelope, phase, sequence, now)
         return opened if isinstance(opened, Dropped) else Opened(opened, sequence, self)
@@ -196,7 +234,9 @@ def session_of(envelope: bytes) -> bytes:
 class _Sender:
     __slots__ = ("_binding", "_key", "_phase", "_prefix", "_rekey_ms", "_since", "_used", "sequence")
 
-    def __init__(self, key: bytes, prefix: bytes, binding: Binding, rekey_ms: int, now: Millis) -> None:
+    def __init__(
+        self, key: bytes, prefix: bytes, binding: Binding | PeerBinding, rekey_ms: int, now: Millis
+    ) -> None:
         self._key = key
         self._prefix = prefix
         self._binding = binding
@@ -214,7 +254,7 @@ class _Sender:
             self._since, self._used = now, 0
         binding = self._binding
         header = _HEADER.pack(
-            frames.Kind.SEALED, frames.PROTOCOL, binding.suite, self._phase, binding.session, self.sequence
+            binding.kind, frames.PROTOCOL, binding.suite, self._phase, binding.session, self.sequence
         )
         # Counted before sealing: a failure in between skips a number, and never uses one twice.
         self.sequence += 1
@@ -271,6 +311,5 @@ def _next_key(key: bytes) -> bytes:
     return derivation.expand(key, Label.SESSION_NEXT_PHASE)
 
 
-def _prefix(label: Label, binding: Binding) -> bytes:
-    parts = (label, binding.region.encode(), binding.device.encode())
-    return derivation.framed(parts) + _HEADER.size.to_bytes(4, "big")
+def _prefix(label: Label, *names: str) -> bytes:
+    return derivation.framed((label, *(name.encode() for name in names))) + _HEADER.size.to_bytes(4, "big")

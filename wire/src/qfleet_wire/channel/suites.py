@@ -113,6 +113,11 @@ def usable(accepted: Sequence[str]) -> tuple[Suite, ...]:
     return found
 
 
+def offer(accepted: Sequence[str], random: Random) -> dict[str, PrivateShare]:
+    """Make an ephemeral key for each usable suite, by name; raises ``SuiteUnavailable``."""
+    return {suite.name: suite.generate(random) for suite in usable(accepted)}
+
+
 def choose(offered: Sequence[str], accepted: Sequence[str]) -> Suite:
     """Return the first of ``accepted`` (best first) that is offered.
 
