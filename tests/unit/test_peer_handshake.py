@@ -96,9 +96,8 @@ def test_a_new_handshake_rekeys_and_what_is_under_way_still_opens() -> None:
 @pytest.mark.parametrize("order", range(24))
 def test_when_both_begin_the_same_session_remains_on_both_sides_in_whatever_order(order: int) -> None:
     alice, bob = pair()
-    hellos = [(bob, alice.begin()), (alice, bob.begin())]
-    answers = [(alice if end is bob else bob, end.take(hello) or b"") for end, hello in hellos]
-    deliveries = [*answers, (bob, alice), (alice, bob)]
+    answers = [(alice, bob.take(alice.begin()) or b""), (bob, alice.take(bob.begin()) or b"")]
+    deliveries: list[tuple[End, bytes | End]] = [*answers, (bob, alice), (alice, bob)]
     for hearer, what in list(itertools.permutations(deliveries))[order]:
         if isinstance(what, bytes):
             hearer.take(what)
