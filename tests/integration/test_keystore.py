@@ -28,6 +28,7 @@ from qfleet_agent.errors import (
 )
 from qfleet_agent.keystore import keeping, sealer, store
 from qfleet_agent.keystore.announcement import Announcement
+from qfleet_agent.keystore.issuing import Unconfirmed
 from qfleet_agent.keystore.keeping import Stock
 from qfleet_agent.keystore.store import Bounds
 from qfleet_wire.names import Millis
@@ -198,7 +199,10 @@ def test_a_withdrawn_key_is_used_up_and_given_to_nobody(tmp_path: Path) -> None:
         await both.fill()
         first, second = (one.announcement for one in await both.left.issue(both.order(1, 2)))
         assert await both.right.accept(LEFT, [first]) == [None]
-        told = [one.announcement for one in await both.left.withdraw([first.key, second.key])]
+        told = [
+            one.announcement
+            for one in await both.left.withdraw([Unconfirmed(RIGHT, first), Unconfirmed(RIGHT, second)])
+        ]
         assert await both.right.accept(LEFT, told) == [None, None]
         assert await both.right.accept(LEFT, [first, second]) == [None, None]  # a late repetition
         for key in (first.key, second.key):

@@ -76,6 +76,10 @@ class AnnouncementRefused(LocalError):
     """A key that the peer announced cannot be made here."""
 
 
+class AnnouncementExpired(AnnouncementRefused):
+    """The key's time is over: it can only be withdrawn."""
+
+
 class KeyNotFound(LocalError):
     """No such key waits for this application."""
 

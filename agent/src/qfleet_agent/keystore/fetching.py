@@ -3,7 +3,14 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from qfleet_agent.errors import AnnouncementRefused, BitsUsed, KeyNotFound, NotNamed, SealBroken
+from qfleet_agent.errors import (
+    AnnouncementExpired,
+    AnnouncementRefused,
+    BitsUsed,
+    KeyNotFound,
+    NotNamed,
+    SealBroken,
+)
 from qfleet_agent.keystore import allotment, announcement, counts, issuing
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.base import Base
@@ -39,7 +46,7 @@ def accept(base: Base, link: str, made: Announcement, now: Millis) -> None:
     if _is_known(base, made):
         return
     if made.expires <= now and not made.withdrawn:
-        raise AnnouncementRefused(f"key {made.key.hex()} has expired")
+        raise AnnouncementExpired(f"key {made.key.hex()} has expired")
     blocks = _named(base, link, made)
     try:
         used = allotment.check(

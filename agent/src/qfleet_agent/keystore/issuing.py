@@ -85,22 +85,19 @@ def confirm(base: Base, keys: Sequence[bytes]) -> None:
     base.database.executemany("DELETE FROM issued WHERE key = ?", [(key,) for key in keys])
 
 
-def withdraw(base: Base, keys: Sequence[bytes]) -> list[Unconfirmed]:
-    """Mark keys that were given to nobody; return what the peer must be told of them."""
+def withdraw(base: Base, given_up: Sequence[Unconfirmed]) -> list[Unconfirmed]:
+    """Mark keys that were given to nobody, confirmed or not; return what the peers must be told of them."""
     told = []
-    for key in keys:
-        row = base.database.execute("SELECT link, announcement FROM issued WHERE key = ?", (key,)).fetchone()
-        if row is None:
-            continue
-        link, made = row[0], announcement.decode(row[1])
+    for link, made in given_up:
         if not made.withdrawn:
-            made = msgspec.structs.replace(made, withdrawn=True)
-            base.database.execute(
-                "UPDATE issued SET announcement = ? WHERE key = ?", (codec.encode(made), key)
-            )
-            base.database.execute("UPDATE waiting SET sealed = NULL WHERE key = ?", (key,))
+            base.database.execute("UPDATE waiting SET sealed = NULL WHERE key = ?", (made.key,))
             counts.add(base.database, link, Count.UNDELIVERED, made.size)
-        told.append(Unconfirmed(link, made))
+        marked = msgspec.structs.replace(made, withdrawn=True)
+        base.database.execute(
+            "INSERT OR REPLACE INTO issued VALUES (?, ?, ?, ?)",
+            (made.key, link, codec.encode(marked), made.expires),
+        )
+        told.append(Unconfirmed(link, marked))
     return told
 
 

@@ -67,9 +67,9 @@ class Keeper:
         """Forget announcements that the peer has confirmed."""
         await self._do(partial(issuing.confirm, keys=keys))
 
-    async def withdraw(self, keys: Sequence[bytes]) -> list[Unconfirmed]:
+    async def withdraw(self, given_up: Sequence[Unconfirmed]) -> list[Unconfirmed]:
         """Mark keys that were given to nobody; return what the peer must be told."""
-        return await self._do(partial(issuing.withdraw, keys=keys))
+        return await self._do(partial(issuing.withdraw, given_up=given_up))
 
     async def refused(self, link: str, made: Announcement) -> None:
         """Give up what the peer cannot make a key of."""

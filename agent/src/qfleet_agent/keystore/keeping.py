@@ -115,8 +115,8 @@ def sweep(base: Base, now: Millis) -> list[issuing.Unconfirmed]:
             if block.expires is not None and block.expires + GRACE_MS <= now:
                 base.blocks.step(block, Step.EXPIRE, now)
     _end_waiting(base, now)
-    due = base.database.execute("SELECT key FROM issued WHERE expires <= ?", (now,)).fetchall()
-    told = issuing.withdraw(base, [key for (key,) in due])
+    overdue = [one for one in issuing.unconfirmed(base) if one.announcement.expires <= now]
+    told = issuing.withdraw(base, overdue)
     base.database.execute("DELETE FROM blocks WHERE ended + ? <= ?", (REMEMBERED_MS, now))
     return told
 
