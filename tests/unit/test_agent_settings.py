@@ -150,3 +150,45 @@ def test_an_executor_names_a_scheduler(executor: str, address: str, file: str) -
     text = f'executor = "{executor}"\n[cluster]\nca_file = "/etc/dask/ca.pem"'
     assert settings.parse(text, source="x").scheduler == (address, file)
     assert settings.Settings().scheduler is None
+
+
+KEYS = """
+[keys]
+certificate_file = "server.crt"
+sae_id = "uri"
+applications = ["alice"]
+[keys.peers.ground-b]
+applications = ["bob", "carol"]
+"""
+
+
+def test_key_delivery_is_read() -> None:
+    keys = settings.parse(KEYS, source="x").keys
+    assert keys.sae_id == "uri"
+    assert keys.peers["ground-b"].applications == ("bob", "carol")
+    assert (keys.key_size, keys.host, keys.tls) == (256, "127.0.0.1", "1.3")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('certificat_file = "x"', "did you mean `certificate_file`?"),
+        ('sae_id = "common_name"', "did you mean `common-name`?"),
+        ('tls = "1.1"', "tls"),
+        ("key_size = 250", "multiples of 8"),
+        ("key_size = 128\nmin_key_size = 256", "must rise"),
+        ("max_key_per_request = 0", "max_key_per_request = 0"),
+        ("max_sae_id_count = 65", "max_sae_id_count = 65"),
+        ("port = 70000", "port = 70000"),
+        ("answer_s = 0", "answer_s = 0"),
+        ("store_bytes = 1000", "store_bytes = 1000"),
+        ('device = "Ground A"', "Ground A"),
+        ('applications = ["bob"]\npeers.b.applications = ["bob"]', "'bob' stands at two places"),
+        ("peers.B.applications = []", "'B' is not valid"),
+        ('peers.b.application = ["bob"]', "did you mean `applications`?"),
+    ],
+)
+def test_wrong_key_delivery_is_named(text: str, said: str) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        settings.parse(f"[keys]\n{text}\n", source="/etc/qfleet/agent.toml")
+    assert said in str(caught.value)

@@ -88,6 +88,14 @@ class NotNamed(LocalError):
     """The key was made for other applications."""
 
 
+class KeyDeliveryUnusable(LocalError):
+    """Keys cannot be delivered with these settings."""
+
+
+class CertificatesInvalid(LocalError, ValueError):
+    """A certificate for key delivery cannot be made."""
+
+
 class StateInUse(LocalError):
     """Another agent runs on this state directory."""
 

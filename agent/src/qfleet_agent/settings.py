@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from qfleet_agent.errors import SettingsInvalid
+from qfleet_agent.key_settings import Keys
 from qfleet_agent.ways.chooser import Rules
 from qfleet_agent.ways.way import ONLY, Way
 from qfleet_wire.profile import explain
@@ -105,6 +106,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Pre-shared keys for sessions, each used once: one ``ID HEX`` a line."""
     link: Link = Link()
     cluster: Cluster = Cluster()
+    keys: Keys = Keys()
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:

@@ -13,7 +13,7 @@ from msgspec import inspect
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _WRONG = re.compile(r"Invalid (?:enum )?value '(.*?)'(?: - at `|$)")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
-_STEP = re.compile(r"[^.\[\]]+")
+_STEP = re.compile(r"\.\.\.|[^.\[\]]+")  # ``[...]`` is any key of a table
 _NEAR = 0.5
 """How alike the names are, in [0, 1], of which one may be meant for the other."""
 

@@ -1,4 +1,4 @@
-"""The command ``qfleet-agent``: enrol, run, status, check, journal, compute.
+"""The command ``qfleet-agent``: enrol, run, status, check, journal, keys, compute.
 
 Exit codes: 0 fine; 1 something failed; 2 the command was used wrongly; 3 the control plane refused;
 4 nobody could be reached; 78 (EX_CONFIG) the agent cannot run like this, and starting it again
@@ -52,10 +52,29 @@ def _parser() -> argparse.ArgumentParser:
     journal = _command(commands, "journal", "look into the journal, a JSON object a line", _journal)
     journal.add_argument("query", nargs="?", help="SQL; without it the rows of each table are counted")
     journal.add_argument("--export", type=Path, metavar="FILE", help="write all but secrets to a SQLite file")
+    _keys(commands)
     compute = commands.add_parser("compute", help="run one encoded work, for qfleet verify --rerun")
     compute.add_argument("--memory-mib", type=int, default=4096, help="memory that it may have (4096)")
     compute.set_defaults(call=_compute)
     return parser
+
+
+def _keys(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "deliver keys to applications on this device (ETSI GS QKD 014)"
+    parts = commands.add_parser("keys", help=text, description=text, allow_abbrev=False).add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    _command(parts, "serve", "run the key delivery", _keys_serve)
+    _command(parts, "status", "print what the key store holds, as JSON; never a key", _keys_status)
+    load = _command(parts, "load", "take key material from a file that a peer loads too", _keys_load)
+    load.add_argument("peer", help="the device that shares it")
+    load.add_argument("file", type=Path, help="a file of random bytes, the same at both ends")
+    text = "make a CA for local applications where there is none, and certificates of it"
+    certificates = parts.add_parser("certificates", help=text, description=text, allow_abbrev=False)
+    certificates.add_argument("folder", type=Path, help="where they are kept")
+    certificates.add_argument("--host", action="append", default=[], help="name or address of the server")
+    certificates.add_argument("--application", action="append", default=[], help="SAE ID of an application")
+    certificates.set_defaults(call=_keys_certificates)
 
 
 def _command(
@@ -102,6 +121,30 @@ def _journal(options: argparse.Namespace) -> int:
     from qfleet_agent.command import journal  # noqa: PLC0415  # see above
 
     return journal.run(_settings(options), options.query, options.export)
+
+
+def _keys_serve(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
+
+    return keys.serve(_settings(options))
+
+
+def _keys_status(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
+
+    return keys.status(_settings(options))
+
+
+def _keys_load(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
+
+    return keys.load(_settings(options), options.peer, options.file)
+
+
+def _keys_certificates(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
+
+    return keys.make_certificates(options.folder, options.host, options.application)
 
 
 def _compute(options: argparse.Namespace) -> int:

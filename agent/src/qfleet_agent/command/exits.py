@@ -16,12 +16,15 @@ INTERRUPTED: Final = 130
 
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (errors.SettingsInvalid, CONFIGURATION),
+    (errors.KeyDeliveryUnusable, CONFIGURATION),
     (errors.ProfileNotFound, CONFIGURATION),
     (errors.NotEnrolled, CONFIGURATION),
     (wire_errors.InvalidSpecification, CONFIGURATION),
     (wire_errors.InvalidKey, CONFIGURATION),
     (wire_errors.SuiteUnavailable, CONFIGURATION),
     (wire_errors.InvalidToken, USAGE),
+    (errors.CertificatesInvalid, USAGE),
+    (errors.BlockRefused, USAGE),
     (errors.TokenInvalid, USAGE),
     (errors.AlreadyEnrolled, USAGE),
     (wire_errors.EnrolmentRefused, REFUSED),
