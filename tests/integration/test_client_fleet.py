@@ -91,7 +91,19 @@ def test_refusal_carries_the_problem(fake: ControlPlane, fleet: Fleet) -> None:
     with pytest.raises(qfleet.Refused, match="no gate hh") as refused:
         fleet.submit(REQUEST)
     assert refused.value.problem == api.Problem("invalid", "no gate hh", "h?", place)
+    assert str(refused.value) == "line 4, column 1: no gate hh"
+    assert refused.value.__notes__ == ["hint: h?"]
     assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "told"), [("Expected `int`", "shots: Expected `int`"), ("shots is -1", "shots is -1")]
+)
+def test_refusal_names_its_field(fake: ControlPlane, fleet: Fleet, message: str, told: str) -> None:
+    fake.on("POST", "jobs", fakes.of(api.Problem("invalid", message, field="shots"), 400))
+    with pytest.raises(qfleet.Refused) as refused:
+        fleet.submit(REQUEST)
+    assert str(refused.value) == told
 
 
 def test_error_without_a_problem_is_told_by_its_status(fake: ControlPlane, fleet: Fleet) -> None:

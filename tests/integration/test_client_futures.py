@@ -171,8 +171,25 @@ def test_results_are_dicts_arrays_and_plots() -> None:
 
 
 def test_what_no_json_can_say_is_refused(fake: ControlPlane, fleet: Fleet) -> None:
-    points: Any = np.zeros((2, 2))
+    points: Any = [object()]
     request = JobRequest(kind="kernel.matrix", work=api.KernelRequest(points=points))
     with pytest.raises(UserError, match="what no JSON can say"):
         fleet.submit(request)
+    assert fake.asked == []
+
+
+@pytest.mark.parametrize(
+    ("given", "fields", "words"),
+    [
+        (b"OPENQASM 3.0;", {}, "bytes is no job"),
+        (api.KernelRequest(points=((0.5,),)), {}, "KernelRequest is no job"),
+        ("OPENQASM 3.0;", {"on_progress": 3}, "on_progress is 3"),
+    ],
+)
+def test_what_is_no_job_is_refused_at_once(
+    fake: ControlPlane, fleet: Fleet, given: Any, fields: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UserError, match=words) as refused:
+        qfleet.submit(given, fleet=fleet, **fields)
+    assert refused.value.hint
     assert fake.asked == []

@@ -35,6 +35,7 @@ def test_a_job_file_is_a_request_named_like_the_file(tmp_path: Path, name: str, 
         ('kind = "circuit.sampel"\n', "$.kind", "`circuit.sample`"),
         ('kind = "circuit.sample"\nshots = "3"\n', "$.shots", ""),
         ('kind = "anneal.sample"\n[work]\nkind = "nothing"\n', "$.work", "use `amplitude.estimate` or"),
+        ("", "missing required field `kind`", "`circuit.sample` or"),
         ("kind = \n", "not valid TOML", ""),
     ],
 )

@@ -10,7 +10,8 @@ import pytest
 from qfleet import errors, spelling
 from qfleet_wire import api
 
-POINTS: Any = np.zeros((2, 2))
+POINTS: Any = np.array([[0.5, 1.0], [0.25, np.nan]])
+ODD: Any = object()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,11 @@ POINTS: Any = np.zeros((2, 2))
         ),
         (
             api.JobRequest(kind="kernel.matrix", work=api.KernelRequest(points=POINTS)),
-            "work.points: the request holds what no JSON can say",
+            "work.points[1][1] is nan",
+        ),
+        (
+            api.JobRequest(kind="kernel.matrix", work=api.KernelRequest(points=((0.0, ODD),))),
+            "work.points[0][1]: the request holds what no JSON can say",
         ),
         (api.InviteRequest(device="a", valid_s=math.inf), "valid_s is inf"),
     ],
@@ -51,3 +56,17 @@ def test_what_no_json_can_say_is_refused_with_its_field(request_: msgspec.Struct
 def test_whatever_is_finite_is_spelled_as_it_is() -> None:
     request = api.JobRequest(kind="probe.echo", name="null", seed=None, deadline_s=0.5)
     assert msgspec.json.decode(spelling.spell(request), type=api.JobRequest) == request
+
+
+def test_numbers_and_arrays_of_numpy_are_spelled_as_what_they_hold() -> None:
+    shots: Any = np.int64(100)
+    points = tuple({"a": angle} for angle in np.linspace(0.0, 1.0, 3))
+    sampled = api.JobRequest(kind="circuit.sample", shots=shots, parameters=points)
+    assert msgspec.json.decode(spelling.spell(sampled), type=api.JobRequest) == api.JobRequest(
+        kind="circuit.sample", shots=100, parameters=({"a": 0.0}, {"a": 0.5}, {"a": 1.0})
+    )
+    unitary: Any = np.diag([1, 1j])
+    phi = api.JobRequest(kind="iit.phi", work=api.PhiRequest(unitary=unitary, state="1"))
+    read = msgspec.json.decode(spelling.spell(phi), type=api.JobRequest).work
+    assert isinstance(read, api.PhiRequest)
+    assert [[complex(*number) for number in row] for row in read.unitary] == [[1, 0], [0, 1j]]  # type: ignore[misc]

@@ -136,6 +136,12 @@ def test_values_must_be_finite(value: float) -> None:
         compile_job(request)
 
 
+def test_a_bound_is_told_in_full() -> None:
+    with pytest.raises(errors.RequestRefused) as caught:
+        compiled("circuit.sample", BELL, shots=10, seed=1 << 63)
+    assert caught.value.hint == f"give a number from 0 to {(1 << 63) - 1}"
+
+
 def test_a_misspelt_input_gets_the_nearest_name() -> None:
     with pytest.raises(errors.RequestRefused) as caught:
         compiled("circuit.sample", SWEPT, shots=1, parameters=[{"n": 1, "thata": 0.5}])

@@ -43,6 +43,7 @@ RESULT = cases.ran(JOB)
         ({"amplitudes": (1.0, 1.0, 0.0, 0.0)}, "amplitudes"),
         ({"amplitudes": (1.0, 0.0)}, "amplitudes"),
         ({"amplitudes": (1.0, float("inf"), 0.0, 0.0)}, "amplitudes[1]"),
+        ({"amplitudes": (1e308, (1e308, 1.7e308), 0.0, 0.0)}, "amplitudes"),
         ({"density": ((0.5, 0.0), (0.0, 0.5))}, "density"),
         ({"density": ((0.5, 0.5), (0.0, 0.5)), "program": "", "unitary": IDENTITY}, "density"),
         ({"density": ((0.5, 0.0), (0.0, 0.4)), "program": "", "unitary": IDENTITY}, "density"),

@@ -19,6 +19,8 @@ class QFleetError(Exception):
     def __init__(self, message: str | None = None, *, hint: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or type(self).__name__))
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # tracebacks of programs that use the SDK show it
 
     @property
     def problem(self) -> api.Problem:
@@ -51,7 +53,7 @@ class Refused(RemoteError):
     exit_code = 3
 
     def __init__(self, problem: api.Problem, *, status: int) -> None:
-        super().__init__(problem.message, hint=problem.hint)
+        super().__init__(_placed(problem), hint=problem.hint)
         self.status = status
         self._problem = problem
 
@@ -59,6 +61,16 @@ class Refused(RemoteError):
     def problem(self) -> api.Problem:
         """The control plane's own words."""
         return self._problem
+
+
+def _placed(problem: api.Problem) -> str:
+    """Name the field or the place where the message does not: it is often all that a program shows."""
+    if problem.field and problem.field in problem.message:
+        return problem.message
+    if problem.where is not None:
+        within = f"{problem.field}, " if problem.field else ""
+        return f"{within}line {problem.where.line}, column {problem.where.column}: {problem.message}"
+    return f"{problem.field}: {problem.message}" if problem.field else problem.message
 
 
 class Unreachable(RemoteError):

@@ -37,8 +37,11 @@ def submit(
     ``on_progress`` is called with the job's view after each change, in the thread that follows the job.
 
     Raises:
-        UserError: a field is unknown, or there is no configuration. All else is raised by the future.
+        UserError: what is given is no job, a field is unknown, or there is no configuration. All else is
+            raised by the future.
     """
+    if on_progress is not None and not callable(on_progress):
+        raise errors.UserError(f"on_progress is {on_progress!r}", hint="give a function that takes a view")
     request = _request(work, fields)
     return JobFuture(fleet or Fleet.from_configuration(), request, on_progress, owned=fleet is None)
 
@@ -48,8 +51,13 @@ def _request(work: api.JobRequest | str, fields: dict[str, Any]) -> api.JobReque
         base: dict[str, Any] = {"program": work, "kind": "circuit.sample", "shots": 1024}
         if fields.get("observables"):
             base |= {"kind": "circuit.expect", "shots": 0}
-    else:
+    elif isinstance(work, api.JobRequest):
         base = {name: getattr(work, name) for name in work.__struct_fields__}
+    else:
+        raise errors.UserError(
+            f"{type(work).__name__} is no job",
+            hint="give a JobRequest(kind=…, work=…), or the text of a program",
+        )
     try:
         return api.JobRequest(**base | fields)
     except TypeError as error:

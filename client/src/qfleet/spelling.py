@@ -1,7 +1,7 @@
 """A request as JSON, or a refusal that names the field which JSON cannot say.
 
 Python's ``nan`` and ``inf`` would become ``null`` on the way, of which the control plane could only say that
-it is no number.
+it is no number. Numbers and arrays of numpy are spelled as what they hold, complex numbers as pairs.
 """
 
 import math
@@ -20,18 +20,27 @@ def spell(body: Any) -> bytes:
         UserError: a number is not finite, or something has no form in JSON; with the name of the field.
     """
     try:
-        content = msgspec.json.encode(body)
+        content = msgspec.json.encode(body, enc_hook=_said)
     except (TypeError, ValueError) as error:
         where = next((f"{place}: " for place, value in _leaves(body, "") if not _plain(value)), "")
         raise errors.UserError(
             f"{where}the request holds what no JSON can say: {error}",
-            hint="use tuples of numbers, not arrays",
+            hint="use numbers, text, lists and mappings",
         ) from error
     if b"null" in content:  # few requests have any, and large ones take long to walk through
         for place, value in _leaves(body, ""):
             if isinstance(value, float) and not math.isfinite(value):
                 raise errors.UserError(f"{place} is {float(value)!r}", hint="give a finite number")
     return content
+
+
+def _said(value: Any) -> Any:
+    """Say plainly what msgspec does not know; numpy is recognised without importing it."""
+    if isinstance(value, complex):
+        return [value.real, value.imag]
+    if callable(plain := getattr(value, "tolist", None)):
+        return plain()
+    raise TypeError(f"{type(value).__name__} has no form in it")
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
@@ -46,9 +55,13 @@ def _leaves(value: Any, place: str) -> Iterator[tuple[str, Any]]:
         case list() | tuple():
             for number, each in enumerate(value):
                 yield from _leaves(each, f"{place}[{number}]")
+        case complex() | float() | int() | str() | None:
+            yield place, value
+        case _ if callable(getattr(value, "tolist", None)):
+            yield from _leaves(value.tolist(), place)
         case _:
             yield place, value
 
 
 def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, str | int | float)
+    return value is None or isinstance(value, str | int | float | complex)

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import inspect
 
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
+_MISSING = re.compile(r"missing required field `([^`]*)`")
 _WRONG = re.compile(r"Invalid (?:enum )?value '(.*?)'(?: - at `|$)")
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
 _STEP = re.compile(r"\.\.\.|[^.\[\]]+")  # ``[...]`` is any key of a table
@@ -28,6 +29,9 @@ def hint(message: str, *schemas: Any, place: str | None = None) -> str:
     ends = [end for schema in schemas for end in _at([inspect.type_info(schema)], _STEP.findall(where))]
     if unknown := _UNKNOWN.search(message):
         return _meant(unknown[1], {field.name for end in ends for field in _fields(end)})
+    if missing := _MISSING.search(message):
+        kinds = (inner for end in ends for inner in _inner(end, missing[1]))
+        return _any_of({str(value) for kind in _alternatives(kinds) for value in _values(kind)})
     if wrong := _WRONG.search(message):
         choices = {str(value) for end in ends for value in _values(end)}
         return _meant(wrong[1], choices) or _any_of(choices)

@@ -55,7 +55,12 @@ class CompiledJob:
 def check_number(field: str, value: float, least: float, most: float) -> None:
     """Refuse a number outside its range, or that is none."""
     if not least <= value <= most:
-        raise RequestRefused(field, f"is {value}", f"give a number from {least:g} to {most:g}")
+        raise RequestRefused(field, f"is {value}", f"give a number from {_told(least)} to {_told(most)}")
+
+
+def _told(bound: float) -> str:
+    """A bound in full, whatever its size: rounded, the largest seed would be refused."""
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def check_unused(request: api.JobRequest, *fields: str) -> None:

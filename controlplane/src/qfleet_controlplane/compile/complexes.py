@@ -71,7 +71,7 @@ def normalised(field: str, amplitudes: Vector) -> Vector:
     Raises:
         RequestRefused: they did not.
     """
-    norm = math.sqrt(math.fsum(abs(number) ** 2 for number in amplitudes))
+    norm = math.hypot(*(part for number in amplitudes for part in (number.real, number.imag)))
     if abs(norm - 1.0) > TOLERANCE:
         raise RequestRefused(field, f"have the norm {norm:.9g}", "give amplitudes whose squares add up to 1")
     return [number / norm for number in amplitudes]
@@ -82,7 +82,7 @@ def check_unitary(field: str, matrix: Matrix) -> None:
     for one, row in enumerate(matrix):
         for other in range(one, len(matrix)):
             found = sum(left * right.conjugate() for left, right in zip(row, matrix[other], strict=True))
-            if abs(found - (one == other)) > TOLERANCE:
+            if not _is_small(found - (one == other)):
                 message = f"is not unitary: rows {one} and {other} have the inner product {found:.6g}"
                 raise RequestRefused(field, message, "give a unitary matrix, rows orthonormal")
 
@@ -91,15 +91,20 @@ def check_density(field: str, matrix: Matrix) -> None:
     """Refuse a matrix that is no density matrix: Hermitian, of trace 1, without negative eigenvalues."""
     size = len(matrix)
     trace = sum(matrix[place][place] for place in range(size))
-    if abs(trace - 1) > TOLERANCE:
+    if not _is_small(trace - 1):
         raise RequestRefused(field, f"has the trace {trace:.6g}", "give a density matrix, of trace 1")
     for row in range(size):
         for column in range(row + 1):
-            if abs(matrix[row][column] - matrix[column][row].conjugate()) > TOLERANCE:
+            if not _is_small(matrix[row][column] - matrix[column][row].conjugate()):
                 message = f"is not Hermitian at row {row}, column {column}"
                 raise RequestRefused(field, message, "give a density matrix, equal to its adjoint")
     if not _positive(matrix):
         raise RequestRefused(field, "has a negative eigenvalue", "give a density matrix, without such")
+
+
+def _is_small(number: complex) -> bool:
+    """Whether a difference is within the tolerance; one that is no number, or too large for one, is not."""
+    return math.hypot(number.real, number.imag) <= TOLERANCE
 
 
 def _positive(matrix: Matrix) -> bool:
@@ -114,7 +119,7 @@ def _positive(matrix: Matrix) -> bool:
                 factor[row][column] = left / factor[column][column]
                 continue
             lifted = left.real + TOLERANCE
-            if lifted <= 0.0:
+            if not lifted > 0.0:
                 return False
             factor[row][row] = complex(math.sqrt(lifted))
     return True
