@@ -1,5 +1,6 @@
 """Scenario files: those that ship, and every way to write one wrongly, refused with line and reason."""
 
+import datetime as dt
 import re
 
 import pytest
@@ -79,6 +80,10 @@ WRONG = [
     (MICIUS, "[0.8, 0.1, 0.0]", "[0.1, 0.8, 0.0]", "must fall, the first above the sum of the others", 0),
     (MICIUS, "[0.5, 0.25, 0.25]", "[0.5, 0.25, 0.2]", "must be above 0 and sum to 1", 0),
     (MICIUS, 'name = "graz"', 'name = "graz"\ndevice = "Graz"', "device name 'Graz' is not valid", 1),
+    (MICIUS, "epoch = 2016-12-19", "epoch = 2017-01-17", "up to 30.1 days from the scenario's times", 32),
+    (MICIUS, "epoch = 2016-12-19", "epoch = 2016-11-18", "up to 30.9 days from the scenario's times", 32),
+    (MICIUS, '"micius"\ntransmitter', '"micius"\nmax_age_days = 0.5\ntransmitter', "max_age_days = 0.5", 1),
+    (RING, "length_km = 14.2", "length_km = 5.69", "shorter than the straight line between 'centre' and", 0),
     (RING, "length_km = 14.2", "length_km = -14.2", "length_km = -14.2 must be in", 0),
     (RING, 'a = "north"\nb = "east"', 'a = "north"\nb = "centre"', "two fibres join", 0),
     (RING, 'detector = "ingaas"', 'detector = "silicon"', "no detector 'silicon'; there are ingaas", 0),
@@ -125,6 +130,31 @@ def test_the_checksum_counts_digits_and_minus_signs() -> None:
     assert elements.faults(first, second) is None
     assert elements.faults(first.replace("-.0000", " .0000"), second) is not None
     assert elements.faults(second, first) is not None
+
+
+def test_elements_may_be_as_old_as_the_file_says() -> None:
+    late = MICIUS.replace("epoch = 2016-12-19", "epoch = 2018-12-19")
+    _, reason = refusal(late)
+    assert "the TLE is of 2016-12-18" in reason
+    assert "set max_age_days (it is 30)" in reason
+    read(late.replace('"micius"\ntransmitter', '"micius"\nmax_age_days = 731.2\ntransmitter'), "x")
+    assert read(MICIUS.replace("epoch = 2016-12-19", "epoch = 2017-01-16"), "x")
+
+
+def test_the_epoch_of_elements_is_a_year_and_a_day_of_it() -> None:
+    # Vallado et al., AIAA 2006-6753: satellite 00005, 2000 June 27, 18:50:19.733568 UTC.
+    first = "1 00005U 58002B   00179.78495062  .00000023  00000-0  28098-4 0  4753"
+    assert elements.epoch(first) == dt.datetime(2000, 6, 27, 18, 50, 19, 733568, dt.UTC)
+    assert elements.epoch(first.replace("00179", "57001")).year == 1957
+    assert elements.epoch(first.replace("00179", "56366")).date() == dt.date(2056, 12, 31)
+    second = "2 00005  34.2682 348.7242 1859667 331.7664  19.3264 10.82419157413667"
+    wrong = first.replace("00179.", "00379.").replace("4753", "4755")
+    assert elements.faults(wrong, second) == "the epoch of the TLE is '00379.78495062', no year and day of it"
+
+
+def test_a_fibre_may_run_straight_and_no_straighter() -> None:
+    # Vincenty's inverse formula gives 5.718 km along the ellipsoid from the centre to the north.
+    assert read(RING.replace("length_km = 14.2", "length_km = 5.72"), "x")
 
 
 def test_a_walker_pattern_is_even() -> None:

@@ -2,10 +2,11 @@
 
 import math
 
+from qfleet_controlplane.network.orbits import frames
 from qfleet_controlplane.network.scenario import elements, given, walker
 from qfleet_controlplane.network.scenario.complaints import Complaints
 from qfleet_controlplane.network.scenario.lines import Path
-from qfleet_controlplane.network.scenario.model import Constellation, Scenario, Source
+from qfleet_controlplane.network.scenario.model import Constellation, Satellite, Scenario, Site, Source
 from qfleet_wire.errors import InvalidName
 from qfleet_wire.names import parse_name
 
@@ -14,6 +15,8 @@ DEAD_SEA_M = -430.5
 HIGHEST_M = 9_000.0
 LONGEST_H = 24.0 * 31
 MOST_SATELLITES = 10_000
+_ROUNDED_KM = 0.02
+"""What two positions with four digits of a degree can be off together."""
 _ANY = math.inf
 
 _REPEATERS: dict[str, tuple[float, float]] = {
@@ -127,10 +130,23 @@ def _fibres(scenario: Scenario, complaints: Complaints) -> None:
             complaints.refuse((*here, "a"), f"two fibres join {fibre.a!r} and {fibre.b!r}: give them as one")
         seen.add(both)
         complaints.unless_within(fibre.length_km, (*here, "length_km"), 1e-3, 2000.0)
+        straight_km = _apart_km(*(one for one in scenario.sites if one.name in both))
+        if fibre.length_km < straight_km - _ROUNDED_KM:
+            complaints.refuse(
+                (*here, "length_km"),
+                f"length_km = {fibre.length_km:g} is shorter than the straight line between {fibre.a!r} and "
+                f"{fibre.b!r}, {straight_km:.3f} km",
+            )
         complaints.unless_within(fibre.loss_db_per_km, (*here, "loss_db_per_km"), 0.0, 10.0)
         complaints.unless_within(fibre.extra_loss_db, (*here, "extra_loss_db"), 0.0, 100.0)
         complaints.unless_known(fibre.source, scenario.sources, (*here, "source"), "source")
         complaints.unless_known(fibre.detector, scenario.detectors, (*here, "detector"), "detector")
+
+
+def _apart_km(one: Site, other: Site) -> float:
+    """The straight line between two sites, through the ground where it must: no fibre is shorter."""
+    places = frames.Stations.of([one, other]).position_km
+    return math.dist(places[0], places[1])
 
 
 def _pair(a: str, b: str, names: list[str], here: Path, complaints: Complaints) -> None:
@@ -158,9 +174,24 @@ def _satellites(scenario: Scenario, complaints: Complaints) -> None:
         wrong = elements.faults(*satellite.tle)
         if wrong is not None:
             complaints.refuse((*here, "tle"), f"satellite {satellite.name!r}: {wrong}")
+        _age(satellite, satellite.tle[0], scenario, here, complaints)
     complaints.unless_single([one.name for one in scenario.constellations], "constellations", "constellation")
     for position, pattern in enumerate(scenario.constellations):
         _constellation(pattern, scenario, ("constellations", position), complaints)
+
+
+def _age(satellite: Satellite, first: str, scenario: Scenario, here: Path, complaints: Complaints) -> None:
+    """Elements that are too old, or too young, for some time of the scenario."""
+    complaints.unless_within(satellite.max_age_days, (*here, "max_age_days"), 1.0, 36_525.0)
+    since_days = (scenario.epoch - elements.epoch(first)).total_seconds() / 86_400.0
+    age_days = max(abs(since_days), abs(since_days + scenario.hours / 24.0))
+    if age_days > satellite.max_age_days:
+        complaints.refuse(
+            (*here, "tle"),
+            f"satellite {satellite.name!r}: the TLE is of {elements.epoch(first):%Y-%m-%d}, up to "
+            f"{age_days:.1f} days from the scenario's times, where it may be {age_days:.0f} km wrong: take a "
+            f"newer one, or set max_age_days (it is {satellite.max_age_days:g})",
+        )
 
 
 def _constellation(pattern: Constellation, scenario: Scenario, here: Path, complaints: Complaints) -> None:

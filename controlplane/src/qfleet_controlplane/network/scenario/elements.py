@@ -4,7 +4,12 @@ The format is that of Spacetrack Report 3 as CelesTrak describes it: 69 columns,
 digits before it modulo 10, where a minus sign counts as 1.
 """
 
+import datetime as dt
+
 _LENGTH = 69
+_FIRST_YEAR = 57
+"""Years of two digits begin with that of the first satellite."""
+_YEAR_DAYS = 367
 
 
 def checksum(line: str) -> int:
@@ -26,6 +31,13 @@ def faults(first: str, second: str) -> str | None:
     return _wrong_number(first, second)
 
 
+def epoch(first: str) -> dt.datetime:
+    """Return the epoch of an element set that has no faults: columns 19 to 32, a year and a day of it."""
+    year, day = int(first[18:20]), float(first[20:32])
+    start = dt.datetime(year + (1900 if year >= _FIRST_YEAR else 2000), 1, 1, tzinfo=dt.UTC)
+    return start + dt.timedelta(days=day - 1.0)
+
+
 _FIELDS = (
     ("epoch", 0, 18, 32), ("inclination", 1, 8, 16), ("right ascension", 1, 17, 25),
     ("eccentricity", 1, 26, 33), ("argument of perigee", 1, 34, 42), ("mean anomaly", 1, 43, 51),
@@ -40,6 +52,8 @@ def _wrong_number(first: str, second: str) -> str | None:
             value = float(text)
         except ValueError:
             return f"the {name} of the TLE is {text!r}, no number"
+        if name == "epoch" and not (text[:2].isdigit() and 1 <= float(text[2:]) < _YEAR_DAYS):
+            return f"the epoch of the TLE is {text!r}, no year and day of it"
         if name == "mean motion" and not 0 < value < 17:
             return f"the mean motion of the TLE is {value:g} revolutions a day, which no satellite has"
     return None

@@ -112,6 +112,12 @@ class Satellite(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     elements: Elements | None = None
     device: str | None = None
     """The device of the fleet that flies on it; it may enrol later."""
+    max_age_days: float = 30.0
+    """So far a time of the scenario may lie from the epoch of the ``tle``, about 1 km a day for a low orbit.
+
+    Levit and Marshall, Adv. Space Res. 47, 1107 (2011): a fit that errs by 100 m more each day is ten times
+    better than single elements with SGP4.
+    """
 
 
 class Constellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
