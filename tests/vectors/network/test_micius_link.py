@@ -134,11 +134,11 @@ def test_the_error_rate_of_the_pass(fitted: Evening) -> None:
 
 
 def test_the_final_key_of_the_pass(fitted: Evening) -> None:
-    # Published: 300,939 bits at 1e-9, from both bases. The planner makes key of one basis and spends the
-    # other on the phase error; both bases are sent alike here, so that both together give twice as much.
-    one = fitted.exchanged()
-    assert float(one.bits) == pytest.approx(159_900, rel=0.005)
-    assert 2.0 * float(one.bits) / PUBLISHED_BITS == pytest.approx(1.063, abs=0.005)
+    # Published: 300,939 bits at 1e-9, of both bases and 1,671,072 sifted bits.
+    found = fitted.exchanged()
+    assert float(found.bits) == pytest.approx(317_782, rel=1e-4)
+    assert float(found.bits) / PUBLISHED_BITS == pytest.approx(1.056, abs=0.001)
+    assert float(found.sifted_bits) == pytest.approx(1_671_072, rel=0.005)
 
 
 def test_the_pass_is_at_night_and_in_shadow() -> None:

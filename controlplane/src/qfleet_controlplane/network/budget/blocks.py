@@ -3,9 +3,13 @@
 The two protocols of a scenario side by side. ``bb84``: decoy states, the key of Lim et al. 2014 with the
 errors capped at those observed. ``bbm92``: the source of pairs stands with the sender, who measures one
 photon of each at once with detectors like the receiver's; the key of Tomamichel et al. 2012.
+
+In both the bases are sent and measured alike, so that each can make key (``qfleet_wire.qkd.both_bases``).
+That is done where it is expected to give more than one basis with all of ε; which it is follows from the
+settings and the link, before anything is counted.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +19,7 @@ from qfleet_controlplane.network.scenario import model
 from qfleet_wire.qkd import (
     bb84_finite,
     bbm92,
+    both_bases,
     decoys,
     detection,
     expectation,
@@ -79,26 +84,39 @@ def keys(
     if ends.source.protocol == "bbm92":
         return _paired(sifted(ends, transmittance), seconds, security)
     sends = parts.source(ends.source)
-    counts = expectation.counts(
-        sends,
-        ends.receiver,
-        transmittance=transmittance,
-        pulses_hz=ends.source.rate_hz,
-        seconds=seconds,
+    turned = replace(sends, key_basis=1.0 - ends.source.key_basis)
+    counts, exchanged = (
+        expectation.added(
+            expectation.counts(
+                each,
+                ends.receiver,
+                transmittance=transmittance,
+                pulses_hz=ends.source.rate_hz,
+                seconds=seconds,
+            )
+        )
+        for each in (sends, turned)
     )
-    return decoyed(expectation.added(counts), sends, security=security)
+    return decoyed(counts, exchanged, sends, security=security)
 
 
 def decoyed(
-    counts: decoys.Counts, sends: decoys.Source, *, security: bb84_finite.Security | None = None
+    counts: decoys.Counts,
+    exchanged: decoys.Counts,
+    sends: decoys.Source,
+    *,
+    security: bb84_finite.Security | None = None,
 ) -> Block:
-    """The key of counted or expected blocks of decoy states."""
-    key, check = (np.asarray(each, dtype=np.float64).sum(axis=-1) for each in (counts.key, counts.check))
-    wrong = np.asarray(counts.key_errors, dtype=np.float64)
-    missed = np.asarray(counts.check_errors, dtype=np.float64).sum(axis=-1)
-    leak = reconciliation.leak_bits(key, wrong)
-    found = bb84_finite.length(counts, sends, leak_bits=leak, security=security)
-    return Block(found.bits, key + check, detection.error_rate(wrong + missed, key + check))
+    """The key of counted or expected blocks of decoy states; ``exchanged`` are the same, bases exchanged."""
+    key, check = (np.asarray(each.key, dtype=np.float64).sum(axis=-1) for each in (counts, exchanged))
+    wrong, missed = (np.asarray(each.key_errors, dtype=np.float64) for each in (counts, exchanged))
+    leaks = both_bases.Leaks(
+        key=reconciliation.leak_bits(key, wrong), check=reconciliation.leak_bits(check, missed)
+    )
+    one = bb84_finite.length(counts, sends, leak_bits=leaks.key, security=security)
+    both = both_bases.decoyed(counts, exchanged, sends, leaks=leaks, security=security)
+    qber = detection.error_rate(wrong + missed, key + check)
+    return Block(np.maximum(one.bits, both.bits), key + check, qber)
 
 
 def _paired(seen: detection.Sifted, seconds: ArrayLike, security: bb84_finite.Security | None) -> Block:
@@ -106,8 +124,12 @@ def _paired(seen: detection.Sifted, seconds: ArrayLike, security: bb84_finite.Se
     key, check = (seen.key_bps * time).sum(axis=-1), (seen.check_bps * time).sum(axis=-1)
     wrong = ((seen.key_bps + seen.check_bps) * time * seen.qber).sum(axis=-1)
     qber = detection.error_rate(wrong, key + check)
-    leak = reconciliation.leak_bits(key, key * qber)
-    return Block(bbm92.length(key, check, qber, leak_bits=leak, security=security).bits, key + check, qber)
+    leaks = both_bases.Leaks(
+        key=reconciliation.leak_bits(key, key * qber), check=reconciliation.leak_bits(check, check * qber)
+    )
+    one = bbm92.length(key, check, qber, leak_bits=leaks.key, security=security)
+    both = both_bases.paired(key, check, (qber, qber), leaks=leaks, security=security)
+    return Block(np.maximum(one.bits, both.bits), key + check, qber)
 
 
 def _coincidences(ends: Ends, transmittance: ArrayLike) -> pairs.Coincidences:
