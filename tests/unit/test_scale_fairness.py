@@ -47,7 +47,9 @@ class World:
         self.counts = Counts(Registry())
         around = Surroundings(REGION, self.counts, lambda: self.now, secrets.token_bytes)
         parts = Parts(cast("Any", None), self.peers, cast("Any", self), cast("Any", self), around)
-        self.inbound = Inbound(parts, Takers(self._never, self._never, self._never, self._never, self._post))
+        self.inbound = Inbound(
+            parts, Takers(self._never, self._never, self._never, self._never, self._post, self._never)
+        )
 
     def join(self, name: DeviceName) -> None:
         sealed = session.Secrets(secrets.token_bytes(32), secrets.token_bytes(32))

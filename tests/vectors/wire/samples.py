@@ -4,7 +4,7 @@ import msgspec
 from tests.vectors.wire import dynamics_samples
 
 from qfleet_wire import circuit, codec, payloads, ways, workload
-from qfleet_wire.names import JobId, Millis, TaskId
+from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
 TASK, JOB = TaskId("job-7.3"), JobId("job-7")
 
@@ -175,6 +175,8 @@ DOWN: tuple[payloads.Down, ...] = (
     payloads.RenewalRefused(b"h" * 32, "the device is revoked"),
     payloads.Ask("inventory"),
     payloads.TelemetryAcknowledge(1_800_000_017),
+    payloads.FromPeer(DeviceName("pi-2"), b"sealed"),
+    payloads.PeerRefused(DeviceName("pi-2"), 7, "away", "device 'pi-2' has no session"),
     payloads.Unsupported("teleport"),
 )
 
@@ -228,6 +230,7 @@ UP: tuple[payloads.Up, ...] = (
         latency_ms=640.5,
     ),
     payloads.RenewRequest(b"csr"),
+    payloads.ToPeer(DeviceName("pi-2"), b"sealed", 7),
     payloads.Telemetry(
         (payloads.Sample(1_800_000_017, Millis(1_800_000_000_000), 0.25, 1 << 30, 1 << 33, 1, 3, 12, 48.5),),
         lost=7,

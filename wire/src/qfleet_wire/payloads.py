@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from qfleet_wire.names import JobId, Millis, TaskId
+from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 from qfleet_wire.ways import Way
 
 
@@ -84,6 +84,33 @@ class TelemetryAcknowledge(msgspec.Struct, frozen=True, tag="telemetry-ack"):
     """Samples up to this sequence number are stored for good; the device drops them. Repeatable."""
 
     up_to: int
+
+
+class FromPeer(msgspec.Struct, frozen=True, tag="from-peer"):
+    """What another device sent to this one, sealed between the two of them. May be lost, and come twice.
+
+    The controller says who sent it; the device proves it with the session inside.
+    """
+
+    peer: DeviceName
+    body: bytes
+
+
+PeerRefusal: TypeAlias = Literal["self", "unknown", "shut-out", "away", "size", "rate", "full"]
+
+
+class PeerRefused(msgspec.Struct, frozen=True, tag="peer-refused"):
+    """Message ``number`` to ``peer`` was not forwarded; ``code`` for programs, ``text`` for people.
+
+    ``self`` it is the sender; ``unknown`` the fleet has no such device; ``shut-out`` it is revoked,
+    quarantined or retired, or the sender is; ``away`` it has no session; ``size`` the body is too large;
+    ``rate`` the sender sends too much; ``full`` too much waits for the receiver. A hint: it may be lost.
+    """
+
+    peer: DeviceName
+    number: int
+    code: PeerRefusal
+    text: str
 
 
 # ── up: device to controller ────────────────────────────────────────────────────────────────
@@ -294,6 +321,17 @@ class Telemetry(msgspec.Struct, frozen=True, tag="telemetry"):
     lost: int = 0
 
 
+class ToPeer(msgspec.Struct, frozen=True, tag="to-peer"):
+    """Forward ``body``, sealed between two devices, to ``peer``. Repeatable; it may be lost.
+
+    ``number`` is the sender's own, for the answer if it is refused.
+    """
+
+    peer: DeviceName
+    body: bytes
+    number: int = 0
+
+
 class RenewRequest(msgspec.Struct, frozen=True, tag="renew"):
     """Ask for a new certificate. The CSR (DER) is stored before it is sent; repeatable."""
 
@@ -307,7 +345,16 @@ class Unsupported(msgspec.Struct, frozen=True, tag="unsupported"):
 
 
 Down: TypeAlias = (
-    Assign | Cancel | Acknowledge | Renewed | RenewalRefused | Ask | TelemetryAcknowledge | Unsupported
+    Assign
+    | Cancel
+    | Acknowledge
+    | Renewed
+    | RenewalRefused
+    | Ask
+    | TelemetryAcknowledge
+    | FromPeer
+    | PeerRefused
+    | Unsupported
 )
 Up: TypeAlias = (
     Announcement
@@ -321,5 +368,6 @@ Up: TypeAlias = (
     | Heartbeat
     | RenewRequest
     | Telemetry
+    | ToPeer
     | Unsupported
 )

@@ -6,6 +6,7 @@ What does not open is counted and dropped. A stale or forged message changes not
 import logging
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeAlias
 
 import msgspec
 
@@ -17,6 +18,8 @@ from qfleet_wire.channel.session import Dropped
 from qfleet_wire.channel.sessions import Sessions
 from qfleet_wire.errors import RemoteError
 from qfleet_wire.names import DeviceName, Millis
+
+Forwarded: TypeAlias = payloads.FromPeer | payloads.PeerRefused
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,8 @@ class Inbox:
         self._tell = tell
         self._answer: Callable[[door.Frame], None] = _nobody
         self._controller_came: Callable[[], None] = _nothing
+        self.peers: Callable[[Forwarded], None] = _no_peers
+        """Who takes what other devices sent, and what was refused of what was sent to them."""
         self._drops = rates.Drops()
         self.dropped: Counter[str] = Counter()
         """Messages that gave nothing, by reason."""
@@ -81,11 +86,14 @@ class Inbox:
         known: list[payloads.Down] = []
         unknown: list[str] = []
         for raw, item in zip(batch.items, items, strict=True):
-            if isinstance(item, payloads.Unsupported) and not _says_so(raw):
+            if isinstance(item, Forwarded):
+                self.peers(item)
+            elif isinstance(item, payloads.Unsupported) and not _says_so(raw):
                 unknown.append(item.kind)
             else:
                 known.append(item)
-        self._tell(events.Heard(self._number(), batch.epoch, batch.sent, known, unknown))
+        if known or unknown or not items:
+            self._tell(events.Heard(self._number(), batch.epoch, batch.sent, known, unknown))
 
     def _drop(self, reason: str, text: str) -> None:
         self.dropped[reason] += 1
@@ -103,6 +111,10 @@ def _says_so(raw: msgspec.Raw) -> bool:
 
 def _nobody(_frame: door.Frame) -> None:
     """Take a frame that nobody waits for."""
+
+
+def _no_peers(_item: Forwarded) -> None:
+    """Drop what another device sent: nobody here speaks to devices."""
 
 
 def _nothing() -> None:

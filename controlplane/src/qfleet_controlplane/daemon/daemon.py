@@ -22,6 +22,7 @@ from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker import ports
 from qfleet_controlplane.daemon import clocks, retention
 from qfleet_controlplane.daemon.attendance import Premises
+from qfleet_controlplane.daemon.exchange import Exchange
 from qfleet_controlplane.daemon.governance import Governance
 from qfleet_controlplane.daemon.keeper import Keeper
 from qfleet_controlplane.daemon.overview import Overview, Parts
@@ -97,10 +98,14 @@ class Daemon:
         forgetting = asyncio.create_task(retention.run(database, settings.telemetry_days), name="retention")
         stack.push_async_callback(_cancel, forgetting)
 
+        exchange = Exchange(database, self._counts, clocks.wall)
+        stack.push_async_callback(exchange.close)
+
         def make(place: Settings, tenure: Tenure) -> RegionRuntime:
-            return RegionRuntime(place, database, tenure, self._counts)
+            return RegionRuntime(place, database, tenure, self._counts, exchange)
 
         keeper = Keeper(settings, database, premises.instance, make)
+        exchange.led = keeper.runtimes
         stack.push_async_callback(keeper.stop)
         await keeper.start()
         await asyncio.gather(*(led.wait_for_link() for led in keeper.runtimes.values()))

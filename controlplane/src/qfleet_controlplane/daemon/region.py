@@ -17,6 +17,7 @@ from qfleet_controlplane.daemon import clocks
 from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.errors import ConfigurationError, ControlPlaneError
 from qfleet_controlplane.link.counts import Counts
+from qfleet_controlplane.link.forwarding import Elsewhere, Neighbours
 from qfleet_controlplane.link.link import Ends, Link
 from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
@@ -41,6 +42,8 @@ _FIRST_CONNECTION_S = 10.0
 _RENEWAL_LOOK_S = 3600.0
 _ORDERS_S = 0.25
 """How often a shared database is asked for orders of other controllers."""
+_STALE_MS = 30_000
+"""What devices of other regions sent is handed out no later; they have repeated it by then."""
 _ALONE_S = 30.0
 """The same where every order comes from this process, which rings."""
 
@@ -48,7 +51,9 @@ _ALONE_S = 30.0
 class RegionRuntime:
     """A region that this process leads. ``settings`` are those of ``Settings.places``."""
 
-    def __init__(self, settings: Settings, database: Database, tenure: Tenure, counts: Counts) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, tenure: Tenure, counts: Counts, elsewhere: Elsewhere
+    ) -> None:
         self.settings = settings
         self.tenure = tenure
         self.region = settings.names[1]
@@ -64,7 +69,7 @@ class RegionRuntime:
         around = Surroundings(
             self.region, counts, clocks.wall, secrets.token_bytes, tenure.fence.epoch, tenure.lasts
         )
-        ends = Ends(self.broker, self._post, self._enter)
+        ends = Ends(self.broker, self._post, self._enter, Neighbours(self._status_of, elsewhere))
         self.link = Link(settings, Stores(self._database, self.ring), ends, around)
         self.service = Service(
             self._database, self.link, core.Surroundings(self.region, clocks.wall, secrets.token_bytes)
@@ -154,6 +159,9 @@ class RegionRuntime:
         await self._conclude(event)
         return view
 
+    def _status_of(self, device: DeviceName) -> str | None:
+        return self.service.status_of(device)
+
     def _post(self, event: events.Event) -> bool:
         return self.service.post_nowait(event)
 
@@ -202,6 +210,10 @@ class RegionRuntime:
 
     async def _carry_out_orders(self) -> None:
         inbox = await self._database.read(lambda connection: ordering.read(connection, self.region))
+        oldest = clocks.wall() - _STALE_MS
+        for created, message in inbox.forwarded:
+            if created >= oldest:
+                self.link.deliver(message.sender, message.receiver, message.body)
         if inbox.empty:
             await self._database.writer.run(lambda connection: orders.done(connection, inbox.empty))
         for order in inbox.wanted:

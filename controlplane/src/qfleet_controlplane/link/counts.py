@@ -31,6 +31,11 @@ class Counts:
             "Payloads for devices dropped before sending, by reason",
             label="reason",
         )
+        self.forwarded: Counter = registry.counter(
+            "qfleet_link_forwarded_total",
+            "Messages between devices by what became of them, never by what they hold",
+            label="outcome",
+        )
         self.alarms: Counter = registry.counter(
             "qfleet_link_alarms_total",
             "Alarms by kind, also those over the rate of the audit log",

@@ -42,6 +42,7 @@ class Takers:
     confirmed: Callable[[DeviceName, Session, Shown | None], None]
     renewal: Callable[[DeviceName, payloads.RenewRequest], None]
     post: Post
+    forward: Callable[[DeviceName, payloads.ToPeer], None]
 
 
 class Inbound:
@@ -147,6 +148,8 @@ class Inbound:
         for item in items:
             if isinstance(item, payloads.RenewRequest):
                 self._takers.renewal(peer.name, item)
+            elif isinstance(item, payloads.ToPeer):
+                self._takers.forward(peer.name, item)
             elif not isinstance(item, payloads.Results) or self._signed(peer, item, shown):
                 passed.append(item)
         if passed:

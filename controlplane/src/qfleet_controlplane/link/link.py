@@ -15,6 +15,7 @@ from qfleet_controlplane.link.alarms import Alarms
 from qfleet_controlplane.link.confirmations import Confirmations
 from qfleet_controlplane.link.connection import Connection, Retained, Traffic
 from qfleet_controlplane.link.enrolments import Enrolments, Enter
+from qfleet_controlplane.link.forwarding import Forwarding, Neighbours
 from qfleet_controlplane.link.handshakes import Handshakes
 from qfleet_controlplane.link.inbound import Inbound, Post, Takers
 from qfleet_controlplane.link.outbound import Outbound
@@ -25,6 +26,7 @@ from qfleet_controlplane.link.roll_call import RollCall
 from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.machine import events
+from qfleet_controlplane.machine.forwarding import Verdict
 from qfleet_controlplane.settings import Settings
 from qfleet_wire import payloads
 from qfleet_wire.channel import frames
@@ -47,12 +49,14 @@ _RECALL_MS = 200
 class Ends:
     """What the link connects: the broker below, the service above.
 
-    ``enter`` returns when an enrolment is durable in the device table.
+    ``enter`` returns when an enrolment is durable in the device table; ``neighbours`` is what forwarding
+    between devices knows of them.
     """
 
     broker: Broker
     post: Post
     enter: Enter
+    neighbours: Neighbours
 
 
 class Link:
@@ -75,12 +79,14 @@ class Link:
         )
         self._enrolments = Enrolments(parts, granting, ends.enter, self._accounts)
         self._renewals = Renewals(parts, ends.post)
+        self._forwarding = Forwarding(self._peers, self._outbound, around, ends.neighbours)
         takers = Takers(
             handshake=self._handshakes.take,
             enrolment=self._enrolments.take,
             confirmed=self._confirmations.take,
             renewal=self._renewals.take,
             post=ends.post,
+            forward=self._forwarding.take,
         )
         traffic = Traffic(
             subscriptions=tuple((subscription(region, channel), _HEARD_QOS) for channel in _HEARD),
@@ -118,6 +124,10 @@ class Link:
     def send(self, device: DeviceName, items: Sequence[payloads.Down]) -> None:
         """Queue payloads for a device; what cannot be sent is repeated by the service."""
         self._outbound.send(device, items)
+
+    def deliver(self, sender: DeviceName, receiver: DeviceName, body: bytes) -> Verdict:
+        """Hand what a device of another region sent to one of this; say why not, if it is refused."""
+        return self._forwarding.deliver(sender, receiver, body)
 
     def shut_out(self, device: DeviceName) -> None:
         """End a device's sessions at once, for good, and its account at the broker."""

@@ -63,7 +63,7 @@ class Outbound:
         """Send what is queued for a peer, if a pump is not at it already and the lease lasts."""
         if not self._around.leads():
             return
-        if peer.pump is None and peer.queue.items:
+        if peer.pump is None and peer.queue:
             peer.pump = self._start(self._pump(peer))
 
     def wake_all(self) -> None:
@@ -82,7 +82,7 @@ class Outbound:
     async def _pump(self, peer: Peer) -> None:
         topic = topic_for(DeviceTopic(self._around.region, peer.name, Channel.DOWN))
         try:
-            while peer.queue.items and peer.sessions.current is not None and self._around.leads():
+            while peer.queue and peer.sessions.current is not None and self._around.leads():
                 taken = peer.queue.take()
                 now = self._around.clock()
                 batch = codec.encode(payloads.Batch(epoch=self.epoch, sent=now, items=taken))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PublicKey
 
+from qfleet_controlplane.link.waiting import Waiting
 from qfleet_wire import codec, payloads
 from qfleet_wire.channel import keys
 from qfleet_wire.channel.session import Session
@@ -28,9 +29,13 @@ _MOST_SHOWN = 8
 
 @dataclass(slots=True)
 class Queue:
-    """Encoded payloads for one device, in order."""
+    """Encoded payloads for one device, in order; after them what other devices sent to it."""
 
     items: deque[msgspec.Raw] = field(default_factory=deque)
+    forwarded: Waiting = field(default_factory=Waiting)
+
+    def __bool__(self) -> bool:
+        return bool(self.items or self.forwarded)
 
     def add(self, down: payloads.Down) -> bool:
         """Append a payload; False when the queue is full and it was dropped."""
@@ -39,6 +44,15 @@ class Queue:
         self.items.append(msgspec.Raw(codec.encode(down)))
         return True
 
+    def forward(self, sender: DeviceName, message: payloads.FromPeer) -> bool:
+        """Let a message of another device wait; False when there is no room for it."""
+        return self.forwarded.add(sender, codec.encode(message))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.items.clear()
+        self.forwarded.clear()
+
     def take(self) -> tuple[msgspec.Raw, ...]:
         """Remove what fits one sealed message; at least one payload when there are any."""
         taken: list[msgspec.Raw] = []
@@ -46,9 +60,10 @@ class Queue:
         while self.items and len(taken) < LIMITS.batch_items:
             size += memoryview(self.items[0]).nbytes
             if taken and size > MESSAGE_BYTES:
-                break
+                return tuple(taken)
             taken.append(self.items.popleft())
-        return tuple(taken)
+        room, most = MESSAGE_BYTES - size, LIMITS.batch_items - len(taken)
+        return (*taken, *self.forwarded.take(room, most, at_least_one=not taken))
 
     def put_back(self, taken: tuple[msgspec.Raw, ...]) -> None:
         """Return what could not be sent to the front."""
@@ -128,7 +143,7 @@ class Peers:
         peer = self._peers.pop(device, None)
         if peer is not None:
             peer.sessions.end()
-            peer.queue.items.clear()
+            peer.queue.clear()
 
     def all(self) -> list[Peer]:
         """Return every peer."""
@@ -136,4 +151,4 @@ class Peers:
 
     def queued(self) -> int:
         """Count payloads that wait to be sent, over all devices."""
-        return sum(len(peer.queue.items) for peer in self._peers.values())
+        return sum(len(peer.queue.items) + len(peer.queue.forwarded) for peer in self._peers.values())

@@ -4,7 +4,7 @@ An order is what one controller asks of the region that another may lead. Every 
 that does no harm when it is handled twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -14,7 +14,7 @@ from qfleet_controlplane.machine import events
 from qfleet_controlplane.store import orders, records
 from qfleet_controlplane.store.orders import Order, Pending
 from qfleet_wire import codec
-from qfleet_wire.names import JobId, Millis, RegionName
+from qfleet_wire.names import DeviceName, JobId, Millis, RegionName
 
 Decision: TypeAlias = (
     events.Invited | events.Enrolled | events.Revoked | events.Quarantined | events.Released | events.Retired
@@ -60,17 +60,44 @@ def decide(region: RegionName, event: Decision, now: Millis) -> Order:
     return Order(region, now, "device", event.device, codec.encode(body))
 
 
+class Forwarded(msgspec.Struct, frozen=True, array_like=True):
+    """What a device of another region sent to one of this, sealed between the two."""
+
+    sender: DeviceName
+    receiver: DeviceName
+    body: bytes
+
+
+def forward(region: RegionName, messages: Sequence[Forwarded], now: Millis) -> Order:
+    """Order a region to hand messages to devices of its own."""
+    return Order(region, now, "peers", "", codec.encode(_Peers(tuple(messages))))
+
+
+class _Peers(msgspec.Struct, frozen=True):
+    messages: tuple[Forwarded, ...]
+
+
 class Inbox(NamedTuple):
-    """A region's orders as events, the oldest first, and the numbers of those that ask for nothing."""
+    """A region's orders as events, the oldest first, and what they leave to do without one.
+
+    ``empty`` are the numbers of those that ask for nothing, or for ``forwarded`` only, which is lost
+    rather than handed out twice on purpose.
+    """
 
     wanted: list[events.Ordered]
     empty: list[int]
+    forwarded: list[tuple[Millis, Forwarded]]
 
 
 def read(connection: sa.Connection, region: RegionName) -> Inbox:
     """Read a region's inbox; run in a reader's thread."""
-    inbox = Inbox([], [])
+    inbox = Inbox([], [], [])
     for pending in orders.pending(connection, region):
+        if pending.order.kind == "peers":
+            inbox.empty.append(pending.id)
+            messages = codec.decode(pending.order.body, _Peers).messages
+            inbox.forwarded.extend((pending.order.created, message) for message in messages)
+            continue
         event = _event(connection, region, pending)
         if event is None:
             inbox.empty.append(pending.id)
@@ -94,3 +121,5 @@ def _event(
             decided = codec.decode(order.body, _Decided)
             kind = _DECISIONS.get(decided.kind)
             return None if kind is None else codec.decode(bytes(decided.event), kind)
+        case "peers":
+            return None

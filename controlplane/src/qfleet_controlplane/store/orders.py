@@ -12,14 +12,15 @@ import sqlalchemy as sa
 from qfleet_controlplane.store.tables.control import orders
 from qfleet_wire.names import Millis, RegionName
 
-Kind: TypeAlias = Literal["adopt", "cancel", "device"]
+Kind: TypeAlias = Literal["adopt", "cancel", "device", "peers"]
 
 
 class Order(NamedTuple):
     """One request, not stored yet.
 
     ``adopt``: tasks of job ``subject`` belong to the region now. ``cancel``: cancel job ``subject``.
-    ``device``: ``body`` is an event about device ``subject``.
+    ``device``: ``body`` is an event about device ``subject``. ``peers``: ``body`` holds what devices of
+    other regions sent to some of this one; it may be lost.
     """
 
     region: RegionName
@@ -49,6 +50,12 @@ def pending(connection: sa.Connection, region: RegionName, limit: int = 1000) ->
         Pending(row.id, Order(row.region, row.created, row.kind, row.subject, row.body))
         for row in connection.execute(query)
     ]
+
+
+def waiting(connection: sa.Connection, region: RegionName, kind: Kind) -> int:
+    """How many orders of a kind a region has not carried out."""
+    query = sa.select(sa.func.count()).where(orders.c.region == region, orders.c.kind == kind)
+    return int(connection.scalar(query) or 0)
 
 
 def done(connection: sa.Connection, ids: Iterable[int]) -> None:

@@ -25,12 +25,12 @@ class Buckets:
         self._interval_ms = interval_ms
         self._levels: OrderedDict[Hashable, tuple[float, Millis]] = OrderedDict()
 
-    def admit(self, key: Hashable, now: Millis) -> bool:
-        """Take one; False if the bucket is empty."""
+    def admit(self, key: Hashable, now: Millis, cost: int = 1) -> bool:
+        """Take ``cost``; False, and nothing is taken, if the bucket holds less."""
         level, since = self._levels.pop(key, (self._burst, now))
         level = min(self._burst, level + max(0, now - since) / self._interval_ms)
-        admitted = level >= 1.0
-        self._levels[key] = (level - 1.0 if admitted else level, now)
+        admitted = level >= cost
+        self._levels[key] = (level - cost if admitted else level, now)
         # Forgetting the longest unused key refills it. Whoever can ask under this many keys is
         # held by the bucket that is not keyed by them (the region's).
         while len(self._levels) > MOST_KEYS:

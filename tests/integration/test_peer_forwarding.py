@@ -1,0 +1,155 @@
+"""A control plane forwards between devices, of one region and of two, and says what it refuses."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from tests.integration import site_of_controlplane as sites
+from tests.integration.channel_device import Device
+from tests.integration.site_of_controlplane import Site
+
+from qfleet_controlplane.command import main
+from qfleet_controlplane.daemon import exchange
+from qfleet_controlplane.daemon.exchange import Exchange
+from qfleet_controlplane.link.counts import Counts
+from qfleet_controlplane.machine.forwarding import Refused
+from qfleet_controlplane.metrics import Registry
+from qfleet_controlplane.service import ordering
+from qfleet_controlplane.store import orders
+from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.tables.fleet import devices
+from qfleet_wire import payloads
+from qfleet_wire.names import DeviceName, Millis, RegionName
+
+ALICE, BOB, CAROL = DeviceName("alice"), DeviceName("bob"), DeviceName("carol")
+NORTH, SOUTH = RegionName("north"), RegionName("south")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """What ``init`` makes for two regions with embedded brokers."""
+    arguments = ["init", "--directory", str(tmp_path), "--fleet", "home", "--listen", "127.0.0.1:0"]
+    for region in (NORTH, SOUTH):
+        arguments += ["--region", region, "--broker", f"{region}=embedded"]
+    assert main(arguments) == 0
+    return tmp_path
+
+
+async def join(site: Site, name: str, region: str) -> Device:
+    answer = await site.client.post("/api/v1/devices", json={"device": name, "region": region})
+    assert answer.status_code == 201, answer.text
+    device = Device(answer.json()["token"])
+    await device.enrol()
+    return device
+
+
+@contextlib.asynccontextmanager
+async def in_session(device: Device) -> AsyncIterator[Device]:
+    async with device.online():
+        assert await device.hello() is None
+        await device.send(payloads.Inventory((), ()))
+        yield device
+
+
+async def heard(device: Device, kind: type[payloads.FromPeer] | type[payloads.PeerRefused]) -> list[object]:
+    """The next messages of this kind."""
+    while True:
+        found: list[object] = [item for item in await device.hear() if isinstance(item, kind)]
+        if found:
+            return found
+
+
+async def refusal(device: Device, to: str) -> str:
+    """Send to a device, and return the code of the refusal that must come."""
+    await device.send(payloads.ToPeer(DeviceName(to), b"x", 9))
+    (told,) = await heard(device, payloads.PeerRefused)
+    assert isinstance(told, payloads.PeerRefused)
+    assert (told.peer, told.number) == (to, 9)
+    return told.code
+
+
+def test_messages_pass_within_a_region_and_between_two_and_refusals_are_told(directory: Path) -> None:
+    async def scenario() -> None:
+        async with sites.running(directory) as site:
+            alice, bob = await join(site, ALICE, NORTH), await join(site, BOB, NORTH)
+            carol = await join(site, CAROL, SOUTH)
+            async with in_session(alice), in_session(bob), in_session(carol):
+                await alice.send(payloads.ToPeer(BOB, b"within"), payloads.ToPeer(CAROL, b"between"))
+                assert await heard(bob, payloads.FromPeer) == [payloads.FromPeer(ALICE, b"within")]
+                assert await heard(carol, payloads.FromPeer) == [payloads.FromPeer(ALICE, b"between")]
+                await carol.send(payloads.ToPeer(ALICE, b"and back"))
+                assert await heard(alice, payloads.FromPeer) == [payloads.FromPeer(CAROL, b"and back")]
+                assert await refusal(alice, "nobody") == "unknown"
+                assert await refusal(alice, ALICE) == "self"
+                for device, shut in ((BOB, "revoke"), (CAROL, "quarantine")):
+                    answer = await site.client.post(
+                        f"/api/v1/devices/{device}/{shut}", json={"reason": "test"}
+                    )
+                    assert answer.status_code == 200, answer.text
+                assert await refusal(alice, BOB) == "shut-out"
+                assert await refusal(alice, CAROL) in {"shut-out", "away"}
+                await carol.send(payloads.ToPeer(ALICE, b"from a quarantined device"))
+                assert (await carol.refusal()).code == "resumption", "it has no session any more"
+            metrics = (await site.client.get("/metrics")).text
+            assert 'qfleet_link_forwarded_total{outcome="delivered"} 3' in metrics
+
+    sites.run(scenario)
+
+
+def test_a_device_without_a_session_is_said_to_be_away(directory: Path) -> None:
+    async def scenario() -> None:
+        async with sites.running(directory) as site:
+            alice = await join(site, ALICE, NORTH)
+            await join(site, BOB, NORTH)
+            async with in_session(alice):
+                assert await refusal(alice, BOB) == "away"
+
+    sites.run(scenario)
+
+
+def test_for_a_region_led_elsewhere_messages_go_through_its_inbox_which_is_bounded(tmp_path: Path) -> None:
+    now = Millis(1_000_000)
+
+    async def scenario() -> None:
+        database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+        await database.writer.run(_add_device)
+        counts = Counts(Registry())
+        here = Exchange(database, counts, lambda: now)
+        told: list[Refused] = []
+        try:
+            for number in range(3):
+                here.forward(ALICE, payloads.ToPeer(BOB, b"%d" % number), told.append)
+            await _until(lambda: counts.forwarded.values.get("handed-over") == 3)
+            inbox = await database.read(lambda connection: ordering.read(connection, SOUTH))
+            assert [(at, each.sender, each.receiver) for at, each in inbox.forwarded] == [
+                (now, ALICE, BOB)
+            ] * 3
+            assert {each.body for _, each in inbox.forwarded} == {b"0", b"1", b"2"}
+            assert inbox.wanted == []
+            assert len(inbox.empty) == 1, "three messages are one row"
+            full = [ordering.forward(SOUTH, [], now)] * exchange.MOST_ROWS
+            await database.writer.run(lambda connection: orders.put(connection, full))
+            here.forward(ALICE, payloads.ToPeer(BOB, b"no room"), told.append)
+            await _until(lambda: counts.forwarded.values.get("region-full") == 1)
+            assert told == []
+            for _ in range(exchange.MOST_ITEMS + 1):
+                here.forward(ALICE, payloads.ToPeer(BOB, b"gathers"), told.append)
+            assert [each.code for each in told] == ["full"]
+        finally:
+            await here.close()
+            database.close()
+
+    sites.run(scenario)
+
+
+def _add_device(connection: sa.Connection) -> None:
+    connection.execute(devices.insert().values(name=BOB, region=SOUTH, status="online", trust=1.0))
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(15):
+        while not holds():  # noqa: ASYNC110 - a counter offers no event
+            await asyncio.sleep(0.01)
