@@ -27,6 +27,7 @@ NAMES = (
     "relay_routes",
     "passes",
     "key_volume",
+    "key_delivery",
 )
 LONG = ("prediction", "network_profiles", "chaos", "fleet_size", "keyrate")
 PEERS = ("qulacs", "qiskit-aer", "distributed")

@@ -122,9 +122,12 @@ class Books(FakeController):
 class Device:
     """An agent's state directory with the disk under it, and the agent."""
 
+    zygote = ZYGOTE
+
     def __init__(self, config: Path, library: Path, chance: random.Random) -> None:
         self.config = config
         self.state = config.parent / "state"
+        self.file = journal.path_in(self.state)
         self._library = library
         self._chance = chance
         self._durable = config.parent / "durable"
@@ -135,7 +138,7 @@ class Device:
     async def open(self) -> None:
         self._zygote = await asyncio.create_subprocess_exec(
             sys.executable,
-            str(ZYGOTE),
+            str(self.zygote),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={"LD_PRELOAD": str(self._library), "POWER_CUT_FILE": str(self._control), "PATH": "/usr/bin"},
@@ -152,13 +155,16 @@ class Device:
 
     async def start(self, *, kill_at: int = 0, lies: bool = False, synchronous: str = "FULL") -> None:
         """Start the agent; it kills itself at its ``kill_at``-th step on the journal."""
+        await self.begin(
+            f"{self.config} {self.config.parent / 'agent.log'} {synchronous}", kill_at=kill_at, lies=lies
+        )
+
+    async def begin(self, how: str, *, kill_at: int, lies: bool) -> None:
+        """Have the zygote start a process."""
         self._control.write_text(
-            f"JOURNAL={journal.path_in(self.state)}\nDURABLE={self._durable}\n"
-            f"KILL_AT={kill_at}\nLIES={int(lies)}\n"
+            f"JOURNAL={self.file}\nDURABLE={self._durable}\nKILL_AT={kill_at}\nLIES={int(lies)}\n"
         )
-        self._process = await self._say(
-            f"start {self.config} {self.config.parent / 'agent.log'} {synchronous}"
-        )
+        self._process = await self._say(f"start {how}")
 
     @property
     def is_alive(self) -> bool:
@@ -181,7 +187,7 @@ class Device:
             ours.unlink(missing_ok=True)
             if synced is not None:
                 ours.write_bytes(synced)
-        (self.state / "journal.sqlite-shm").unlink(missing_ok=True)
+        self.file.with_name(self.file.name + "-shm").unlink(missing_ok=True)
         self._sync()
 
     def settle(self) -> None:
@@ -222,7 +228,7 @@ class Device:
                 shutil.copy(ours, theirs)
 
     def _files(self) -> list[tuple[Path, Path]]:
-        ours = journal.path_in(self.state)
+        ours = self.file
         log = ours.with_name(ours.name + "-wal")
         return [(ours, self._durable / "journal"), (log, self._durable / "wal")]
 

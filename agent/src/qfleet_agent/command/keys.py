@@ -26,6 +26,8 @@ def serve(settings: Settings) -> int:
     """Deliver keys until SIGTERM or SIGINT."""
     logs.start(settings.log_level)
     os.umask(0o077)
+    # The loop and the store's thread take turns: at Python's 5 ms, each answer would wait that long.
+    sys.setswitchinterval(0.0002)
     asyncio.run(assembly.run(settings, Notifier(os.environ)))
     return exits.FINE
 
