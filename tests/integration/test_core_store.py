@@ -68,6 +68,19 @@ def test_the_error_of_a_failed_transaction_shows_no_values(database: Database) -
     assert "secret-value" not in str(caught.value)
 
 
+def test_rows_that_are_refused_leave_nothing_and_show_no_values(database: Database) -> None:
+    def twice(connection: sa.Connection) -> None:
+        rows = bulk.Insert(fleet.meta)
+        rows.write(connection, [("first", b"")])
+        rows.write(connection, [("same", b"secret-value"), ("other", b"")])
+        rows.write(connection, [("same", b"secret-value")])
+
+    with pytest.raises(StoreFailed, match=r"UNIQUE constraint failed|duplicate key value") as caught:
+        database.writer.transact(twice)
+    assert "secret-value" not in str(caught.value)
+    assert database.read_now(lambda connection: connection.execute(sa.select(fleet.meta)).all()) == []
+
+
 def test_what_the_work_itself_raises_comes_through(database: Database) -> None:
     def broken(connection: sa.Connection) -> None:
         connection.execute(fleet.meta.insert().values(key="a", value=b""))

@@ -20,7 +20,7 @@ from qfleet_controlplane.compile import (
     minimisation,
     noise,
     observables,
-    program,
+    recent,
     reliance,
     source,
 )
@@ -36,7 +36,6 @@ from qfleet_controlplane.compile.errors import ObservableRefused, RequestRefused
 from qfleet_controlplane.compile.facts import ProgramFacts, check_length, facts_of
 from qfleet_controlplane.compile.gradients import gradient_inputs, shifted_program
 from qfleet_controlplane.compile.interface import Input
-from qfleet_controlplane.compile.places import Places
 from qfleet_controlplane.compile.points import check_points
 from qfleet_wire import api, circuit, circuit_facts, codec
 from qfleet_wire.limits import LIMITS
@@ -72,8 +71,7 @@ def _program(request: api.JobRequest) -> CompiledJob:
     _check_parameters(request, declared)
     wanted = gradient_inputs(request, declared)
     bindings, swept = _split(request, declared, wanted)
-    places = Places()
-    compiled = program.compile_source(loaded, bindings=bindings, swept=swept, places=places)
+    compiled, places = recent.compile_source(request.program, loaded, bindings=bindings, swept=swept)
     points = tuple(tuple(float(each[name]) for name in swept) for each in request.parameters) or ((),)
     recipe = None
     if wanted:

@@ -13,6 +13,12 @@ class Places:
     def __init__(self) -> None:
         self._found: dict[circuit.Statement, Placed] = {}
 
+    def copy(self) -> "Places":
+        """The same places, to be added to apart."""
+        made = Places()
+        made._found = dict(self._found)
+        return made
+
     def note(self, node: Placed, statement: circuit.Statement) -> None:
         """Note that a statement comes from a node of the program's tree."""
         self._found.setdefault(statement, node)

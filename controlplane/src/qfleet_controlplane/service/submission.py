@@ -8,7 +8,7 @@ import msgspec
 
 from qfleet_controlplane.compile import job as compile_job
 from qfleet_controlplane.compile import noise as compile_noise
-from qfleet_controlplane.compile import reliance
+from qfleet_controlplane.compile import recent, reliance
 from qfleet_controlplane.compile.noise_effort import NoiseEffort
 from qfleet_controlplane.machine import events
 from qfleet_controlplane.planning import specification
@@ -73,21 +73,21 @@ def specify(request: api.JobRequest, seed: int, known: Known = NOTHING) -> Speci
     program, facts = compiled.program, compiled.facts
     if program is None or facts is None:
         return specification.of_work(request.kind, compiled, seed)
-    disturbed = compiled.noise
+    disturbed, encoded = compiled.noise, codec.encode(program)
     specified = Specification(
         kind=request.kind,
         seed=seed,
         items=len(compiled.points),
         shots=compiled.shots,
         points=compiled.points,
-        program=codec.encode(program),
+        program=encoded,
         observables=compiled.observables,
         qubits=program.qubits,
         gates=facts.gates,
         bits=program.output_bits,
         registers=tuple(program.slots[index].type.width for index in program.outputs),
         dynamic=facts.dynamic,
-        load=program_load.of_program(program, compiled.shots),
+        load=recent.load_of(program, encoded, compiled.shots),
         ending=program_load.values(
             {term.paulis for observable in compiled.observables for term in observable.terms}
         ),

@@ -14,9 +14,12 @@ import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.errors import LocalError
+from qfleet_controlplane.store import bulk, driver
 from qfleet_controlplane.store.tables.record import audit
 from qfleet_wire.names import Millis
 
+_ROWS = bulk.Insert(audit)
+_LAST = "SELECT sequence, hash FROM audit ORDER BY sequence DESC LIMIT 1"
 _LABEL = b"qfleet audit 1\0"
 _START = bytes(32)
 _LOCK = int.from_bytes(b"qf-audit", "big") >> 1
@@ -57,19 +60,19 @@ def append(connection: sa.Connection, entries: Iterable[Entry]) -> Head:
         # PostgreSQL cannot hold a NUL in a text, and what others said may hold one.
         entry = Entry(told.at, *(text.replace("\0", "\ufffd") for text in told[1:]))
         digest = _digest(head.sequence + 1, entry, head.hash)
-        rows.append({**entry._asdict(), "sequence": head.sequence + 1, "previous": head.hash, "hash": digest})
+        rows.append((head.sequence + 1, *entry, head.hash, digest))
         head = Head(head.sequence + 1, digest)
-    if rows:
-        connection.execute(audit.insert(), rows)
+    _ROWS.write(connection, rows)
     return head
 
 
 def read_head(connection: sa.Connection) -> Head:
     """The end of the chain; number 0 for an empty log."""
-    row = connection.execute(
-        sa.select(audit.c.sequence, audit.c.hash).order_by(audit.c.sequence.desc()).limit(1)
-    ).first()
-    return Head(0, _START) if row is None else Head(row.sequence, row.hash)
+    if driver.is_sqlite(connection):
+        row = driver.execute(connection, _LAST).fetchone()
+    else:
+        row = connection.exec_driver_sql(_LAST).first()
+    return Head(0, _START) if row is None else Head(*row)
 
 
 def verify(connection: sa.Connection) -> Head:

@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 import sqlalchemy as sa
 
+from qfleet_controlplane.store import driver
+
 Row: TypeAlias = tuple[Any, ...]
 _SIZES = (256, 64, 16, 4, 1)
 _ARRAY = 1000
@@ -52,17 +54,17 @@ class Insert:
         """Write all rows in the connection's transaction; keys must differ."""
         if not rows:
             return
-        if connection.dialect.name == "postgresql":
-            self._write_arrays(connection, rows)
-        else:
+        if driver.is_sqlite(connection):
             self._write_rows(connection, rows)
+        else:
+            self._write_arrays(connection, rows)
 
     def _write_rows(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         start = 0
         for size in _SIZES:
             while len(rows) - start >= size:
                 values = tuple(value for row in rows[start : start + size] for value in row)
-                connection.exec_driver_sql(self._statement(size), values)
+                driver.execute(connection, self._statement(size), values)
                 start += size
 
     def _write_arrays(self, connection: sa.Connection, rows: Sequence[Row]) -> None:

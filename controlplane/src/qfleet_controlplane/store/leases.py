@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from qfleet_controlplane.errors import Unavailable
-from qfleet_controlplane.store import clock
+from qfleet_controlplane.store import clock, driver
 from qfleet_controlplane.store.tables.control import controllers, regions
 from qfleet_wire.names import ControllerName, Millis, RegionName
 
@@ -125,8 +125,12 @@ def hold(connection: sa.Connection, fence: Fence) -> None:
     Raises:
         LeaseLost: the lease is not held any more.
     """
-    text = _HOLD_SQLITE if connection.dialect.name == "sqlite" else _HOLD_POSTGRESQL
-    if connection.exec_driver_sql(text, (fence.region, fence.epoch, fence.controller)).first() is None:
+    values = (fence.region, fence.epoch, fence.controller)
+    if driver.is_sqlite(connection):
+        found = driver.execute(connection, _HOLD_SQLITE, values).fetchone()
+    else:
+        found = connection.exec_driver_sql(_HOLD_POSTGRESQL, values).first()
+    if found is None:
         raise LeaseLost(
             f"controller {fence.controller!r} does not lead region {fence.region!r} in epoch {fence.epoch} "
             "any more: nothing was stored"

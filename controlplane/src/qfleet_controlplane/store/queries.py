@@ -13,6 +13,8 @@ from qfleet_controlplane.store.tables import control, fleet, work
 from qfleet_wire import api, codec, payloads
 from qfleet_wire.names import DeviceName, JobId, Millis
 
+_REQUEST = sa.select(work.jobs.c.request).where(work.jobs.c.id == sa.bindparam("job"))
+"""Made once: putting a statement together takes as long as running it."""
 _PAGE = 100
 """Jobs that are read at once while listing them."""
 
@@ -37,7 +39,7 @@ class StoredResult(NamedTuple):
 
 def request_of(connection: sa.Connection, job: JobId) -> api.JobRequest | None:
     """What was asked for; None for an unknown job."""
-    row = connection.scalar(sa.select(work.jobs.c.request).where(work.jobs.c.id == job))
+    row = connection.scalar(_REQUEST, {"job": job})
     return None if row is None else records.request_of(row)
 
 
