@@ -9,6 +9,7 @@ error ``error_bound`` keeps far from one half at every length that is accepted.
 
 import numpy as np
 
+from qfleet_agent.qkd import packing
 from qfleet_agent.qkd.errors import ExchangeMisused
 from qfleet_agent.qkd.quantum.apparatus import Bits
 
@@ -51,6 +52,17 @@ def amplified(key: Bits, seed: Bits, secret: int) -> Bits:
     product *= np.fft.rfft(key, size)
     sums = np.fft.irfft(product, size)[len(key) - 1 : len(key) - 1 + secret]
     return (np.rint(sums).astype(np.int64) & 1).astype(np.uint8)
+
+
+def whole(key: Bits, seed: bytes, secret: int) -> bytes:
+    """The same as bytes, of a seed in bytes whose last may have bits to spare; ``secret`` is a multiple of 8.
+
+    Raises:
+        ExchangeMisused: As ``amplified``.
+        ExchangeInvalid: Where the seed is not as long as its bits.
+    """
+    bits = packing.unpacked_bits(seed, seed_bits(len(key), secret))
+    return packing.packed_bits(amplified(key, bits, secret))
 
 
 def error_bound(sifted: int, secret: int) -> float:

@@ -42,6 +42,11 @@ def estimated(session: plan.Plan, tally: Tally, *, leak_bits: int) -> Estimate:
             return _pairs(session, tally, leak_bits)
 
 
+def in_bytes(estimate: Estimate) -> Estimate:
+    """The same with a key of whole bytes."""
+    return msgspec.structs.replace(estimate, bits=estimate.bits // 8 * 8)
+
+
 def _pulses(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally, leak: int) -> Estimate:
     # The errors of the key basis enter by the leak alone.
     counts = decoys.Counts(key=tally.key, check=tally.check, key_errors=0, check_errors=tally.check_errors)

@@ -96,11 +96,11 @@ def _error_rate(session: plan.Plan, tally: Tally) -> list[Sign]:
 
 def _pulses(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally) -> list[Sign]:
     weights = np.array(protocol.probabilities)
-    gains = [laws.of_pulses(protocol, line).gain[:, 0] for line in _lines(session)]
+    gains = [laws.of_pulses(protocol, line).gain[:, 0] for line in lines(session)]
     counted = [weights * gain for gain in gains]
     alive = [
         float(detection.live(each.sum(), line.pulses_hz, line.bob.model()))
-        for each, line in zip(counted, _lines(session), strict=True)
+        for each, line in zip(counted, lines(session), strict=True)
     ]
     totals = [float(each.sum()) * live for each, live in zip(counted, alive, strict=True)]
     found = _rate(session, "counts", tally.counted, (totals[0], totals[1]))
@@ -149,7 +149,7 @@ def _dark(session: plan.Plan, protocol: plan.WeakPulses, count: int, span: tuple
 
 def _pairs(session: plan.Plan, protocol: plan.Pairs, tally: Tally) -> list[Sign]:
     both, bob = [], []
-    for line in _lines(session):
+    for line in lines(session):
         law = laws.of_pairs(protocol, line)
         seen = law.both + law.bob_alone
         alive = float(detection.live(seen, line.pulses_hz, line.bob.model()))
@@ -171,7 +171,7 @@ def _rate(session: plan.Plan, what: str, count: int, span: tuple[float, float]) 
     return [Sign("count-rate", seen)]
 
 
-def _lines(session: plan.Plan) -> tuple[plan.Line, plan.Line]:
+def lines(session: plan.Plan) -> tuple[plan.Line, plan.Line]:
     """The line with the most and the least loss that the tolerance allows."""
     factor = 10.0 ** (session.bounds.tolerance_db / 10.0)
     line = session.line

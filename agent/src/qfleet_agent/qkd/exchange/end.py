@@ -1,0 +1,202 @@
+"""What both ends of a session have in common while the key is made."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+import numpy as np
+
+from qfleet_agent.errors import AgentError, RemoteError
+from qfleet_agent.qkd import estimation, plan, sifting, verification, watch
+from qfleet_agent.qkd.authentication import Tagger
+from qfleet_agent.qkd.errors import ExchangeMisused
+from qfleet_agent.qkd.exchange import states
+from qfleet_agent.qkd.exchange.effects import Effect, Record, Role, Send
+from qfleet_agent.qkd.exchange.messages import (
+    Answer,
+    Body,
+    Corrected,
+    Finish,
+    Numbered,
+    Open,
+    Question,
+    Settling,
+)
+from qfleet_agent.qkd.exchange.reconciling import Method
+from qfleet_agent.qkd.exchange.settling import Settler, broken, started
+from qfleet_agent.qkd.exchange.states import State, Step
+from qfleet_agent.qkd.quantum import draws, laws
+from qfleet_agent.qkd.quantum.apparatus import Apparatus, Bits
+from qfleet_agent.qkd.watch import Sign
+from qfleet_wire import codec
+
+AHEAD = 4
+"""How many blocks Bob announces before the first of them is answered: delay costs less, and memory stays."""
+
+RECONCILIATION_SEED_BYTES = 32
+
+PLACES: Mapping[tuple[Role, type[Numbered]], State] = {
+    ("bob", Open): State.STARTED,
+    ("alice", sifting.Counted): State.COUNTING,
+    ("bob", sifting.Compared): State.COUNTING,
+    ("alice", Question): State.CORRECTING,
+    ("bob", Answer): State.CORRECTING,
+    ("alice", Corrected): State.CORRECTING,
+    ("bob", Finish): State.CONFIRMING,
+}
+"""Where each numbered message may be heard; anywhere else the other end does not follow the protocol."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kit:
+    """What an end works with.
+
+    ``apparatus`` gives this end's device, from the secret seed where it is a simulated one. ``randomness``
+    are uniform bytes that nobody else has and that serve this session alone: ``randomness_bytes`` says how
+    many. ``tagger`` holds key of the link, where the plan wants messages tagged.
+    """
+
+    session: plan.Plan
+    apparatus: Callable[[bytes], Apparatus]
+    randomness: bytes = field(repr=False)
+    method: Method
+    tagger: Tagger | None = None
+
+
+def randomness_bytes(session: plan.Plan, role: Role) -> int:
+    """How many random bytes an end of this session takes."""
+    if role == "bob":
+        return RECONCILIATION_SEED_BYTES
+    return draws.SEED_BYTES + verification.SEED_BYTES + 2 * -(-most_sifted(session) // 8)
+
+
+def most_sifted(session: plan.Plan) -> int:
+    """More sifted bits than a session has, but for a chance far below that of a false alarm."""
+    match session.protocol:
+        case plan.WeakPulses():
+            gains = laws.of_pulses(session.protocol, watch.lines(session)[1]).gain[:, 0]
+            chance = float(gains @ session.protocol.probabilities)
+        case plan.Pairs():
+            chance = laws.of_pairs(session.protocol, watch.lines(session)[1]).both
+    mean = session.pulses * chance * session.protocol.key_basis**2
+    return int(mean + 10.0 * np.sqrt(mean)) + 1000
+
+
+def plan_digest(session: plan.Plan) -> bytes:
+    """A digest of the plan, by which each end sees that the other has the same."""
+    return sha256(b"qfleet1 key exchange plan" + codec.encode(session)).digest()
+
+
+class End(ABC):
+    """One end of a session while its process lives.
+
+    Args:
+        role: Which end.
+        kit: What it works with.
+
+    Raises:
+        ExchangeMisused: Where the kit does not fit the plan.
+    """
+
+    def __init__(self, role: Role, kit: Kit) -> None:
+        if (kit.tagger is None) != (kit.session.authentication == "sealed"):
+            raise ExchangeMisused(
+                f"the plan wants messages {kit.session.authentication}: give key of the link where it says "
+                "tagged, and none elsewhere"
+            )
+        needed = randomness_bytes(kit.session, role)
+        if len(kit.randomness) < needed:
+            raise ExchangeMisused(f"{len(kit.randomness)} random bytes were given, and {needed} are needed")
+        self._kit = kit
+        self._plan = kit.session
+        self._settler = Settler(started(role, kit.session), kit.tagger)
+        self._role: Role = role
+        self._tally = sifting.EMPTY
+        self._parts: list[Bits] = []
+
+    @property
+    def record(self) -> Record:
+        """What is saved of it."""
+        return self._settler.record
+
+    @abstractmethod
+    def begin(self) -> list[Effect]:
+        """What is to be done at once."""
+
+    def heard(self, data: bytes) -> list[Effect]:
+        """A message of the other end, whatever it is."""
+        try:
+            read, body = self._settler.box.opened(data)
+            if body is not None:
+                return self._body(body)
+        except AgentError as error:
+            return self._broken(error)
+        if not read.number:
+            return []
+        # It came twice, or before one that is missing: the other end learns how far this one is.
+        return self._settler.said() or [Send(self._settler.box.receipt())]
+
+    def nudged(self) -> list[Effect]:
+        """Time has passed: say again what the other end may not have heard."""
+        if self._settler.state in states.LIVE:
+            return [Send(data) for data in self._settler.box.unheard()]
+        return self._settler.said()
+
+    def given_up(self, why: str) -> list[Effect]:
+        """Whoever runs this end wants no key any more; too late once it is kept."""
+        return self._settler.given_up(why) if self._settler.state in states.LIVE else []
+
+    @abstractmethod
+    def _numbered(self, body: Numbered) -> list[Effect]:
+        """Go on with a message that is in its place."""
+
+    def _settling(self, body: Settling) -> list[Effect]:
+        return self._settler.heard(body)
+
+    def _body(self, body: Body) -> list[Effect]:
+        if isinstance(body, Settling):
+            return self._settling(body)
+        if self._settler.state not in states.LIVE:
+            return self._settler.said()
+        if PLACES.get((self._role, type(body))) is not self._settler.state:
+            word = f"{type(body).__name__.lower()} was said while this end is {self._settler.state}"
+            return self._abort([Sign("protocol", word)])
+        return self._numbered(body)
+
+    def _broken(self, error: AgentError) -> list[Effect]:
+        """A message that no honest end would send; what this end did wrong itself is not caught here."""
+        if not isinstance(error, RemoteError):
+            raise error
+        sign = broken(error)
+        if self._settler.state in states.LIVE:
+            return self._abort([sign])
+        return self._settler.alarms([sign])
+
+    def _abort(self, signs: Iterable[Sign]) -> list[Effect]:
+        found = list(signs)
+        self._parts.clear()
+        return self._settler.given_up(found[0].reason, found)
+
+    def _say(self, body: Numbered) -> Send:
+        return Send(self._settler.box.numbered(body))
+
+    def _take(self, part: sifting.Sifted) -> None:
+        self._tally += part.tally
+        self._parts.append(part.key)
+
+    def _sifted(self) -> tuple[Bits, list[Effect]]:
+        """The whole sifted key, and where there will be none of it, how the session ends."""
+        key = np.concatenate(self._parts)
+        self._parts.clear()
+        if signs := watch.signs(self._plan, self._tally):
+            return key, self._abort(signs)
+        if self._secret(0).bits == 0 or len(key) > most_sifted(self._plan):
+            return key, self._settler.given_up("no-key")
+        self._settler.step(Step.SIFT)
+        return key, []
+
+    def _secret(self, leak: int) -> estimation.Estimate:
+        """ℓ in whole bytes."""
+        found = estimation.estimated(self._plan, self._tally, leak_bits=leak)
+        return estimation.in_bytes(found)

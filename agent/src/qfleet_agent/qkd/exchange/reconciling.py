@@ -1,0 +1,58 @@
+"""What a session needs of a reconciliation, whichever method it is: Bob corrects his key towards Alice's.
+
+Questions and answers are the method's own bytes. ``leaked`` counts what Alice told, in bits, and both ends
+count the same.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from qfleet_agent.qkd.quantum.apparatus import Bits
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Bob's key, corrected as far as the method goes; whether it is right, only verification tells."""
+
+    key: Bits = field(repr=False)
+    leaked: int
+    errors: int
+
+
+class Corrector(Protocol):
+    """Bob's side."""
+
+    def begin(self) -> bytes:
+        """The first question."""
+
+    def heard(self, answer: bytes) -> bytes | Done:
+        """The next question, or the end.
+
+        Raises:
+            RemoteError: Where the answer is none.
+        """
+
+
+class Answerer(Protocol):
+    """Alice's side."""
+
+    @property
+    def leaked(self) -> int:
+        """How many bits were told so far."""
+
+    def answer(self, question: bytes) -> bytes:
+        """The answer to a question.
+
+        Raises:
+            RemoteError: Where the question is none, or would tell more than may be told.
+        """
+
+
+class Method(Protocol):
+    """A method, chosen for a line by its delay and error rate."""
+
+    def corrector(self, key: Bits, error_rate: float, seed: bytes) -> Corrector:
+        """Bob's side of a key that differs from Alice's at about this rate; the seed is public and fresh."""
+
+    def answerer(self, key: Bits) -> Answerer:
+        """Alice's side."""
