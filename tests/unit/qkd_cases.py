@@ -55,3 +55,9 @@ def sifted(
 def tally(session: plan.Plan, law: laws.PulseLaw | laws.PairLaw | None = None) -> sifting.Tally:
     """What is counted in a whole session."""
     return sum((mine.tally for mine, _ in sifted(session, law)), start=sifting.EMPTY)
+
+
+BRIGHT = msgspec.structs.replace(
+    of_bob(of_line(PULSES, transmittance=0.9), efficiency=0.9), block_pulses=150_000, blocks=3
+)
+"""A line of little loss: a session that makes a key in a moment."""

@@ -9,7 +9,7 @@ import hashlib
 import msgspec
 
 from qfleet_agent.qkd.authentication import TAG_BYTES, Direction, Tagger
-from qfleet_agent.qkd.errors import ExchangeForged, ExchangeInvalid
+from qfleet_agent.qkd.errors import ExchangeInvalid
 from qfleet_agent.qkd.exchange.effects import Role
 from qfleet_agent.qkd.exchange.messages import (
     Body,
@@ -49,7 +49,7 @@ class Postbox:
         self._waiting: dict[int, Envelope] = {}
         self._said = 0
         self._heard = 0
-        self._digests = {"alice": hashlib.sha256(), "bob": hashlib.sha256()}
+        self._chains: dict[Role, bytes] = {"alice": b"", "bob": b""}
 
     def numbered(self, body: Numbered) -> bytes:
         """The bytes of a new numbered message, which is sent again until it is heard."""
@@ -100,8 +100,7 @@ class Postbox:
 
     def transcript(self) -> bytes:
         """The digest of all that both ends said so far."""
-        parts = [self._digests[role].digest() for role in ("alice", "bob")]
-        return hashlib.sha256(b"qfleet1 key exchange transcript" + b"".join(parts)).digest()
+        return _chained(self._chains["alice"], self._chains["bob"])
 
     def _check(self, read: Envelope) -> None:
         if self._tagger is None:
@@ -125,10 +124,16 @@ class Postbox:
         return codec.encode(Envelope(self._session, number, 0, data))
 
     def _note(self, role: Role, data: bytes) -> None:
-        self._digests[role].update(len(data).to_bytes(8, "big") + data)
+        self._chains[role] = _chained(self._chains[role], data)
 
     def _bytes(self, made: Envelope) -> bytes:
         return codec.encode(msgspec.structs.replace(made, heard=self._heard))
+
+
+def _chained(before: bytes, data: bytes) -> bytes:
+    """A digest of a digest, or of nothing, and of what follows it."""
+    label = b"qfleet1 key exchange transcript" + bytes([len(before)])
+    return hashlib.sha256(label + before + data).digest()
 
 
 def envelope(data: bytes) -> Envelope:
@@ -153,6 +158,3 @@ def _body(read: Envelope) -> Body:
     except RemoteError as error:
         raise ExchangeInvalid(f"message {read.number} does not read: {error}") from error
     return body
-
-
-__all__ = ["ExchangeForged", "Postbox", "direction", "envelope"]
