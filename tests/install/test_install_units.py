@@ -10,6 +10,7 @@ import pytest
 
 UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
 NAMES = ("qfleet-agent.service", "qfleet-controlplane.service")
+EVERY = (*NAMES, "qfleet-agent-keys.service")
 MOST_EXPOSURE = 2.5
 
 pytestmark = pytest.mark.skipif(
@@ -25,7 +26,7 @@ def analyse(*arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_unit_verifies_without_a_word(name: str, tmp_path: Path) -> None:
     # Where the programs are not installed, only their paths may be another's.
     text = (UNITS / name).read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def test_a_unit_verifies_without_a_word(name: str, tmp_path: Path) -> None:
     assert analyse("verify", str(unit)) == ""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_unit_exposes_little(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     report = analyse("security", "--offline=true", str(UNITS / name))
     exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", report)

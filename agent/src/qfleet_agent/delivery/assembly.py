@@ -24,8 +24,9 @@ from qfleet_agent.keystore import recovery, store
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.notify import Notifier
 from qfleet_agent.settings import Settings
+from qfleet_wire.names import Millis
 
-SWEEP_S = 60.0
+SWEEP_MS = 60_000
 
 
 async def run(settings: Settings, notifier: Notifier) -> None:
@@ -58,7 +59,7 @@ async def run(settings: Settings, notifier: Notifier) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         notifier.ready(f"Keys are delivered at https://{keys.host}:{server.port}.")
-        await _sweep_until(stopped, entity)
+        await _sweep_until(stopped, entity, notifier)
         notifier.stopping()
 
 
@@ -132,8 +133,13 @@ def _sockets(keys: Keys) -> dict[str, Path]:
     return {name: peer.socket for name, peer in keys.peers.items() if peer.socket is not None}
 
 
-async def _sweep_until(stopped: asyncio.Event, entity: Entity) -> None:
+async def _sweep_until(stopped: asyncio.Event, entity: Entity, notifier: Notifier) -> None:
+    """Sweep every ``SWEEP_MS``, and feed systemd's watchdog as often as it wants."""
+    due = clock.monotonic()
     while not stopped.is_set():
-        await entity.sweep()
+        notifier.alive()
+        if clock.monotonic() >= due:
+            due = Millis(clock.monotonic() + SWEEP_MS)
+            await entity.sweep()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopped.wait(), SWEEP_S)
+            await asyncio.wait_for(stopped.wait(), notifier.watchdog_s or SWEEP_MS / 1000)

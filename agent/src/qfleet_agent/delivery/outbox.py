@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from qfleet_agent.delivery.announcer import Announcer, Answer, PeerSilent
+from qfleet_agent.errors import KeyStoreFull, KeyStoreUnusable
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.issuing import Unconfirmed
 from qfleet_agent.keystore.keeper import Keeper
@@ -77,13 +78,13 @@ class Outbox:
             try:
                 async with asyncio.timeout(self._patience.answer):
                     answers = await self._announcer.announce(link, batch)
-            except (PeerSilent, TimeoutError, OSError) as error:
-                await self._pause(link, one, str(error) or "no answer in time")
-                continue
-            if await self._take(link, one, batch, answers):
-                one.failures = 0
-            else:
-                await self._pause(link, one, "it can store nothing now")
+                if await self._take(link, one, batch, answers):
+                    one.failures = 0
+                    continue
+                why = "it can store nothing now"
+            except (PeerSilent, KeyStoreFull, KeyStoreUnusable, TimeoutError, OSError) as error:
+                why = str(error) or "no answer in time"
+            await self._pause(link, one, why)
 
     async def _take(
         self, link: str, one: "_Link", batch: list[Announcement], answers: Iterable[Answer]
@@ -99,14 +100,17 @@ class Outbox:
             settled = True
             if one.waiting.get(answer.key) is not made:
                 continue  # it was withdrawn meanwhile, and the peer must hear of that
-            del one.waiting[answer.key]
+            told: list[Unconfirmed] = []
             if answer.verdict == "no-such-bits":
                 log.error("%s refuses a key: %s", link, answer.reason, extra={"action": "key-refused"})
                 await self._keeper.refused(link, made)
-            elif answer.verdict == "taken":
-                confirmed.append(answer.key)
+            elif answer.verdict == "unwanted":
+                told = await self._keeper.withdraw([Unconfirmed(link, made)])
             else:
-                self.tell(await self._keeper.withdraw([Unconfirmed(link, made)]))
+                confirmed.append(answer.key)
+            if one.waiting.get(answer.key) is made:
+                del one.waiting[answer.key]
+            self.tell(told)
             one.answer(answer)
         if confirmed:
             await self._keeper.confirm(confirmed)

@@ -64,14 +64,21 @@ class Blocks:
         ).fetchone()
         return None if row is None else _block(row)
 
-    def in_state(self, link: str | None, state: State) -> Iterator[Block]:
-        """Read blocks one by one, the oldest first; None: of all links."""
+    def in_state(self, link: str, state: State) -> Iterator[Block]:
+        """Read the blocks of a link one by one, the oldest first."""
         rows = self._database.execute(
-            f"SELECT {_COLUMNS} FROM blocks WHERE link = coalesce(?, link) AND state = ? "  # noqa: S608
-            "ORDER BY number",
+            f"SELECT {_COLUMNS} FROM blocks WHERE link = ? AND state = ? ORDER BY number",  # noqa: S608
             (link, state),
         )
         return map(_block, rows)
+
+    def expired(self, before: Millis) -> list[Block]:
+        """Read the blocks that still have material and expired before a time."""
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM blocks WHERE expires <= ? AND ended ISNULL",  # noqa: S608
+            (before,),
+        )
+        return list(map(_block, rows))
 
     def add(self, link: str, block: bytes, material: bytes, kept: Millis, expires: Millis | None) -> None:
         """Store a new block."""
@@ -98,6 +105,8 @@ class Blocks:
         )
         if state not in MATERIAL:
             self._database.execute("DELETE FROM chunks WHERE number = ?", (block.number,))
+            for name in [name for name in self._plain if name[0] == block.number]:
+                del self._plain[name]
         if step in _COUNTED:
             counts.add(self._database, block.link, _COUNTED[step], block.size - spans.length(block.used))
 

@@ -11,7 +11,7 @@ from qfleet_agent.keystore import allotment, announcement, counts, spans
 from qfleet_agent.keystore.allotment import Lot, Range
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.base import Base
-from qfleet_agent.keystore.blocks import Block, required
+from qfleet_agent.keystore.blocks import Block
 from qfleet_agent.keystore.counts import Count
 from qfleet_agent.keystore.states import State, Step
 from qfleet_wire import codec
@@ -110,8 +110,8 @@ def unconfirmed(base: Base) -> list[Unconfirmed]:
 def refused(base: Base, link: str, made: Announcement, now: Millis) -> None:
     """The peer cannot make this key: what it was cut from is not the same there, and is given up."""
     for name in sorted({one.block for one in made.ranges}):
-        block = required(base.blocks.find(link, name), link, name)
-        if block.state is State.HELD:
+        block = base.blocks.find(link, name)
+        if block is not None and block.state is State.HELD:
             log.error(
                 "Block %s of the link to %s is destroyed: the peer does not have it.",
                 name.hex(),

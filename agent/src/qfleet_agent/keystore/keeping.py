@@ -110,10 +110,8 @@ def stock(base: Base, link: str, now: Millis) -> Stock:
 
 def sweep(base: Base, now: Millis) -> list[issuing.Unconfirmed]:
     """End what has expired; return what the peers must be told of it."""
-    for state in MATERIAL:
-        for block in list(base.blocks.in_state(None, state)):
-            if block.expires is not None and block.expires + GRACE_MS <= now:
-                base.blocks.step(block, Step.EXPIRE, now)
+    for block in base.blocks.expired(Millis(now - GRACE_MS)):
+        base.blocks.step(block, Step.EXPIRE, now)
     _end_waiting(base, now)
     overdue = [one for one in issuing.unconfirmed(base) if one.announcement.expires <= now]
     told = issuing.withdraw(base, overdue)

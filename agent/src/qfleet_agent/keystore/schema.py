@@ -9,9 +9,10 @@ VERSION: Final = 1
 TABLES: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 
--- number: order of arrival; used: encoded spans of bytes; times in milliseconds since 1970.
+-- number: order of arrival, never given twice; used: encoded spans of bytes.
+-- Times are milliseconds since 1970.
 CREATE TABLE blocks (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
     link TEXT NOT NULL,
     block BLOB NOT NULL,
     state TEXT NOT NULL,
