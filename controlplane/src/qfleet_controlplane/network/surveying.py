@@ -13,6 +13,7 @@ from qfleet_controlplane.network import given
 from qfleet_controlplane.network.budget import clouds, fibres
 from qfleet_controlplane.network.orbits.arrays import Floats
 from qfleet_controlplane.network.orbits.passes import Passes
+from qfleet_controlplane.network.orbits.propagation import OrbitFailed
 from qfleet_controlplane.network.scenario.complaints import Complaints
 from qfleet_controlplane.network.scenario.model import Scenario, Site
 from qfleet_controlplane.network.scenario.reading import read
@@ -29,13 +30,21 @@ def survey(text: str, source: str) -> Survey:
 
     Raises:
         InvalidScenario: with file, line and reason.
-        OrbitFailed: a satellite cannot be propagated over the scenario.
     """
-    return of(read(text, source), Complaints(text, source))
+    scenario, complaints = read(text, source), Complaints(text, source)
+    try:
+        return of(scenario, complaints)
+    except OrbitFailed as failed:
+        complaints.refuse(("satellites", failed.place, "tle"), str(failed))
 
 
 def of(scenario: Scenario, complaints: Complaints | None = None) -> Survey:
-    """As ``survey``, of a scenario that was read; ``complaints`` knows its lines."""
+    """As ``survey``, of a scenario that was read; ``complaints`` knows its lines.
+
+    Raises:
+        InvalidScenario: a given contact without a key that could be computed.
+        OrbitFailed: a satellite cannot be propagated over the scenario.
+    """
     skies = Skies.of(scenario)
     found = skies.passes()
     keys = skies.keys(found)

@@ -17,7 +17,11 @@ _SGP4_EPOCH_JD = 2_433_281.5
 
 
 class OrbitFailed(InvalidRequest):
-    """A satellite's elements cannot be propagated over the scenario."""
+    """The elements of the satellite at that place cannot be propagated over the scenario."""
+
+    def __init__(self, words: str, place: int) -> None:
+        super().__init__(words)
+        self.place = place
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,11 @@ class Orbits:
         if failed.any():
             number, place = np.argwhere(failed)[0]
             name = self.names[which][number]
-            raise OrbitFailed(
+            words = (
                 f"satellite {name!r} cannot be propagated to {at_s[place]:.0f} s after the epoch "
-                f"(SGP4 error {failed[number, place]}): its elements are too old, or it has decayed"
+                f"(SGP4 error {failed[number, place]}): its elements are too old or wrong, or it has decayed"
             )
+            raise OrbitFailed(words, (which.start or 0) + int(number))
         return position, velocity
 
     def positions(self, which: Indices, at_s: Floats) -> Floats:

@@ -3,10 +3,10 @@
 import math
 
 from qfleet_controlplane.network.orbits import frames
-from qfleet_controlplane.network.scenario import elements, given, walker
+from qfleet_controlplane.network.scenario import elements, given, part_checks, walker
 from qfleet_controlplane.network.scenario.complaints import Complaints
 from qfleet_controlplane.network.scenario.lines import Path
-from qfleet_controlplane.network.scenario.model import Constellation, Satellite, Scenario, Site, Source
+from qfleet_controlplane.network.scenario.model import Constellation, Satellite, Scenario, Site
 from qfleet_wire.errors import InvalidName
 from qfleet_wire.names import parse_name
 
@@ -15,9 +15,17 @@ DEAD_SEA_M = -430.5
 HIGHEST_M = 9_000.0
 LONGEST_H = 24.0 * 31
 MOST_SATELLITES = 10_000
+MOST_PAIR_HOURS = 3e6
+"""Satellites times stations times hours: 1,000 over 100 for a day is 2.4 million, with 400,000 passes."""
+MOST_FIBRE_HOURS = 5e5
+MOST_STORED = 1e15
+"""Bits of one store: a hundred million times what one is likely to hold."""
+_LEAST_DB = 1e-3
+"""Of a fibre: the bound of a channel without any loss is endless."""
 _ROUNDED_KM = 0.02
 """What two positions with four digits of a degree can be off together."""
-_ANY = math.inf
+_YEARS = (1950, 2050)
+"""For which the sun's place is known well enough (``orbits.sun``)."""
 
 _REPEATERS: dict[str, tuple[float, float]] = {
     "link_fidelity": (0.25, 1.0), "photon_efficiency": (1e-6, 1.0), "swap_success": (1e-6, 1.0),
@@ -28,71 +36,25 @@ _REPEATERS: dict[str, tuple[float, float]] = {
 
 def check(scenario: Scenario, complaints: Complaints) -> None:
     """Refuse what cannot be, the first thing that is found. Raises ``InvalidScenario``."""
-    for one in (_whole, _parts, _sites, _fibres, _satellites, _devices, _weather, given.check, _demands):
+    shape = (_whole, part_checks.check, _sites, _fibres, _satellites, _size, _devices)
+    for one in (*shape, _weather, given.check, _demands):
         one(scenario, complaints)
 
 
 def _whole(scenario: Scenario, complaints: Complaints) -> None:
     if scenario.epoch.tzinfo is None:
         complaints.refuse(("epoch",), "epoch has no zone: write it like 2026-03-20T00:00:00Z")
+    if not _YEARS[0] <= scenario.epoch.year <= _YEARS[1]:
+        complaints.refuse(
+            ("epoch",), f"epoch lies in {scenario.epoch.year}, outside {_YEARS[0]} to {_YEARS[1]}"
+        )
     complaints.unless_within(scenario.hours, ("hours",), 0.01, LONGEST_H)
-    complaints.unless_within(scenario.store_bits, ("store_bits",), 1.0, _ANY)
+    complaints.unless_within(scenario.store_bits, ("store_bits",), 1.0, MOST_STORED)
+    complaints.unless_name(scenario.name, ("name",), "scenario")
     for key, (least, most) in _REPEATERS.items():
         complaints.unless_within(getattr(scenario.repeaters, key), ("repeaters", key), least, most)
     if not scenario.sites:
         complaints.refuse((), "a scenario has at least one [[sites]]")
-
-
-# ── parts that are shared ───────────────────────────────────────────────────────────────────────────
-
-_SHARE, _POSITIVE, _NOT_NEGATIVE = (0.0, 1.0), (1e-12, _ANY), (0.0, _ANY)
-_BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
-    "detectors": {
-        "efficiency": (1e-6, 1.0), "dark_hz": _NOT_NEGATIVE, "window_ns": _POSITIVE,
-        "dead_time_ns": _NOT_NEGATIVE, "afterpulsing": (0.0, 0.5), "misalignment": (0.0, 0.5),
-    },
-    "sources": {
-        "rate_hz": _POSITIVE, "key_basis": (1e-3, 1.0 - 1e-3), "pairs": (1e-6, 1.0), "block_s": _POSITIVE,
-    },
-    "telescopes": {
-        "aperture_m": (1e-3, 100.0), "optics_efficiency": (1e-6, 1.0), "background_hz": _NOT_NEGATIVE,
-        "zenith_loss_db": _NOT_NEGATIVE, "min_elevation_deg": (0.0, 89.0),
-    },
-    "transmitters": {
-        "divergence_urad": (1e-2, 1e5), "pointing_urad": _NOT_NEGATIVE, "optics_loss_db": _NOT_NEGATIVE,
-    },
-}  # fmt: skip
-
-
-def _parts(scenario: Scenario, complaints: Complaints) -> None:
-    for table, bounds in _BOUNDS.items():
-        for name, part in getattr(scenario, table).items():
-            for key, (least, most) in bounds.items():
-                complaints.unless_within(getattr(part, key), (table, name, key), least, most)
-    for name, source in scenario.sources.items():
-        _source(source, ("sources", name), complaints)
-    for name, telescope in scenario.telescopes.items():
-        path = ("telescopes", name, "detector")
-        complaints.unless_known(telescope.detector, scenario.detectors, path, "detector")
-    for name, transmitter in scenario.transmitters.items():
-        complaints.unless_known(
-            transmitter.source, scenario.sources, ("transmitters", name, "source"), "source"
-        )
-
-
-def _source(source: Source, path: Path, complaints: Complaints) -> None:
-    strong, weak, vacuum = source.intensities
-    # Lim et al., Phys. Rev. A 89, 022307 (2014): the estimates hold for such intensities only.
-    if not (strong > weak + vacuum and weak > vacuum >= 0):
-        complaints.refuse(
-            (*path, "intensities"),
-            f"intensities = {list(source.intensities)} must fall, the first above the sum of the others",
-        )
-    if min(source.probabilities) <= 0 or abs(sum(source.probabilities) - 1) > 1e-9:
-        complaints.refuse(
-            (*path, "probabilities"),
-            f"probabilities = {list(source.probabilities)} must be above 0 and sum to 1",
-        )
 
 
 # ── places and links ────────────────────────────────────────────────────────────────────────────────
@@ -139,8 +101,13 @@ def _fibres(scenario: Scenario, complaints: Complaints) -> None:
             )
         complaints.unless_within(fibre.loss_db_per_km, (*here, "loss_db_per_km"), 0.0, 10.0)
         complaints.unless_within(fibre.extra_loss_db, (*here, "extra_loss_db"), 0.0, 100.0)
+        if fibre.length_km * fibre.loss_db_per_km + fibre.extra_loss_db < _LEAST_DB:
+            complaints.refuse(
+                (*here, "loss_db_per_km"), f"the fibre loses less than {_LEAST_DB:g} dB, which none does"
+            )
         complaints.unless_known(fibre.source, scenario.sources, (*here, "source"), "source")
         complaints.unless_known(fibre.detector, scenario.detectors, (*here, "detector"), "detector")
+        part_checks.unless_gated(scenario, (fibre.source, fibre.detector), (*here, "detector"), complaints)
 
 
 def _apart_km(one: Site, other: Site) -> float:
@@ -207,11 +174,30 @@ def _constellation(pattern: Constellation, scenario: Scenario, here: Path, compl
             f"{pattern.satellites} satellites cannot be spread evenly over {pattern.planes} planes",
         )
     complaints.unless_known(pattern.transmitter, scenario.transmitters, (*here, "transmitter"), "transmitter")
+    taken = {place.name for place in scenario.places}
     for made in walker.satellites(pattern):
-        if any(made.name == place.name for place in scenario.places):
+        if made.name in taken:
             complaints.refuse(
                 (*here, "name"), f"{made.name!r} is one of its satellites and something else too"
             )
+
+
+def _size(scenario: Scenario, complaints: Complaints) -> None:
+    """Refuse what would take too long and too much memory to compute and to hold."""
+    satellites = len(scenario.satellites) + sum(one.satellites for one in scenario.constellations)
+    stations = sum(site.telescope is not None for site in scenario.sites)
+    if satellites > MOST_SATELLITES or satellites * stations * scenario.hours > MOST_PAIR_HOURS:
+        complaints.refuse(
+            ("hours",),
+            f"{satellites:,} satellites over {stations:,} stations for {scenario.hours:g} h are too many: "
+            f"at most {MOST_SATELLITES:,} satellites, and {MOST_PAIR_HOURS:,.0f} of all three multiplied",
+        )
+    if len(scenario.fibres) * scenario.hours > MOST_FIBRE_HOURS:
+        complaints.refuse(
+            ("hours",),
+            f"{len(scenario.fibres):,} fibres for {scenario.hours:g} h are too many: "
+            f"at most {MOST_FIBRE_HOURS:,.0f} of both multiplied",
+        )
 
 
 def _devices(scenario: Scenario, complaints: Complaints) -> None:
@@ -252,8 +238,10 @@ def _weather(scenario: Scenario, complaints: Complaints) -> None:
         for before, after in zip(told.from_h, told.from_h[1:], strict=False):
             if not before < after:
                 complaints.refuse((*here, "from_h"), f"from_h must rise, and {after:g} follows {before:g}")
+        for at_h in told.from_h:
+            complaints.unless_within(at_h, (*here, "from_h"), 0.0, LONGEST_H)
         for value in told.cover:
-            complaints.unless_within(value, (*here, "cover"), *_SHARE)
+            complaints.unless_within(value, (*here, "cover"), 0.0, 1.0)
 
 
 def _demands(scenario: Scenario, complaints: Complaints) -> None:

@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 Path: TypeAlias = tuple[str | int, ...]
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"""^\s*(?:"([^"]+)"|'([^']+)'|([A-Za-z0-9_-]+))\s*=""")
+_HEADER = re.compile(r"(\[\[?)([^\[\]]+)\]\]?[ \t]*(?:#.*)?")
+"""Of a line without blanks around it. Blanks inside are stripped later: two patterns that both take them
+would try all ways to share a long run between them."""
+_KEY = re.compile(r"""(?:"([^"]+)"|'([^']+)'|([A-Za-z0-9_-]+))\s*=""")
 
 
 class Lines:
@@ -20,10 +22,12 @@ class Lines:
         self._at: dict[Path, int] = {}
         counts: dict[str, int] = {}
         table: Path = ()
-        for number, line in enumerate(text.splitlines(), 1):
-            if header := _HEADER.match(line):
-                name = header[2].replace('"', "")
-                table = tuple(part.strip() for part in name.split("."))
+        # As TOML counts: other characters that end lines elsewhere may stand in its strings.
+        for number, given in enumerate(text.split("\n"), 1):
+            line = given.strip()
+            if header := _HEADER.fullmatch(line):
+                table = tuple(part.strip(" \t\"'") for part in header[2].split("."))
+                name = ".".join(map(str, table))
                 if header[1] == "[[":
                     counts[name] = counts.get(name, -1) + 1
                     table = (*table, counts[name])

@@ -29,6 +29,8 @@ def read(text: str, source: str) -> Scenario:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidScenario(f"{source}: not valid TOML: {error}") from error
+    except RecursionError:
+        raise InvalidScenario(f"{source}: tables or lists are nested too deeply") from None
     complaints = Complaints(text, source)
     try:
         scenario = msgspec.convert(tables, Scenario)
