@@ -10,6 +10,7 @@ import numpy as np
 
 from qfleet_agent.qkd import plan
 from qfleet_agent.qkd.authentication import Tagger
+from qfleet_agent.qkd.errors import ExchangeInvalid
 from qfleet_agent.qkd.exchange import effects, end
 from qfleet_agent.qkd.exchange.alice import Alice
 from qfleet_agent.qkd.exchange.bob import Bob
@@ -215,5 +216,6 @@ class _ToldCorrector:
         return b"?"
 
     def heard(self, answer: bytes) -> bytes | Done:
-        assert answer == b"?"
+        if answer != b"?":
+            raise ExchangeInvalid("that is no answer")
         return self._method.corrected(self._key)

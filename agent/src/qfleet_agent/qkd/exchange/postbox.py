@@ -9,7 +9,7 @@ import hashlib
 import msgspec
 
 from qfleet_agent.qkd.authentication import TAG_BYTES, Direction, Tagger
-from qfleet_agent.qkd.errors import ExchangeInvalid
+from qfleet_agent.qkd.errors import ExchangeForged, ExchangeInvalid
 from qfleet_agent.qkd.exchange.effects import Role
 from qfleet_agent.qkd.exchange.messages import (
     Body,
@@ -107,10 +107,10 @@ class Postbox:
             return
         pad = _FIRST_PAD + read.number
         if read.number == 0:
-            body = _body(read)
-            if isinstance(body, Forgotten):
+            settling = _settling(read)
+            if settling is Forgotten:
                 return
-            pad = _PADS[type(body)]  # type: ignore[index] # a numbered body has no number 0
+            pad = _PADS[settling]
         other = direction("bob" if self._role == "alice" else "alice")
         self._tagger.check(other, pad, self._covered(read.number, read.body), read.tag)
 
@@ -149,6 +149,16 @@ def envelope(data: bytes) -> Envelope:
     if read.number < 0 or len(read.tag) > TAG_BYTES:
         raise ExchangeInvalid("not a message of a key exchange: its number or its tag is none")
     return read
+
+
+def _settling(read: Envelope) -> type[Settling]:
+    """The kind of a settling message, before anything else of it is believed."""
+    try:
+        body = _body(read)
+    except ExchangeInvalid as error:
+        raise ExchangeForged("a message that settles a session does not bear its tag") from error
+    assert isinstance(body, Settling)
+    return type(body)
 
 
 def _body(read: Envelope) -> Body:

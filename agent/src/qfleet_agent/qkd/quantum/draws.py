@@ -46,14 +46,32 @@ def counted(rng: np.random.Generator, pulses: int, probability: float) -> Slots:
 
 def kinds(rng: np.random.Generator, weights: Floats, count: int) -> Slots:
     """``count`` indices into the flattened ``weights``, each as likely as its weight."""
+    return picked(rng.random(count), weights)
+
+
+def picked(numbers: Floats, weights: Floats) -> Slots:
+    """The index into the flattened ``weights`` that each number from 0 to 1 falls on."""
     edges = np.cumsum(weights, dtype=np.float64)
-    picked: Slots = np.searchsorted(edges, rng.random(count) * edges[-1], side="right")
-    return np.minimum(picked, len(edges) - 1)
+    found: Slots = np.searchsorted(edges, numbers * edges[-1], side="right")
+    return np.minimum(found, len(edges) - 1)
 
 
 def flags(rng: np.random.Generator, probability: Floats | float, count: int) -> Bits:
     """``count`` bits that are 1 with the given probability, one for all or one each."""
     return (rng.random(count) < probability).astype(np.uint8)
+
+
+def shares(seed: bytes, block: int, purpose: str, slots: Slots) -> Floats:
+    """A number from 0 to 1 for each slot, always the same of the same slot, whichever others are asked for.
+
+    The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014) over the slot's number and a secret start.
+    """
+    start = np.frombuffer(_keyed(seed, block, purpose, 8), dtype=np.uint64)
+    x = slots.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + start
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    numbers: Floats = (x ^ (x >> np.uint64(31))).astype(np.float64) * 2.0**-64
+    return numbers
 
 
 def seen(slots: Slots, dead: int) -> Slots:

@@ -116,11 +116,10 @@ class SimulatedDevice:
         protocol = self._line.session.protocol
         assert isinstance(protocol, plan.WeakPulses)
         basis, bit, intensity = found.basis.copy(), found.bit.copy(), found.intensity.copy()
-        for at in missing.tolist():
-            rng = draws.chances(self._line.seed + int(slots[at]).to_bytes(8, "big"), block)
-            basis[at] = rng.random() >= protocol.key_basis
-            bit[at] = rng.integers(2)
-            intensity[at] = draws.kinds(rng, np.array(protocol.probabilities), 1)[0]
+        numbers = [draws.shares(self._line.seed, block, f"uncounted {i}", slots[missing]) for i in range(3)]
+        basis[missing] = numbers[0] >= protocol.key_basis
+        bit[missing] = numbers[1] >= 0.5
+        intensity[missing] = draws.picked(numbers[2], np.array(protocol.probabilities))
         return Settings(np.ones(len(slots), dtype=np.bool_), basis, bit, intensity)
 
 
