@@ -38,6 +38,9 @@ class Sender(Protocol):
     def send_result(self, key: Key, result: bytes | None) -> None:
         """Put a result in line; None: it is read from the journal when its turn comes."""
 
+    def foresee_results(self, results: Sequence[bytes]) -> None:
+        """Prepare to send results that will be put in line once they are durable, if they are."""
+
     def send_telemetry(self, after: int, lost: int) -> None:
         """Send journalled samples after this number once no result waits."""
 
@@ -125,7 +128,7 @@ class Performer:
         self._set_timer()
         due = self._gather(writes)
         if due:
-            await self._save(due)
+            await self._save_and_foresee(due)
         self._act(writes, acts)
         if any(isinstance(event, (events.Measured, events.Restored)) for event in happened):
             await self._journal.hold(self._machine.load.reserved_bytes)
@@ -160,6 +163,18 @@ class Performer:
     def _hurry(self) -> None:
         self._hurried = True
         self._wake.set()
+
+    async def _save_and_foresee(self, writes: list[Write]) -> None:
+        """Have results signed in the time in which the disk takes them."""
+        assert self._sender is not None
+        results = [one.result for one in writes if isinstance(one, effects.SaveResult) and one.digest is None]
+        if not results:
+            await self._save(writes)
+            return
+        saving = asyncio.create_task(self._save(writes))
+        await asyncio.sleep(0)  # the journal's thread has them now
+        self._sender.foresee_results(results)
+        await saving
 
     async def _save(self, writes: list[Write]) -> None:
         while True:

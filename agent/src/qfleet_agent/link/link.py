@@ -107,6 +107,7 @@ class Link:
         self._background: set[asyncio.Task[None]] = set()
         self._broken: str | None = None
         self._connected: aiomqtt.Client | None = None
+        self._publishing = False
         self.online = False
         """Whether a session stands on a living connection."""
 
@@ -129,6 +130,11 @@ class Link:
             self._batches.outgoing.add_result(key, result)
             self._watch_for_answer()
             self._soon(0.0)
+
+    def foresee_results(self, results: Sequence[bytes]) -> None:
+        """Sign results that are about to be put in line; not while others leave: more may go with them."""
+        if self.online and not self._publishing:
+            self._batches.foresee(results, self._handshakes.own.key)
 
     def send_telemetry(self, after: int, lost: int) -> None:
         """Send journalled samples after this number once no result waits."""
@@ -318,7 +324,11 @@ class Link:
                 if plaintext is None:
                     break
                 envelope = self._sessions.seal(plaintext, now=clock.now(), random=secrets.token_bytes)
-                await self._publish(client, topic, envelope)
+                self._publishing = True
+                try:
+                    await self._publish(client, topic, envelope)
+                finally:
+                    self._publishing = False
             self._drained.set()
 
     def _soon(self, patience_s: float) -> None:

@@ -38,6 +38,11 @@ class Outgoing:
     def __bool__(self) -> bool:
         return bool(self._payloads or self._results)
 
+    @property
+    def results_wait(self) -> bool:
+        """Whether results are in line."""
+        return bool(self._results)
+
     def add(self, payload: Up) -> None:
         """Put a payload in line."""
         match payload:
