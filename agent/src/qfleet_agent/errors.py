@@ -96,6 +96,14 @@ class CertificatesInvalid(LocalError, ValueError):
     """A certificate for key delivery cannot be made."""
 
 
+class RotatorUnusable(LocalError):
+    """A preshared key cannot be rotated with these settings."""
+
+
+class InterfaceRefused(LocalError):
+    """The WireGuard interface did not take a key."""
+
+
 class StateInUse(LocalError):
     """Another agent runs on this state directory."""
 
@@ -122,3 +130,19 @@ class ControllerSilent(RemoteError):
 
 class ReconciliationRefused(RemoteError, ValueError):
     """The other end's message of a reconciliation must not be accepted."""
+
+
+class KeyNotDelivered(RemoteError):
+    """The key delivery gave no key. ``for_good``: this one will never come."""
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
+
+
+class RotatorSilent(RemoteError):
+    """The rotator at the other end of a tunnel does not answer."""
+
+
+class RotationRefused(RemoteError, ValueError):
+    """The rotator at the other end of a tunnel said what must not be accepted."""

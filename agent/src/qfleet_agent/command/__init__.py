@@ -1,4 +1,4 @@
-"""The command ``qfleet-agent``: enrol, run, status, check, journal, keys, compute.
+"""The command ``qfleet-agent``: join, run, look into and check the daemon; deliver and rotate keys.
 
 Exit codes: 0 fine; 1 something failed; 2 the command was used wrongly; 3 the control plane refused;
 4 nobody could be reached; 78 (EX_CONFIG) the agent cannot run like this, and starting it again
@@ -53,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     journal.add_argument("query", nargs="?", help="SQL; without it the rows of each table are counted")
     journal.add_argument("--export", type=Path, metavar="FILE", help="write all but secrets to a SQLite file")
     _keys(commands)
+    text = "rotate the preshared key of a WireGuard peer"
+    wireguard = commands.add_parser("wireguard", help=text, description=text, allow_abbrev=False)
+    wireguard.add_argument("--config", type=Path, help="configuration (default: /etc/qfleet/wireguard.toml)")
+    wireguard.set_defaults(call=_wireguard)
     compute = commands.add_parser("compute", help="run one encoded work, for qfleet verify --rerun")
     compute.add_argument("--memory-mib", type=int, default=4096, help="memory that it may have (4096)")
     compute.set_defaults(call=_compute)
@@ -145,6 +149,12 @@ def _keys_certificates(options: argparse.Namespace) -> int:
     from qfleet_agent.command import keys  # noqa: PLC0415  # see above
 
     return keys.make_certificates(options.folder, options.host, options.application)
+
+
+def _wireguard(options: argparse.Namespace) -> int:
+    from qfleet_agent.command import wireguard  # noqa: PLC0415  # see above
+
+    return wireguard.run(options.config)
 
 
 def _compute(options: argparse.Namespace) -> int:

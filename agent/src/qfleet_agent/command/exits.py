@@ -17,6 +17,7 @@ INTERRUPTED: Final = 130
 _CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
     (errors.SettingsInvalid, CONFIGURATION),
     (errors.KeyDeliveryUnusable, CONFIGURATION),
+    (errors.RotatorUnusable, CONFIGURATION),
     (errors.ProfileNotFound, CONFIGURATION),
     (errors.NotEnrolled, CONFIGURATION),
     (wire_errors.InvalidSpecification, CONFIGURATION),
