@@ -10,7 +10,7 @@ import pytest
 
 UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
 NAMES = ("qfleet-agent.service", "qfleet-controlplane.service")
-EVERY = (*NAMES, "qfleet-agent-keys.service")
+EVERY = (*NAMES, "qfleet-agent-keys.service", "qfleet-wireguard.service")
 MOST_EXPOSURE = 2.5
 
 pytestmark = pytest.mark.skipif(
@@ -43,6 +43,12 @@ def test_a_unit_exposes_little(name: str, capsys: pytest.CaptureFixture[str]) ->
     with capsys.disabled():
         sys.stdout.write(f"\n{name}: exposure {exposure[1]} of at most {MOST_EXPOSURE}\n")
     assert float(exposure[1]) <= MOST_EXPOSURE
+
+
+def test_the_rotator_may_set_interfaces_and_nothing_else() -> None:
+    lines = (UNITS / "qfleet-wireguard.service").read_text(encoding="utf-8").splitlines()
+    for setting in ("CapabilityBoundingSet", "AmbientCapabilities"):
+        assert [line for line in lines if line.startswith(setting)] == [f"{setting}=CAP_NET_ADMIN"]
 
 
 @pytest.mark.parametrize("name", NAMES)
