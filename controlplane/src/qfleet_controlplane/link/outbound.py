@@ -1,8 +1,9 @@
 """From payloads to sealed messages: what queued for a device during a publish goes in the next one.
 
-No timer adds latency, and no message is lost silently: what the broker did not take is sealed
-again when the link is up. Everything sent is repeatable, so sending twice is never wrong. Nothing is
-sent after the region's lease has ended, whatever was queued before.
+No timer adds latency: only acknowledgements, for which nobody waits, wait a moment for something to travel
+with. No message is lost silently: what the broker did not take is sealed again when the link is up.
+Everything sent is repeatable, so sending twice is never wrong. Nothing is sent after the region's lease has
+ended, whatever was queued before.
 """
 
 import asyncio
@@ -20,6 +21,10 @@ _log = logging.getLogger(__name__)
 
 _FOR_RENEWAL = (payloads.Renewed, payloads.RenewalRefused)
 """All that a session may carry whose device's certificate has ended."""
+
+PATIENT = (payloads.Acknowledge, payloads.TelemetryAcknowledge)
+PATIENT_S = 0.05
+"""How long these wait for company: a device sends again after seconds only what is not acknowledged."""
 
 Publish = Callable[[str, bytes], Coroutine[None, None, None]]
 
@@ -53,7 +58,10 @@ class Outbound:
         for item in items:
             if not peer.queue.add(item):
                 self._counts.dropped.add("queue-full")
-        self.wake(peer)
+        if all(isinstance(item, PATIENT) for item in items):
+            self._wake_later(peer)
+        else:
+            self.wake(peer)
 
     def send_frame(self, device: DeviceName, channel: Channel, frame: bytes) -> None:
         """Publish an unsealed frame (a handshake or enrolment answer); lost when the link is down."""
@@ -61,6 +69,9 @@ class Outbound:
 
     def wake(self, peer: Peer) -> None:
         """Send what is queued for a peer, if a pump is not at it already and the lease lasts."""
+        if peer.patience is not None:
+            peer.patience.cancel()
+            peer.patience = None
         if not self._around.leads():
             return
         if peer.pump is None and peer.queue:
@@ -73,11 +84,18 @@ class Outbound:
 
     async def drain(self, timeout_s: float) -> None:
         """Wait until what was queued is sent, but not for long; then stop."""
+        if timeout_s:
+            self.wake_all()
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=timeout_s)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _wake_later(self, peer: Peer) -> None:
+        """Send what is queued soon; a pump that is at it takes it along anyway."""
+        if peer.pump is None and peer.patience is None and peer.queue.items:
+            peer.patience = asyncio.get_running_loop().call_later(PATIENT_S, self.wake, peer)
 
     async def _pump(self, peer: Peer) -> None:
         topic = topic_for(DeviceTopic(self._around.region, peer.name, Channel.DOWN))

@@ -91,6 +91,8 @@ class Peer:
     sessions: Sessions = field(default_factory=Sessions, repr=False)
     queue: Queue = field(default_factory=Queue, repr=False)
     pump: "asyncio.Task[None] | None" = field(default=None, repr=False)
+    patience: asyncio.TimerHandle | None = field(default=None, repr=False)
+    """Rings when what is queued has waited long enough for company."""
     crowded_until: Millis = _NEVER
     """Until when messages are dropped unopened, because more wait than one device may have waiting."""
     lossy: bool = False
