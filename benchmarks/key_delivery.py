@@ -20,7 +20,7 @@ from benchmarks.figures import Figure, number, spread
 from tests.integration import key_processes
 from tests.integration.key_processes import Served
 
-CONNECTIONS = 32
+CONNECTIONS = 64
 TURNS = 5
 TURN_S = 2.0
 WARM_UP_S = 1.0

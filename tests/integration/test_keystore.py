@@ -1,6 +1,6 @@
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -208,7 +208,7 @@ def test_a_withdrawn_key_is_used_up_and_given_to_nobody(tmp_path: Path) -> None:
         for key in (first.key, second.key):
             with pytest.raises(KeyNotFound):
                 await both.right.fetch("alice", "bob", [key])
-        await both.left.confirm([first.key, second.key])
+        both.left.confirm([first.key, second.key])
         assert await both.left.check() == []
         assert (await both.left.stock(RIGHT)).ours == (await both.right.stock(LEFT)).theirs == 2048 - 64
         found = {(row.what, row.whom): row.value for row in await both.left.counts()}
@@ -344,5 +344,24 @@ def test_one_commit_serves_all_that_wait(tmp_path: Path) -> None:
         keys = [one.material for (one,) in made]
         assert len(set(keys)) == 400
         assert b"".join(keys) == material(block_id(1), 65536)[: 400 * 32]
+
+    on_both(tmp_path, scenario)
+
+
+def test_a_full_disk_loses_no_confirmation(tmp_path: Path) -> None:
+    async def scenario(both: Ends) -> None:
+        await both.fill()
+        (issued,) = await both.left.issue(both.order(1))
+        batch = both.left._store.batch
+
+        def full(calls: Sequence[store.Call]) -> list[object]:
+            both.left._store.batch = batch  # type: ignore[method-assign]
+            raise KeyStoreFull
+
+        both.left._store.batch = full  # type: ignore[method-assign]
+        both.left.confirm([issued.announcement.key])
+        with pytest.raises(KeyStoreFull):
+            await both.left.stock(RIGHT)
+        assert await both.left.check() == []
 
     on_both(tmp_path, scenario)

@@ -113,7 +113,7 @@ class Outbox:
             self.tell(told)
             one.answer(answer)
         if confirmed:
-            await self._keeper.confirm(confirmed)
+            self._keeper.confirm(confirmed)
         return settled
 
     async def _pause(self, link: str, one: "_Link", why: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.blocks import Blocks
+from qfleet_agent.keystore.counts import Tally
 from qfleet_agent.keystore.sealer import Sealer
 from qfleet_wire.channel.labels import Label
 
@@ -17,7 +18,8 @@ class Base:
         self.sealer = sealer
         self.name = name
         """The device that the store belongs to."""
-        self.blocks = Blocks(database, sealer)
+        self.tally = Tally(database)
+        self.blocks = Blocks(database, sealer, self.tally)
 
     def wait(self, link: str, made: Announcement, saes: Sequence[str], material: bytes | None) -> None:
         """Let a key wait for applications; None: it was withdrawn and waits for nobody."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import msgspec
 
 from qfleet_agent.errors import BlockRefused, SealBroken
-from qfleet_agent.keystore import counts, spans
+from qfleet_agent.keystore import spans
 from qfleet_agent.keystore.allotment import Lot, Range
-from qfleet_agent.keystore.counts import Count
+from qfleet_agent.keystore.counts import Count, Tally
 from qfleet_agent.keystore.sealer import Sealer
 from qfleet_agent.keystore.spans import Spans
 from qfleet_agent.keystore.states import MATERIAL, State, Step, after
@@ -47,8 +47,9 @@ class Block(NamedTuple):
 class Blocks:
     """The blocks of an open store; plain chunks that were read last stay in memory."""
 
-    def __init__(self, database: sqlite3.Connection, sealer: Sealer) -> None:
+    def __init__(self, database: sqlite3.Connection, sealer: Sealer, tally: Tally) -> None:
         self._database = database
+        self._tally = tally
         self._sealer = sealer
         self._plain: OrderedDict[tuple[int, int], bytes] = OrderedDict()
 
@@ -94,7 +95,7 @@ class Blocks:
             for at in range(0, len(material), CHUNK_BYTES)
         ]
         self._database.executemany("INSERT INTO chunks VALUES (?, ?, ?)", rows)
-        counts.add(self._database, link, Count.KEPT, len(material))
+        self._tally.add(link, Count.KEPT, len(material))
 
     def step(self, block: Block, step: Step, now: Millis) -> None:
         """Move a block to its next state; what has ended loses its material."""
@@ -108,7 +109,7 @@ class Blocks:
             for name in [name for name in self._plain if name[0] == block.number]:
                 del self._plain[name]
         if step in _COUNTED:
-            counts.add(self._database, block.link, _COUNTED[step], block.size - spans.length(block.used))
+            self._tally.add(block.link, _COUNTED[step], block.size - spans.length(block.used))
 
     def read(self, block: Block, start: int, stop: int) -> bytes:
         """Return bytes of a block.

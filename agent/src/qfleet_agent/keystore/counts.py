@@ -1,6 +1,7 @@
 """What the store has seen go by, per link: numbers, never key material."""
 
 import sqlite3
+from collections import Counter
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -34,17 +35,33 @@ class Row(NamedTuple):
     value: int
 
 
-def add(database: sqlite3.Connection, link: str, what: Count, value: int, whom: str = "") -> None:
-    """Raise a count."""
-    if value:
-        database.execute(
+class Tally:
+    """What a transaction counts; written once, at its end."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._counted: Counter[tuple[str, Count, str]] = Counter()
+
+    def add(self, link: str, what: Count, value: int, whom: str = "") -> None:
+        """Raise a count; ``whom`` is an application's SAE ID or empty."""
+        if value:
+            self._counted[link, what, whom] += value
+
+    def write(self) -> None:
+        """Add what was counted to the table."""
+        self._database.executemany(
             "INSERT INTO counts VALUES (?, ?, ?, ?) "
             "ON CONFLICT (link, what, whom) DO UPDATE SET value = value + excluded.value",
-            (link, what, whom, value),
+            [(*name, value) for name, value in self._counted.items()],
         )
+        self._counted.clear()
 
+    def forget(self) -> None:
+        """Count nothing: the transaction was rolled back."""
+        self._counted.clear()
 
-def read(database: sqlite3.Connection) -> list[Row]:
-    """Read all counts."""
-    rows = database.execute("SELECT link, what, whom, value FROM counts ORDER BY link, what, whom")
-    return [Row(*row) for row in rows]
+    def read(self) -> list[Row]:
+        """Read all counts."""
+        self.write()
+        rows = self._database.execute("SELECT link, what, whom, value FROM counts ORDER BY link, what, whom")
+        return [Row(*row) for row in rows]

@@ -11,7 +11,7 @@ from qfleet_agent.errors import (
     NotNamed,
     SealBroken,
 )
-from qfleet_agent.keystore import allotment, announcement, counts, issuing
+from qfleet_agent.keystore import allotment, announcement, issuing
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.blocks import Block
@@ -59,7 +59,7 @@ def accept(base: Base, link: str, made: Announcement, now: Millis) -> None:
         block = _released(base, blocks[name], now)
         base.blocks.use(block, spans, [one for one in made.ranges if one.block == name], now)
     base.wait(link, made, made.slaves, material)
-    counts.add(base.database, link, Count.ACCEPTED, made.size)
+    base.tally.add(link, Count.ACCEPTED, made.size)
 
 
 def fetch(base: Base, master: str, caller: str, keys: Sequence[bytes], now: Millis) -> list[Fetched]:
@@ -154,4 +154,4 @@ def _mark(base: Base, key: bytes, caller: str) -> None:
         (key,),
     )
     link = base.database.execute("SELECT link FROM waiting WHERE key = ?", (key,)).fetchone()[0]
-    counts.add(base.database, link, Count.FETCHED_KEYS, 1, caller)
+    base.tally.add(link, Count.FETCHED_KEYS, 1, caller)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from qfleet_agent.errors import SealBroken
-from qfleet_agent.keystore import allotment, announcement, counts, spans
+from qfleet_agent.keystore import allotment, announcement, spans
 from qfleet_agent.keystore.allotment import Lot, Range
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.base import Base
@@ -91,7 +91,7 @@ def withdraw(base: Base, given_up: Sequence[Unconfirmed]) -> list[Unconfirmed]:
     for link, made in given_up:
         if not made.withdrawn:
             base.database.execute("UPDATE waiting SET sealed = NULL WHERE key = ?", (made.key,))
-            counts.add(base.database, link, Count.UNDELIVERED, made.size)
+            base.tally.add(link, Count.UNDELIVERED, made.size)
         marked = msgspec.structs.replace(made, withdrawn=True)
         base.database.execute(
             "INSERT OR REPLACE INTO issued VALUES (?, ?, ?, ?)",
@@ -122,7 +122,7 @@ def refused(base: Base, link: str, made: Announcement, now: Millis) -> None:
     confirm(base, [made.key])
     base.database.execute("DELETE FROM waiting WHERE key = ?", (made.key,))
     base.database.execute("DELETE FROM recipients WHERE key = ?", (made.key,))
-    counts.add(base.database, link, Count.UNDELIVERED, made.size)
+    base.tally.add(link, Count.UNDELIVERED, made.size)
 
 
 def set_aside(base: Base, block: Block, now: Millis) -> None:
@@ -185,6 +185,6 @@ def _record(base: Base, order: Order, key: bytes, ranges: tuple[Range, ...], mat
     )
     if order.neighbours:
         base.wait(order.link, made, order.neighbours, material)
-    counts.add(base.database, order.link, Count.ISSUED, order.size, order.master)
-    counts.add(base.database, order.link, Count.ISSUED_KEYS, 1, order.master)
+    base.tally.add(order.link, Count.ISSUED, order.size, order.master)
+    base.tally.add(order.link, Count.ISSUED_KEYS, 1, order.master)
     return Issued(made, material)

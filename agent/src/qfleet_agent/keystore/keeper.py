@@ -11,18 +11,19 @@ from functools import partial
 from typing import Any, TypeVar
 
 from qfleet_agent.errors import AgentError
-from qfleet_agent.keystore import counts, fetching, issuing, keeping
+from qfleet_agent.keystore import fetching, issuing, keeping
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.counts import Row
 from qfleet_agent.keystore.fetching import Fetched
 from qfleet_agent.keystore.issuing import Issued, Order, Unconfirmed
 from qfleet_agent.keystore.keeping import Fresh, Stock
-from qfleet_agent.keystore.store import Store
+from qfleet_agent.keystore.store import Call, Store
 from qfleet_wire.names import Millis
 
 MOST_CALLS = 256
 """Calls of one transaction."""
+LAZY_S = 1.0
 
 _T = TypeVar("_T")
 
@@ -36,6 +37,8 @@ class Keeper:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="keystore")
         self._queue: list[tuple[Callable[[Base], Any], asyncio.Future[Any]]] = []
         self._busy: asyncio.Task[None] | None = None
+        self._confirmed: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
 
     async def keep(self, link: str, block: bytes, material: bytes, expires: Millis | None = None) -> None:
         """Store a block of an exchange as provisional.
@@ -63,9 +66,14 @@ class Keeper:
         """Make keys of our half. Raises ``KeysExhausted``."""
         return await self._do(lambda base: issuing.issue(base, order, self._now()))
 
-    async def confirm(self, keys: Sequence[bytes]) -> None:
-        """Forget announcements that the peer has confirmed."""
-        await self._do(partial(issuing.confirm, keys=keys))
+    def confirm(self, keys: Sequence[bytes]) -> None:
+        """Forget announcements that the peer has confirmed, with the next commit or in ``LAZY_S``.
+
+        Nobody needs to wait for it: what a power cut brings back is announced once more.
+        """
+        self._confirmed.extend(keys)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(LAZY_S, self._wake)
 
     async def withdraw(self, given_up: Sequence[Unconfirmed]) -> list[Unconfirmed]:
         """Mark keys that were given to nobody; return what the peer must be told."""
@@ -94,7 +102,7 @@ class Keeper:
 
     async def counts(self) -> list[Row]:
         """Return what was counted."""
-        return await self._do(lambda base: counts.read(base.database))
+        return await self._do(lambda base: base.tally.read())
 
     async def check(self) -> list[Unconfirmed]:
         """Return what was announced before a restart and must be repeated."""
@@ -108,33 +116,48 @@ class Keeper:
 
     async def close(self) -> None:
         """Finish what is queued, close the file and end the thread."""
+        self._wake()
         while self._busy is not None:
             await asyncio.wait([self._busy])
+        if self._timer is not None:
+            self._timer.cancel()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
         self._thread.shutdown()
 
     async def _do(self, call: Callable[[Base], _T]) -> _T:
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._queue.append((call, future))
-        if self._busy is None:
-            self._busy = asyncio.create_task(self._work(), name="keystore")
+        self._wake()
         return await future
+
+    def _wake(self) -> None:
+        if self._busy is None and (self._queue or self._confirmed):
+            self._busy = asyncio.create_task(self._work(), name="keystore")
 
     async def _work(self) -> None:
         try:
+            await self._carry_out()
             while self._queue:
-                batch, self._queue = self._queue[:MOST_CALLS], self._queue[MOST_CALLS:]
-                await self._carry_out(batch)
+                await self._carry_out()
         finally:
             self._busy = None
 
-    async def _carry_out(self, batch: list[tuple[Callable[[Base], Any], asyncio.Future[Any]]]) -> None:
-        loop = asyncio.get_running_loop()
-        calls = [call for call, _ in batch]
+    async def _carry_out(self) -> None:
+        """Carry out what is queued, as much as goes into one commit."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        batch, self._queue = self._queue[:MOST_CALLS], self._queue[MOST_CALLS:]
+        confirmed, self._confirmed = self._confirmed, []
+        # First: whoever withdraws a key that was confirmed before does so later in the same commit.
+        calls: list[Call] = [partial(issuing.confirm, keys=confirmed), *(call for call, _ in batch)]
         try:
-            outcomes = await loop.run_in_executor(self._thread, self._store.batch, calls)
+            _, *outcomes = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._store.batch, calls
+            )
         except Exception as error:  # noqa: BLE001  # whoever waits gets it
             outcomes = [error] * len(batch)
+            self.confirm(confirmed)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if future.done():
                 continue  # whoever waited has gone; what was done stays done

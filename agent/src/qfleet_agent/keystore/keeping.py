@@ -4,7 +4,7 @@ import logging
 from typing import NamedTuple
 
 from qfleet_agent.errors import AnnouncementRefused, BlockRefused, SealBroken
-from qfleet_agent.keystore import allotment, announcement, counts, issuing, spans
+from qfleet_agent.keystore import allotment, announcement, issuing, spans
 from qfleet_agent.keystore.allotment import BLOCK_ID_BYTES
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.blocks import Block, required
@@ -148,7 +148,7 @@ def _end_waiting(base: Base, now: Millis) -> None:
     ).fetchall()
     for key, link, length in rows:
         base.database.execute("UPDATE waiting SET sealed = NULL WHERE key = ?", (key,))
-        counts.add(base.database, link, Count.UNFETCHED, length - base.sealer.overhead)
+        base.tally.add(link, Count.UNFETCHED, length - base.sealer.overhead)
     for table in ("recipients", "waiting"):
         base.database.execute(
             f"DELETE FROM {table} WHERE key IN "  # noqa: S608  # one of two names of ours

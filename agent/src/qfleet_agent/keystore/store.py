@@ -76,6 +76,7 @@ class Store:
         try:
             self._database.execute("BEGIN IMMEDIATE")
             outcomes = [_outcome(call, self._base) for call in calls]
+            self._base.tally.write()
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
@@ -141,6 +142,7 @@ class Store:
 
     def _roll_back(self) -> None:
         self._base.blocks.forget()
+        self._base.tally.forget()
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
 
