@@ -7,16 +7,19 @@ from typing import Any
 
 import msgspec
 import pytest
+import sqlalchemy as sa
 
 from qfleet_controlplane.errors import InvalidRequest, NotFound
 from qfleet_controlplane.network.survey import Survey
 from qfleet_controlplane.network.twin.advance import advance
 from qfleet_controlplane.network.twin.model import Want
-from qfleet_controlplane.service import twin as twin_service
+from qfleet_controlplane.service import twin_live
 from qfleet_controlplane.service.network import NetworkOffice
 from qfleet_controlplane.service.twin import TwinRunner
+from qfleet_controlplane.store import networks
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables.fleet import devices
+from qfleet_controlplane.store.tables.network import twins
 from qfleet_wire.api import network as api
 from qfleet_wire.names import Millis
 
@@ -260,7 +263,7 @@ def test_a_twin_is_not_looked_at_while_a_thread_changes_it(
             goes_on.wait(10)
             advance(*arguments)
 
-        monkeypatch.setattr(twin_service, "advance", slowly)
+        monkeypatch.setattr(twin_live, "advance", slowly)
         turning = asyncio.ensure_future(here.runner.turn())
         await asyncio.to_thread(begun.wait, 10)
         looking = asyncio.ensure_future(here.office.twin())
@@ -269,5 +272,131 @@ def test_a_twin_is_not_looked_at_while_a_thread_changes_it(
         goes_on.set()
         await turning
         assert (await looking).at_s == 1200.0
+
+    play(scenario)
+
+
+async def seen(office: NetworkOffice, status: str) -> api.TwinView:
+    """The twin as soon as it has that status."""
+    while True:
+        view = await office.twin()
+        if view.status == status:
+            return view
+        await asyncio.sleep(0.01)
+
+
+def fails(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Let the twin fail whenever it is to run, for as long as the list is not empty."""
+    broken = [True]
+
+    def advanced(*arguments: Any) -> None:
+        if broken:
+            raise KeyError("a supply that is not there")
+        advance(*arguments)
+
+    monkeypatch.setattr(twin_live, "advance", advanced)
+    return broken
+
+
+def test_a_twin_that_fails_says_why_everywhere_and_goes_on_when_it_can(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        here, watcher = Controller(database, clock), Controller(database, clock, leads=False)
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await here.asked(here.office.simulate(api.SimulationRequest(speed=100.0), "ops"))
+        clock.pass_s(10.0)
+        await here.runner.turn()
+        broken = fails(monkeypatch)
+        clock.pass_s(10.0)
+        for _ in range(3):
+            with pytest.raises(KeyError):
+                await here.runner.turn()
+        told = [one for one in caplog.records if getattr(one, "action", "") == "network_twin_failed"]
+        assert [one.levelname for one in told] == ["ERROR"]
+        for office in (here.office, watcher.office):
+            view = await office.twin()
+            assert (view.status, view.at_s) == ("failed", 1000.0)
+            assert view.failure == "KeyError: 'a supply that is not there'"
+        broken.clear()
+        await here.runner.turn()
+        for office in (here.office, watcher.office):
+            view = await office.twin()
+            assert (view.status, view.at_s, view.failure) == ("running", 2000.0, "")
+            assert held(view)["am"] == pytest.approx(1_000_000.0)
+
+    play(scenario)
+
+
+def test_a_twin_that_fails_again_and_again_can_be_stopped_begun_again_and_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        here = Controller(database, clock)
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await here.asked(here.office.simulate(api.SimulationRequest(), "ops"))
+        fails(monkeypatch)
+        running = asyncio.ensure_future(here.runner.run())
+        clock.pass_s(10.0)
+        here.runner.wake()
+        await seen(here.office, "failed")
+        view = await here.office.stop("ops")
+        assert (view.status, view.at_s) == ("stopped", 0.0)
+        view = await here.office.simulate(api.SimulationRequest(restart=True, seed=3), "ops")
+        assert (view.seed, view.at_s) == (3, 0.0)
+        await here.office.load(api.ScenarioRequest(text="other"), "ops")
+        assert (await seen(here.office, "stopped")).name == "other"
+        assert not running.done()
+        running.cancel()
+
+    play(scenario)
+
+
+def test_a_twin_that_cannot_be_read_is_told_and_another_scenario_takes_its_place(database: Database) -> None:
+    async def scenario() -> None:
+        here = Controller(database, Clock())
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await here.asked(here.office.simulate(api.SimulationRequest(), "ops"))
+
+        def spoil(connection: sa.Connection) -> None:
+            connection.execute(twins.update().values(state=b'{"seed": "x"}'))
+
+        await database.writer.run(spoil)
+        again = Controller(database, Clock())
+        with pytest.raises(msgspec.ValidationError):
+            await again.runner.turn()
+        view = await again.office.twin()
+        assert view.status == "failed"
+        assert "load the scenario again" in view.failure
+        await again.office.load(api.ScenarioRequest(name="line"), "ops")
+        await again.runner.turn()
+        assert (await again.office.twin()).status == "stopped"
+
+    play(scenario)
+
+
+def test_an_order_that_cannot_be_read_does_not_bar_the_others(database: Database) -> None:
+    async def scenario() -> None:
+        here = Controller(database, Clock())
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await database.writer.run(lambda connection: networks.ask(connection, 1, b'{"type": "fly"}'))
+        view = await here.asked(here.office.simulate(api.SimulationRequest(), "ops"))
+        assert view.status == "running"
+
+    play(scenario)
+
+
+def test_the_first_run_takes_the_seed_that_is_given(database: Database) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        here = Controller(database, clock)
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        view = await here.asked(here.office.simulate(api.SimulationRequest(seed=7), "ops"))
+        assert view.seed == 7
+        clock.pass_s(1.0)
+        view = await here.asked(here.office.simulate(api.SimulationRequest(seed=8), "ops"))
+        assert (view.seed, view.at_s) == (7, 600.0)
 
     play(scenario)

@@ -164,7 +164,7 @@ def plan(*, json: options.Json = False) -> None:
 def simulate(
     *,
     speed: Annotated[float, typer.Option(min=0.001, help="So many times as fast as the clock.")] = 600.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of the weather, with --restart.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the weather: at the epoch, or with --restart.")] = 0,
     restart: Annotated[bool, typer.Option("--restart", help="Begin again at the epoch.")] = False,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it until it ends; Ctrl-C lets it go on.")
@@ -264,7 +264,7 @@ def _count(shown: int, total: int, what: str) -> None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise errors.UserError(
             f"{path}: cannot be read: {error}", hint="`qfleet network list` names those that ship"

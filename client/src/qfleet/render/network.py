@@ -146,6 +146,9 @@ def twin(view: api.TwinView) -> RenderableType:
         f"{view.contacts_running} contacts under way, {view.alarms_raised} alarms so far"
     )
     parts: list[RenderableType] = [_plain(words)]
+    if view.failure:
+        stands = f"It stands still and is tried again: {view.failure}. The controller's log says more."
+        parts.append(Text(terminal.printable(stands), style="red"))
     if view.services:
         parts.append(_services(view))
     if view.stores:

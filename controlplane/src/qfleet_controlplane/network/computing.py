@@ -23,7 +23,7 @@ def main(what: str, source: str) -> int:
     """Compute and return the exit code."""
     given = sys.stdin.buffer.read()
     try:
-        answer = msgspec.json.encode(_survey(given, source) if what == "survey" else _plan(given))
+        answer = _survey(given, source) if what == "survey" else _plan(given)
     except InvalidRequest as error:
         sys.stderr.write(str(error))
         return REFUSED
@@ -36,14 +36,23 @@ def main(what: str, source: str) -> int:
     return 0
 
 
-def _survey(given: bytes, source: str) -> Survey:
+def _survey(given: bytes, source: str) -> bytes:
     from qfleet_controlplane.network import surveying  # noqa: PLC0415 - numpy may be missing
 
-    return surveying.survey(given.decode(), source)
+    return _readable(msgspec.json.encode(surveying.survey(given.decode(), source)), source)
 
 
-def _plan(given: bytes) -> object:
-    return ways.plan(msgspec.json.decode(given, type=Survey))
+def _readable(answer: bytes, source: str) -> bytes:
+    """Refuse what could be written and not be read again: JSON has no infinity and no NaN."""
+    try:
+        msgspec.json.decode(answer, type=Survey)
+    except msgspec.ValidationError as error:
+        raise InvalidRequest(f"{source}: a figure of it has no bounds: {error}") from None
+    return answer
+
+
+def _plan(given: bytes) -> bytes:
+    return msgspec.json.encode(ways.plan(msgspec.json.decode(given, type=Survey)))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,8 @@ from qfleet_controlplane.network import entangled, ways
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.twin.model import Twin, pair
 from qfleet_controlplane.service import twin_views
-from qfleet_controlplane.service.twin import Meddle, Run, Stop, TwinRunner, order
+from qfleet_controlplane.service.twin import TwinRunner
+from qfleet_controlplane.service.twin_live import Meddle, Run, Stop, order
 from qfleet_controlplane.store import audit, networks
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.api import network as api
@@ -180,8 +181,13 @@ class NetworkOffice:
                 return twin_views.view(known.survey, live.network, live.twin, (live.running, live.speed))
         saved = await self.database.read(lambda connection: networks.twin(connection, known.id))
         if saved is None:
-            return twin_views.never_ran(known.survey)
-        twin = msgspec.json.decode(saved.state, type=Twin)
+            return twin_views.never_ran(known.survey, self.runner.failure)
+        try:
+            twin = msgspec.json.decode(saved.state, type=Twin)
+        except msgspec.DecodeError as error:
+            words = f"what was saved cannot be read ({error}): load the scenario again"
+            return twin_views.never_ran(known.survey, words)
+        twin.failure = self.runner.failure or twin.failure
         return twin_views.view(known.survey, network_of(known.survey), twin, (saved.running, saved.speed))
 
     async def _ask(self, body: bytes, action: str, detail: str, who: str) -> api.TwinView:
@@ -225,7 +231,8 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
                 await asyncio.sleep(_POLL_S)
     except TimeoutError:
         raise Unavailable(
-            "no controller runs the twin now; what was asked stands, and is done when one does"
+            "no controller runs the twin now; what was asked stands, and is done when one does: "
+            "`qfleet network status` says why where the twin failed"
         ) from None
 
 

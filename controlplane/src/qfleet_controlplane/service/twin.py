@@ -1,10 +1,13 @@
 """Runs the twin of the network that is loaded: on one controller at a time, as fast as was asked.
 
 What is asked of it waits in the store until it is done. It is saved every few seconds and with everything
-that was asked; after a restart it goes on, and catches up with the time that went by.
+that was asked; after a restart it goes on, and catches up with the time that went by. Whatever it fails of
+is told and shown, and it is tried again from what was saved last: after a while, when something is asked,
+when another scenario is loaded.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -13,95 +16,21 @@ import sqlalchemy as sa
 
 from qfleet_controlplane.errors import Unavailable
 from qfleet_controlplane.network.survey import Survey, network_of
-from qfleet_controlplane.network.twin.advance import advance, begin, is_over
-from qfleet_controlplane.network.twin.model import Alarm, Fault, Network, Twin, pair
+from qfleet_controlplane.network.twin.model import Alarm, Twin
 from qfleet_controlplane.service.outages import Outage, Words
+from qfleet_controlplane.service.twin_live import Live, orders
 from qfleet_controlplane.store import networks
 from qfleet_controlplane.store.database import Database
-from qfleet_wire.api.network import FaultRequest, SimulationRequest
 from qfleet_wire.names import Millis
 
 TICK_S = 1.0
 SAVE_MS = 5_000
 """A twin that runs is saved so often."""
+_LONGEST_PAUSE_S = 60.0
+"""Between two tries of a twin that fails, if nobody asks for anything."""
+_LONGEST_WORDS = 300
 
 _log = logging.getLogger(__name__)
-
-
-class Run(msgspec.Struct, frozen=True, tag="run"):
-    """Let the twin run."""
-
-    asked: SimulationRequest
-
-
-class Stop(msgspec.Struct, frozen=True, tag="stop"):
-    """Let the twin stand still."""
-
-
-class Meddle(msgspec.Struct, frozen=True, tag="meddle"):
-    """Let something be wrong with a link, or mend it."""
-
-    asked: FaultRequest
-
-
-_ORDERS: msgspec.json.Decoder[Run | Stop | Meddle] = msgspec.json.Decoder(Run | Stop | Meddle)
-
-
-def order(asked: Run | Stop | Meddle) -> bytes:
-    """Write an order as it is stored."""
-    return msgspec.json.encode(asked)
-
-
-class Live:
-    """A twin in memory, with how fast it runs. ``clock`` is the wall clock in milliseconds."""
-
-    def __init__(self, number: int, network: Network, saved: networks.Saved | None, seed: int) -> None:
-        self.number = number
-        self.network = network
-        self.running = saved is not None and saved.running
-        self.speed = 1.0 if saved is None else saved.speed
-        self.twin = begin(network, seed) if saved is None else msgspec.json.decode(saved.state, type=Twin)
-        self.base = (Millis(0) if saved is None else saved.saved, self.twin.at_s)
-        self.saved_at = self.base[0]
-
-    def due_s(self, now: Millis) -> float:
-        """Where the twin should be now."""
-        since, at_s = self.base
-        return at_s + max(0, now - since) / 1000 * self.speed if self.running else self.twin.at_s
-
-    def advance(self, now: Millis) -> list[Alarm]:
-        """Run up to now; return the alarms that came, the newest of them where there are many."""
-        before = self.twin.alarms_raised
-        advance(self.network, self.twin, self.due_s(now))
-        if is_over(self.network, self.twin):
-            self.running = False
-        return (
-            self.twin.alarms[-min(self.twin.alarms_raised - before, len(self.twin.alarms)) :]
-            if (self.twin.alarms_raised > before)
-            else []
-        )
-
-    def take(self, asked: Run | Stop | Meddle, now: Millis) -> None:
-        """Do what was asked, at the time to which the twin has run."""
-        match asked:
-            case Run(request):
-                if request.restart or is_over(self.network, self.twin):
-                    self.twin = begin(self.network, request.seed)
-                self.running, self.speed = True, request.speed
-                self.base = (now, self.twin.at_s)
-            case Stop():
-                self.running = False
-            case Meddle(request):
-                name = pair(request.a, request.b)
-                self.twin.faults.pop(name, None)
-                if request.fault != "none":
-                    self.twin.faults[name] = Fault(kind=request.fault, share=request.share)
-
-    def row(self, now: Millis) -> networks.Saved:
-        """Return it as it is saved; the time that its grid has not reached yet is not lost."""
-        behind_ms = 1000 * max(0.0, self.due_s(now) - self.twin.at_s) / self.speed if self.running else 0.0
-        at = Millis(now - int(behind_ms))
-        return networks.Saved(self.number, self.running, self.speed, at, msgspec.json.encode(self.twin))
 
 
 class TwinRunner:
@@ -117,32 +46,53 @@ class TwinRunner:
         """Held while the twin changes, in a thread: whoever looks at it takes it too."""
         self.live: Live | None = None
         """The twin, while it runs here."""
+        self.failure = ""
+        """Why the twin of this controller cannot go on; empty: it can."""
 
     def wake(self) -> None:
         """Look now: something was asked, or another network was loaded."""
         self._wake.set()
 
     async def run(self) -> None:
-        """Run until cancelled."""
+        """Run until cancelled, whatever fails."""
         outage = Outage(_log, Words("The twin stands still", "The twin goes on", "twin_stands"))
+        pause_s = TICK_S
         while True:
             try:
                 await self.turn()
             except Unavailable as error:
-                self.live = None  # what is in the store counts
                 outage.failed(error)
+            except Exception:  # noqa: BLE001 – the twin is no reason to end; `failure` and the log say why
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 outage.over()
+                pause_s = TICK_S
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), TICK_S)
+                await asyncio.wait_for(self._wake.wait(), pause_s)
             except TimeoutError:
                 continue
 
     async def turn(self) -> None:
-        """Take up what is loaded, run up to now, do what was asked, and save. Raises ``Unavailable``."""
+        """Take up what is loaded, run up to now, do what was asked, and save.
+
+        What fails leaves the twin as it was saved last; the next turn takes it up again.
+
+        Raises:
+            Unavailable: the store does not answer.
+            Exception: whatever the twin failed of; ``failure`` says so until a turn succeeds.
+        """
         async with self.still:
-            await self._turn()
+            try:
+                await self._turn()
+            except Exception as error:
+                self.live = None  # what is in the store counts
+                if not isinstance(error, Unavailable):
+                    await self._failed(error)
+                raise
+            if self.failure:
+                self.failure = ""
+                _log.info("The network's twin goes on.", extra={"action": "network_twin_recovered"})
 
     async def _turn(self) -> None:
         if not self._leads():
@@ -154,13 +104,23 @@ class TwinRunner:
         live = self.live
         if live is None:
             return
-        asked = await self._database.read(lambda connection: networks.asked(connection, live.number))
+        if self.failure:
+            # What failed may be what is due: to begin again or to stand still goes before it.
+            await self._do(live, self._clock())
         now = self._clock()
         if live.running:
             _tell(await asyncio.to_thread(live.advance, now))
-        for one in asked:
-            live.take(_ORDERS.decode(one.body), now)
-        if asked or (now - live.saved_at >= SAVE_MS and live.twin.at_s > live.base[1]):
+        recovered, live.twin.failure = bool(live.twin.failure), ""
+        await self._do(live, now)
+        if recovered or (now - live.saved_at >= SAVE_MS and live.twin.at_s > live.base[1]):
+            await self._save(live, now, [])
+
+    async def _do(self, live: Live, now: Millis) -> None:
+        """Do what was asked, and save it with its effect."""
+        asked = await self._database.read(lambda connection: networks.asked(connection, live.number))
+        for one in orders(asked):
+            live.take(one, now)
+        if asked:
             await self._save(live, now, [one.id for one in asked])
 
     async def _save(self, live: Live, now: Millis, done: list[int]) -> None:
@@ -181,6 +141,29 @@ class TwinRunner:
         saved = await self._database.read(lambda connection: networks.twin(connection, found.id))
         survey = await asyncio.to_thread(msgspec.json.decode, found.survey, type=Survey)
         return Live(found.id, network_of(survey), saved, seed=0)
+
+    async def _failed(self, error: Exception) -> None:
+        """Tell why the twin failed, once, and keep it with the twin for whoever looks from elsewhere."""
+        words = f"{type(error).__name__}: {error}"[:_LONGEST_WORDS]
+        if words == self.failure:
+            return
+        self.failure = words
+        _log.error(
+            "The network's twin failed and stands still: %s", words,
+            exc_info=error, extra={"action": "network_twin_failed"},
+        )  # fmt: skip
+        with contextlib.suppress(Unavailable, msgspec.DecodeError):
+            await self._database.writer.run(lambda connection: _marked(connection, words))
+
+
+def _marked(connection: sa.Connection, words: str) -> None:
+    """Write the reason into the twin that is saved; all else of it stays, and it goes on from there."""
+    number = networks.number(connection)
+    saved = None if number is None else networks.twin(connection, number)
+    if saved is not None:
+        twin = msgspec.json.decode(saved.state, type=Twin)
+        twin.failure = words
+        networks.save(connection, saved._replace(state=msgspec.json.encode(twin)))
 
 
 def _tell(alarms: list[Alarm]) -> None:

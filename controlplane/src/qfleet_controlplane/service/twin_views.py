@@ -14,6 +14,8 @@ def view(survey: Survey, network: Network, twin: Twin, pace: tuple[bool, float])
     """Return a twin as the API shows it; ``pace``: whether it runs, and how much faster than the clock."""
     running, speed = pace
     status: api.SimulationStatus = "ended" if is_over(network, twin) else "running" if running else "stopped"
+    if twin.failure:
+        status = "failed"
     stores = sorted(twin.stores.values(), key=lambda store: (-store.level_bits, store.a, store.b))
     return api.TwinView(
         name=survey.name,
@@ -52,13 +54,16 @@ def view(survey: Survey, network: Network, twin: Twin, pace: tuple[bool, float])
             for one in reversed(twin.alarms)
         ),
         alarms_raised=twin.alarms_raised,
+        failure=twin.failure,
     )
 
 
-def never_ran(survey: Survey) -> api.TwinView:
-    """Return the twin of a network that nobody has started."""
+def never_ran(survey: Survey, failure: str = "") -> api.TwinView:
+    """Return the twin of a network that nobody has started; ``failure``: why nobody can."""
     network = network_of(survey)
-    return view(survey, network, begin(network, 0), (False, 1.0))
+    twin = begin(network, 0)
+    twin.failure = failure
+    return view(survey, network, twin, (False, 1.0))
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -16,7 +16,7 @@ NetworkFault: TypeAlias = Literal["failed", "intercepted", "none"]
 LinkKind: TypeAlias = Literal["satellite", "fibre", "air"]
 """``air``: light between two places on the ground. Nobody computes it; a scenario gives its contacts."""
 Origin: TypeAlias = Literal["computed", "planned", "measured"]
-SimulationStatus: TypeAlias = Literal["stopped", "running", "ended"]
+SimulationStatus: TypeAlias = Literal["stopped", "running", "ended", "failed"]
 
 MOST_LISTED = 10_000
 """Passes or contacts of one answer."""
@@ -290,7 +290,7 @@ class FaultView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TwinView(msgspec.Struct, frozen=True, kw_only=True):
-    """The network as it runs."""
+    """The network as it runs; ``failure`` says why it does not go on, where it does not."""
 
     name: str
     status: SimulationStatus
@@ -305,4 +305,5 @@ class TwinView(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[FaultView, ...]
     alarms: tuple[NetworkAlarmView, ...]
     alarms_raised: int
+    failure: str = ""
     basis: Basis = "simulated"

@@ -106,6 +106,8 @@ class Twin(msgspec.Struct, kw_only=True):
     faults: dict[str, Fault] = {}
     alarms: list[Alarm] = []
     alarms_raised: int = 0
+    failure: str = ""
+    """Why it cannot go on; empty: it can."""
 
 
 def pair(a: str, b: str) -> str:
