@@ -28,6 +28,7 @@ NAMES = (
     "passes",
     "key_volume",
     "key_delivery",
+    "key_exchange",
 )
 LONG = ("prediction", "network_profiles", "chaos", "fleet_size", "keyrate")
 PEERS = ("qulacs", "qiskit-aer", "distributed")

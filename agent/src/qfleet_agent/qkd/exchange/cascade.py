@@ -21,9 +21,12 @@ FRAME_BITS = 10_000
 
 
 class Cascade:
-    """One variant of Cascade: a ``reconciling.Method``."""
+    """One variant of Cascade: a ``reconciling.Method``.
 
-    def __init__(self, variant: variants.Name = "option7", *, frame_bits: int = FRAME_BITS) -> None:
+    Option 3 fails no frame, asks in the fewest round trips of those, and comes close to the best efficiency.
+    """
+
+    def __init__(self, variant: variants.Name = "option3", *, frame_bits: int = FRAME_BITS) -> None:
         self._variant = variant
         self._frame_bits = frame_bits
 
