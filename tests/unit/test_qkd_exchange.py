@@ -32,7 +32,7 @@ PAIRS = msgspec.structs.replace(
     ),
     block_pulses=800_000,
 )
-LINK_KEY = np.random.default_rng(4).bytes(authentication.key_bytes(400))
+LINK_KEY = np.random.default_rng(4).bytes(authentication.KEY_BYTES)
 QUICK = msgspec.structs.replace(BRIGHT, block_pulses=70_000, secrecy=1e-3)
 EVENTS = ["step"] * 6 + ["lose", "twice", "old", "nudge", "restart"]
 

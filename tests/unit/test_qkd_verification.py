@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qfleet_agent.qkd import authentication, verification
-from qfleet_agent.qkd.authentication import Direction, Tagger
+from qfleet_agent.qkd import verification
+from qfleet_agent.qkd.authentication import KEY_BYTES, Direction, Purpose, Tagger
 from qfleet_agent.qkd.errors import ExchangeForged, ExchangeMisused
+from qfleet_agent.qkd.exchange.effects import Role
+from qfleet_agent.qkd.exchange.transcript import Transcript
 
-LINK_KEY = bytes(range(256)) * 2
+LINK_KEY = bytes(range(KEY_BYTES))
+PURPOSES: tuple[Purpose, ...] = ("transcript", "released", "gone")
 
 
 @given(st.lists(st.integers(0, 1), min_size=1, max_size=400), st.binary(min_size=48, max_size=48), st.data())
@@ -55,49 +58,63 @@ def test_the_tag_is_as_long_as_correctness_asks() -> None:
         verification.tag(np.zeros(8, dtype=np.uint8), bytes(47), 50)
 
 
-@given(st.binary(max_size=80), st.integers(0, 9), st.integers(0, 8 * 80 + 127))
-def test_a_changed_message_does_not_verify(message: bytes, number: int, flip: int) -> None:
+@given(st.binary(max_size=80), st.sampled_from(PURPOSES), st.integers(0, 8 * 80 + 127))
+def test_a_changed_message_does_not_verify(message: bytes, purpose: Purpose, flip: int) -> None:
     tagger = Tagger(LINK_KEY)
-    tag = tagger.tag("from alice", number, message)
-    tagger.check("from alice", number, message, tag)
+    tag = tagger.tag("from alice", purpose, message)
+    tagger.check("from alice", purpose, message, tag)
     whole = bytearray(message + tag)
     whole[flip // 8 % len(whole)] ^= 1 << flip % 8
-    with pytest.raises(ExchangeForged, match=f"message {number} from alice"):
-        tagger.check("from alice", number, bytes(whole[: len(message)]), bytes(whole[len(message) :]))
+    with pytest.raises(ExchangeForged, match=f"the word '{purpose}' from alice"):
+        tagger.check("from alice", purpose, bytes(whole[: len(message)]), bytes(whole[len(message) :]))
 
 
 def test_a_message_does_not_serve_for_another() -> None:
     tagger = Tagger(LINK_KEY)
-    tag = tagger.tag("from alice", 3, b"message")
-    others: list[tuple[Direction, int]] = [
-        ("from bob", 3),
-        ("from alice", 4),
-        ("from alice", -1),
-        ("from bob", 99),
-    ]
-    for direction, number in others:
+    tag = tagger.tag("from alice", "gone", b"message")
+    others: tuple[tuple[Direction, Purpose], ...] = (("from bob", "gone"), ("from alice", "released"))
+    for direction, purpose in others:
         with pytest.raises(ExchangeForged):
-            tagger.check(direction, number, b"message", tag)
+            tagger.check(direction, purpose, b"message", tag)
     with pytest.raises(ExchangeForged):
-        Tagger(LINK_KEY[::-1]).check("from alice", 3, b"message", tag)
+        Tagger(LINK_KEY[::-1]).check("from alice", "gone", b"message", tag)
 
 
-def test_every_message_has_a_pad_of_its_own_until_the_key_ends() -> None:
-    tagger = Tagger(bytes(16) + np.random.default_rng(1).bytes(16 * 2 * 5))
-    assert tagger.messages == 5
+def test_every_word_has_a_pad_of_its_own() -> None:
     # With the point 0 the polynomial is 0, and a tag is its pad.
+    tagger = Tagger(bytes(32) + np.random.default_rng(1).bytes(KEY_BYTES - 32))
     directions: tuple[Direction, Direction] = ("from alice", "from bob")
-    pads = {tagger.tag(way, number, b"any") for way in directions for number in range(5)}
-    assert len(pads) == 10
-    with pytest.raises(ExchangeMisused, match="enough for 5 messages each way"):
-        tagger.tag("from bob", 5, b"any")
-    with pytest.raises(ExchangeMisused, match="too few for one tag"):
-        Tagger(bytes(47))
-    assert authentication.key_bytes(5) == 16 + 160
+    pads = {tagger.tag(way, purpose, b"any") for way in directions for purpose in PURPOSES}
+    assert len(pads) == 6
+    with pytest.raises(ExchangeMisused, match="127 bytes of the link's key were given, and 128 are needed"):
+        Tagger(bytes(127))
 
 
 def test_the_pad_is_added_to_the_polynomial() -> None:
-    """Poly1305 of RFC 8439, section 2.5.2: its r and s as the point and the first pad."""
+    """Poly1305 of RFC 8439, section 2.5.2: its r and s as the second point and the first pad."""
     key = bytes.fromhex("85d6be7857556d337f4452fe42d506a80103808afb0db2fd4abff6af4149f51b")
-    tag = Tagger(key + bytes(16)).tag("from alice", 0, b"Cryptographic Forum Research Group")
+    tagger = Tagger(bytes(16) + key + bytes(KEY_BYTES - 48))
+    tag = tagger.tag("from alice", "transcript", b"Cryptographic Forum Research Group")
     assert tag.hex() == "a8061dc1305136c6c22b8baf0c0127a9"
+
+
+@pytest.mark.parametrize("tagger", [None, Tagger(LINK_KEY)], ids=["sealed", "tagged"])
+def test_a_transcript_is_that_of_all_messages_in_order_in_each_direction(tagger: Tagger | None) -> None:
+    def told(*said: tuple[Role, bytes], session: str = "s") -> bytes:
+        transcript = Transcript(session, tagger)
+        for role, message in said:
+            transcript.note(role, message)
+        return transcript.told()
+
+    whole = told(("alice", b"one"), ("alice", b"two"), ("bob", b"three"))
+    assert whole == told(("bob", b"three"), ("alice", b"one"), ("alice", b"two"))
+    others = [
+        told(("alice", b"two"), ("alice", b"one"), ("bob", b"three")),
+        told(("alice", b"onetwo"), ("bob", b"three")),
+        told(("alice", b"one"), ("bob", b"two"), ("bob", b"three")),
+        told(("alice", b"one"), ("alice", b"two"), ("bob", b"three"), session="t"),
+        told(("alice", b"one"), ("alice", b"two")),
+        told(("bob", b"one"), ("bob", b"two"), ("alice", b"three")),
+    ]
+    assert whole not in others
+    assert len(set(others)) == len(others)

@@ -1,15 +1,20 @@
 """Authentication of classical messages by one-time keys, which no computing power forges.
 
 What each way gives. ``sealed``: the peer path carries every message under session keys of X-Wing, so a forger
-must break both X25519 and ML-KEM-768, or XChaCha20-Poly1305, while the session runs; key made then stays
-secret even if all of them fall later. ``tagged`` adds a Wegman-Carter tag under key that only this link's two
-ends have: one forgery passes with at most 8 ⌈l / 16⌉ / 2^106 for a message of l bytes, whatever the
-forger computes, at the price of 16 bytes of key for each message.
+must break both X25519 and ML-KEM-768, or XChaCha20-Poly1305, while the session runs; a key made then stays
+secret even if all of them fall later. ``tagged``: Wegman-Carter tags on top, under key that only this link's
+two ends have. A changed, added or missing message then passes with at most 16 ⌈l / 16⌉ / 2^106, where l bytes
+were said in its direction, whatever the forger computes. The price is ``KEY_BYTES`` of the link's key for a
+session, however many messages it has.
 
-The tag is Poly1305 (Bernstein, FSE 2005), a polynomial at a point r modulo 2^130 - 5 plus a pad: r is kept
-for a session, and each message has a pad of its own, as in Wegman and Carter, J. Comput. Syst. Sci. 22, 265
-(1981). A pad never meets a second message: it belongs to the direction and the message's number, and a
-message that is sent again is sent as it was.
+The messages that make a key are tagged together, at the end: each is hashed when it is heard, and one tag
+for each direction covers all hashes. No end releases a key before it has seen both tags, so whoever changes
+a message on the way gets no more than a session that fails. What settles a session is tagged message by
+message.
+
+A hash is Poly1305 (Bernstein, FSE 2005) without its pad, a polynomial modulo 2^130 - 5 at a secret point; a
+tag is one at another point plus a pad. Points serve a session, a pad serves one message (Wegman and Carter,
+J. Comput. Syst. Sci. 22, 265 (1981)): what is said again is said in the same words.
 """
 
 from typing import Literal, TypeAlias
@@ -20,55 +25,59 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 from qfleet_agent.qkd.errors import ExchangeForged, ExchangeMisused
 
 Direction: TypeAlias = Literal["from alice", "from bob"]
+Purpose: TypeAlias = Literal["transcript", "released", "gone"]
 
 TAG_BYTES = 16
-_POINT_BYTES = 16
-
-
-def key_bytes(messages: int) -> int:
-    """How much key tags of ``messages`` messages in each direction take, in bytes."""
-    return _POINT_BYTES + 2 * TAG_BYTES * messages
+_PART = 16
+_PADS: tuple[tuple[Direction, Purpose], ...] = (
+    ("from alice", "transcript"),
+    ("from alice", "released"),
+    ("from alice", "gone"),
+    ("from bob", "transcript"),
+    ("from bob", "released"),
+    ("from bob", "gone"),
+)
+KEY_BYTES = _PART * (2 + len(_PADS))
+"""How much key of the link a session takes: two points and the pads."""
 
 
 class Tagger:
-    """Tags and checks the messages of one session, in both directions.
+    """Tags and checks what is said in one session, in both directions.
 
     Args:
-        key: Key of this link that serves nothing else, the same at both ends: ``key_bytes`` says how much.
+        key: ``KEY_BYTES`` of this link's key that serve nothing else, the same at both ends.
+
+    Raises:
+        ExchangeMisused: Where the key has another length.
     """
 
     def __init__(self, key: bytes) -> None:
-        if len(key) < key_bytes(1):
-            raise ExchangeMisused(f"{len(key)} bytes of key are too few for one tag in each direction")
-        self._point = key[:_POINT_BYTES]
-        self._pads = key[_POINT_BYTES:]
+        if len(key) != KEY_BYTES:
+            raise ExchangeMisused(
+                f"{len(key)} bytes of the link's key were given, and {KEY_BYTES} are needed"
+            )
+        self._hashing, self._tagging = key[:_PART], key[_PART : 2 * _PART]
+        self._pads = key[2 * _PART :]
 
-    @property
-    def messages(self) -> int:
-        """How many messages in each direction the key is enough for."""
-        return len(self._pads) // (2 * TAG_BYTES)
+    def hashed(self, message: bytes) -> bytes:
+        """The hash of a message, ``TAG_BYTES`` long; nobody but the two ends may see it."""
+        return Poly1305.generate_tag(self._hashing + bytes(_PART), message)
 
-    def tag(self, direction: Direction, number: int, message: bytes) -> bytes:
-        """The tag of a message, ``number`` counting from 0 in its direction.
+    def tag(self, direction: Direction, purpose: Purpose, message: bytes) -> bytes:
+        """The tag of the one message of this purpose in this direction."""
+        return Poly1305.generate_tag(self._key(direction, purpose), message)
 
-        Raises:
-            ExchangeMisused: Where the key does not reach so far.
-        """
-        return Poly1305.generate_tag(self._key(direction, number), message)
-
-    def check(self, direction: Direction, number: int, message: bytes, tag: bytes) -> None:
+    def check(self, direction: Direction, purpose: Purpose, message: bytes, tag: bytes) -> None:
         """Return only where the message bears its tag.
 
         Raises:
-            ExchangeForged: Where it does not, or has a number that no message can have.
+            ExchangeForged: Where it does not.
         """
         try:
-            Poly1305.verify_tag(self._key(direction, number), message, tag)
-        except (InvalidSignature, ExchangeMisused) as error:
-            raise ExchangeForged(f"message {number} {direction} does not bear its tag") from error
+            Poly1305.verify_tag(self._key(direction, purpose), message, tag)
+        except InvalidSignature as error:
+            raise ExchangeForged(f"the word {purpose!r} {direction} does not bear its tag") from error
 
-    def _key(self, direction: Direction, number: int) -> bytes:
-        if not 0 <= number < self.messages:
-            raise ExchangeMisused(f"the key of the link is enough for {self.messages} messages each way")
-        at = TAG_BYTES * (2 * number + (direction == "from bob"))
-        return self._point + self._pads[at : at + TAG_BYTES]
+    def _key(self, direction: Direction, purpose: Purpose) -> bytes:
+        at = _PART * _PADS.index((direction, purpose))
+        return self._tagging + self._pads[at : at + _PART]

@@ -22,7 +22,6 @@ from qfleet_agent.qkd.exchange.reconciling import Answerer
 from qfleet_agent.qkd.exchange.states import State, Step
 from qfleet_agent.qkd.quantum import draws
 from qfleet_agent.qkd.quantum.apparatus import Apparatus, Bits
-from qfleet_agent.qkd.watch import Sign
 
 _TOEPLITZ_AT = draws.SEED_BYTES + verification.SEED_BYTES
 
@@ -109,8 +108,7 @@ class Alice(End):
     def _keep(self, held: Held, finish: Finish, estimate: estimation.Estimate) -> list[Effect]:
         """Bob holds the key: keep it, and release it at once."""
         if held.transcript != self._settler.box.transcript():
-            seen = "the other end's key was made of other messages than this one's"
-            return self._abort([Sign("transcript", seen)])
+            return self._abort([self._settler.unlike()])
         key = amplification.whole(self._key, finish.toeplitz, finish.secret)
         self._key = np.zeros(0, dtype=np.uint8)
         self._answerer = self._made = None

@@ -71,7 +71,7 @@ class Finish(msgspec.Struct, frozen=True, tag="finish"):
 
 
 class Held(msgspec.Struct, frozen=True, tag="held"):
-    """The sender holds the key durably; ``transcript`` is a digest of all numbered messages of both ends."""
+    """The sender holds the key durably; ``transcript`` stands for all numbered messages of both."""
 
     transcript: bytes
 

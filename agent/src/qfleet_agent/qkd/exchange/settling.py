@@ -105,6 +105,12 @@ class Settler:
             case _:
                 return self._heard_live(body)
 
+    def unlike(self) -> Sign:
+        """The sign that the two ends did not hear the same."""
+        if self.box.tagged:
+            return Sign("authentication", "the other end's tags are not those of the messages heard here")
+        return Sign("transcript", "the other end's key was made of other messages than this one's")
+
     def _heard_live(self, body: Settling) -> list[Effect]:
         match body:
             case Gone():
@@ -121,8 +127,7 @@ class Settler:
             case Held() if body.transcript == self.record.transcript:
                 return self.released()
             case Held():
-                seen = "the other end holds a key that was made of other messages"
-                return self.alarms([Sign("transcript", seen)])
+                return self.alarms([self.unlike()])
             case Gone():
                 self._to(Step.LOSE, why=body.reason)
                 return [Destroy(self.record), *self.said()]
