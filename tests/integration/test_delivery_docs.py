@@ -15,6 +15,7 @@ import pytest
 
 from qfleet_agent import settings
 from qfleet_agent.key_settings import Keys
+from qfleet_agent.keystore.states import STEPS, State
 
 PAGE = (Path(__file__).parents[2] / "docs" / "key-delivery.md").read_text()
 TRIED = PAGE.partition("## Try it")[2].partition("\n## ")[0]
@@ -86,3 +87,12 @@ def test_every_setting_is_on_the_page() -> None:
     for field in Keys.__struct_fields__:
         assert f"`{field}`" in table or f"[{field}." in table or f"keys.{field}." in table, field
     assert settings.Settings().keys.port == 8014
+
+
+def test_the_life_of_a_block_is_drawn_as_it_is() -> None:
+    drawn = re.findall(r"^    (\S+) --> (\w+): (.+)$", PAGE, re.MULTILINE)
+    table = [
+        ("[*]" if state is State.UNKNOWN else state.value, after.value, step.value)
+        for (state, step), after in STEPS.items()
+    ]
+    assert drawn == table

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+import ssl
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -204,3 +206,22 @@ def test_tls_lets_nobody_in_who_is_not_proved(pair: Pair, tmp_path: Path, option
     done = run_curl(ours, words, ["--write-out", "%{http_code}", pair.left.url("bob/status")])
     assert done.returncode != 0
     assert done.stdout == "000"  # no answer of HTTP at all
+
+
+def test_a_request_that_does_not_end_is_cut_off(pair: Pair) -> None:
+    folder = pair.left.site.certificates
+    trust = ssl.create_default_context(cafile=folder / "ca.crt")
+    trust.load_cert_chain(folder / "alice.crt", folder / "alice.key")
+    with (
+        socket.create_connection(("127.0.0.1", pair.left.port), timeout=20) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as line,
+    ):
+        line.sendall(b"GET /api/v1/keys/bob/status HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        try:
+            for _ in range(100):
+                line.sendall(b"x" * 65_536)
+            said = line.recv(1000)
+        except OSError:
+            said = b""
+    assert said == b""
+    assert curl(pair.left, "alice", "bob/status").status == 200

@@ -52,6 +52,13 @@ def test_certificates_are_made_once_and_checked_by_openssl(tmp_path: Path) -> No
     assert names.get_values_for_type(x509.UniformResourceIdentifier) == ["sae://site/alice"]
     assert read.subject.rfc4514_string() == "CN=sae://site/alice"
     assert "PRIVATE" not in repr(ca)
+    seen = ssl._ssl._test_decode_cert(str(alice))  # type: ignore[attr-defined]  # as a server sees it
+    fields: tuple[callers.Field, ...] = ("common-name", "uri", "serial")
+    assert [callers.sae_id(seen, field) for field in fields] == [
+        "sae://site/alice",
+        "sae://site/alice",
+        f"{read.serial_number:X}".zfill(len(seen["serialNumber"])),
+    ]
 
 
 @pytest.mark.parametrize("name", ["ca", "server", "..", "", "x" * 65])

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import signal
 import ssl
@@ -15,7 +16,7 @@ from qfleet_agent.delivery.local import LocalAnnouncer, LocalListener
 from qfleet_agent.delivery.places import Places
 from qfleet_agent.delivery.requests import Bounds
 from qfleet_agent.delivery.server import HttpsServer, Listening
-from qfleet_agent.errors import KeyDeliveryUnusable, NotEnrolled
+from qfleet_agent.errors import KeyDeliveryUnusable, KeyStoreFull, NotEnrolled
 from qfleet_agent.journal import journal, membership
 from qfleet_agent.journal import store as journal_store
 from qfleet_agent.journal.layout import Name
@@ -25,6 +26,8 @@ from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.notify import Notifier
 from qfleet_agent.settings import Settings
 from qfleet_wire.names import Millis
+
+log = logging.getLogger(__name__)
 
 SWEEP_MS = 60_000
 
@@ -140,6 +143,9 @@ async def _sweep_until(stopped: asyncio.Event, entity: Entity, notifier: Notifie
         notifier.alive()
         if clock.monotonic() >= due:
             due = Millis(clock.monotonic() + SWEEP_MS)
-            await entity.sweep()
+            try:
+                await entity.sweep()
+            except KeyStoreFull as error:  # a store that does not work ends the process, which opens it anew
+                log.warning("%s", error, extra={"action": "key-store-full"})
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), notifier.watchdog_s or SWEEP_MS / 1000)
