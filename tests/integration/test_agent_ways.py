@@ -16,6 +16,8 @@ from tests.integration.test_agent_daemon import agent, call, enrol, stop
 
 from qfleet_agent import status
 from qfleet_wire import payloads, ways
+from qfleet_wire.names import Millis
+from qfleet_wire.ways import Window
 
 SECONDS = 10.0
 """Goes on within so long: a lost connection is noticed at once, the spread over the next way is 40 ms."""
@@ -90,6 +92,12 @@ async def over(controller: FakeController, name: str, after: int) -> ways.Way:
         return next((one.way for one in told if one.way is not None and one.way.name == name), None)
 
     return await controller.until(taken)
+
+
+def opened(controller: FakeController, window: Window) -> ways.Way | None:
+    """The way that was told with this window open."""
+    told = [one.way for one in controller.items if isinstance(one, payloads.Announcement)]
+    return next((one for one in told if one is not None and one.contact == window), None)
 
 
 async def run_again(controller: FakeController, tasks: set[str], after: int) -> None:
@@ -207,6 +215,48 @@ def test_a_satellite_is_spoken_over_in_its_windows_only(tmp_path: Path) -> None:
             assert second.contact.opens <= second.since < second.contact.closes
             gap_ms = round((every_s - open_s) * 1000)
             assert first.rhythm_ms == gap_ms + 10 * 30_000
+            assert "no way is there" in (tmp_path / "agent.log").read_text()
+
+    asyncio.run(scenario())
+
+
+def test_windows_that_are_left_to_a_plan_come_with_it_and_outlive_a_restart(tmp_path: Path) -> None:
+    port, unix = free_port(), tmp_path / "main.sock"
+    config = configure(tmp_path)
+
+    async def scenario() -> None:
+        async with (
+            mosquitto(tmp_path, "main", f"listener 0 {unix}\n", port),
+            FakeController(f"unix://{unix}").running() as controller,
+        ):
+            await enrol(controller, config)
+            config.write_text(
+                config.read_text()
+                + f'\n[[link.ways]]\nname = "leo"\nclass = "satellite"\nbroker = "mqtt://127.0.0.1:{port}"\n'
+                "batch_ms = 50\ncontact = { planned = true }\n"
+            )
+            code, out, _ = await call("check", "--config", config)
+            assert code == 0, out
+            async with agent(config) as process:
+                first = await over(controller, "leo", 0)
+                assert (first.contact, first.returns, first.planned) == (None, None, False)
+                await controller.item(payloads.Inventory)
+                seen, now = len(controller.items), Millis(time.time_ns() // 1_000_000)
+                opens = Millis(now + 1_000)
+                soon = Window(opens, Millis(opens + 3_600_000))
+                until = Millis(soon.closes + 60_000)
+                await controller.send(payloads.Contacts(issued=now, until=until, windows=(soon,)))
+                closed = await over(controller, "leo", seen)
+                assert (closed.contact, closed.returns, closed.planned) == (None, opens, True)
+                second = await controller.until(lambda: opened(controller, soon))
+                assert (second.returns, second.planned) == (until, True)
+                assert second.since >= opens
+                assert await stop(process) == 0
+            seen = len(controller.items)
+            async with agent(config) as process:
+                third = await over(controller, "leo", seen)
+                assert (third.contact, third.planned) == (soon, True)
+                assert await stop(process) == 0
             assert "no way is there" in (tmp_path / "agent.log").read_text()
 
     asyncio.run(scenario())

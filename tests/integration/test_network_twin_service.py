@@ -10,10 +10,13 @@ import pytest
 import sqlalchemy as sa
 
 from qfleet_controlplane.errors import InvalidRequest, NotFound
+from qfleet_controlplane.machine import events
+from qfleet_controlplane.machine.state import ContactPlan
 from qfleet_controlplane.network.survey import Survey
 from qfleet_controlplane.network.twin.advance import advance
 from qfleet_controlplane.network.twin.model import Want
 from qfleet_controlplane.service import twin_live
+from qfleet_controlplane.service.contacts import ContactPlanner
 from qfleet_controlplane.service.network import NetworkOffice
 from qfleet_controlplane.service.twin import TwinRunner
 from qfleet_controlplane.store import networks
@@ -21,9 +24,18 @@ from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables.fleet import devices
 from qfleet_controlplane.store.tables.network import twins
 from qfleet_wire.api import network as api
-from qfleet_wire.names import Millis
+from qfleet_wire.names import DeviceName, Millis, RegionName
+from qfleet_wire.ways import Window
 
 DAY_S = 86_400.0
+SEATS = {"seated": {"a": "ogs-1", "b": "ogs-2", "m": "ogs-3"}, "seen": {"a": "ogs-1", "b": "ogs-2"}}
+SEEN = tuple(
+    api.PassView(
+        satellite=satellite, site="a", rise_s=rise_s, culmination_s=5.0, set_s=set_s, elevation_deg=40.0,
+        range_km=700.0, night=False, sunlit=True, bits=0.0,
+    )
+    for satellite, rise_s, set_s in (("s1", 1.0, 6.0), ("s2", 5.0, 9.0))
+)  # fmt: skip
 
 
 def survey(name: str = "line") -> Survey:
@@ -43,8 +55,9 @@ def survey(name: str = "line") -> Survey:
     )
     return Survey(
         name=name, title="a line", epoch_ms=1_700_000_000_000, duration_s=DAY_S, sites=sites, fibres=(),
-        satellites=(), passes=(), contacts=contacts, wants=(Want(a="a", b="b", rate_bps=500.0),),
-        devices={"a": "ogs-1", "b": "ogs-2", "m": "ogs-3"} if name == "seated" else {},
+        satellites=(), passes=SEEN if name == "seen" else (), contacts=contacts,
+        wants=(Want(a="a", b="b", rate_bps=500.0),),
+        devices=SEATS.get(name, {}),
     )  # fmt: skip
 
 
@@ -398,5 +411,41 @@ def test_the_first_run_takes_the_seed_that_is_given(database: Database) -> None:
         clock.pass_s(1.0)
         view = await here.asked(here.office.simulate(api.SimulationRequest(seed=8), "ops"))
         assert (view.seed, view.at_s) == (7, 600.0)
+
+    play(scenario)
+
+
+class Machines:
+    """A region's service: what was handed to its machine."""
+
+    def __init__(self) -> None:
+        self.plans: list[ContactPlan] = []
+
+    def post_nowait(self, event: events.Event) -> bool:
+        assert isinstance(event, events.ContactsPlanned)
+        self.plans.append(event.plan)
+        return True
+
+
+def test_every_machine_is_told_once_what_the_loaded_network_says_of_contacts(database: Database) -> None:
+    async def scenario() -> None:
+        here, led = Controller(database, Clock()), {RegionName("north"): Machines()}
+        planner = ContactPlanner(database, lambda: led)
+        await planner.look()
+        assert not led[RegionName("north")].plans
+        await here.office.load(api.ScenarioRequest(name="seen"), "ops")
+        await planner.look()
+        await planner.look()
+        epoch = 1_700_000_000_000
+        windows = (Window(Millis(epoch + 1_000), Millis(epoch + 9_000)),)
+        expected = ContactPlan({DeviceName("ogs-1"): windows}, Millis(epoch + 86_400_000))
+        assert led[RegionName("north")].plans == [expected]
+        led[RegionName("north")] = Machines()  # another service of the region
+        led[RegionName("south")] = Machines()
+        await planner.look()
+        assert [one.plans for one in led.values()] == [[expected], [expected]]
+        await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        await planner.look()
+        assert [dict(one.plans[-1].windows) for one in led.values()] == [{}, {}]
 
     play(scenario)

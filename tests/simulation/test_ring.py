@@ -33,6 +33,8 @@ OFTEN = {
     "way taken: cable": 400,
     "way taken: sky": 100,
     "window closed": 3,
+    "contacts planned": 100,
+    "contact plan taken": 100,
     "blackout": 400,
     "silent period": 400,
     "region dark": 100,

@@ -95,13 +95,17 @@ def test_ways_are_read() -> None:
 def test_the_settings_of_the_page_are_read() -> None:
     page = (Path(__file__).parents[2] / "docs" / "ways.md").read_text(encoding="utf-8")
     blocks = [each.split("```", 1)[0] for each in page.split("```toml\n")[1:]]
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     link = settings.parse(blocks[0], source="x").link
     assert [way.kind for way in link.routes] == ["ethernet", "lte", "satellite"]
     listed = blocks[0].rpartition("contact =")[0] + blocks[1]
     contact = settings.parse(listed, source="x").link.routes[2].contact
     assert contact is not None
     assert len(contact.passes) == 1
+    left = blocks[0].rpartition("contact =")[0] + blocks[2]
+    contact = settings.parse(left, source="x").link.routes[2].contact
+    assert contact is not None
+    assert contact.planned
 
 
 def test_without_ways_there_is_one() -> None:

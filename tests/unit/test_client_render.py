@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -164,4 +165,8 @@ def test_a_device_shows_its_way_and_when_it_is_there() -> None:
     assert told["silent after"] == "1.56 h"
     assert told["delivery"] == "gathered for 2 s, sent together, 3 wait"
     assert shown(view, start + 600_000)["contact"] == "closed; next 2026-03-01 13:35 UTC"
+    assert view.way is not None
+    planned = structs.replace(view, way=structs.replace(view.way, planned=True))
+    told = shown(planned, start + 600_000)
+    assert told["contact"] == "closed; next 2026-03-01 13:35 UTC, by the contact plan"
     assert "way" not in shown(api.DeviceView(name="pi", region="north", status="online"), start)

@@ -7,12 +7,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qfleet_agent.ways.contact import Contact, Outlook, Pass, millis, outlook
+from qfleet_agent.ways import contact as windows
+from qfleet_agent.ways import telling
+from qfleet_agent.ways.backoff import Backoff
+from qfleet_agent.ways.contact import Contact, Outlook, Pass, millis
+from qfleet_agent.ways.standing import Standing
+from qfleet_agent.ways.way import Way
+from qfleet_controlplane.planning import reach
+from qfleet_wire.names import Millis
+from qfleet_wire.payloads import Contacts
 from qfleet_wire.ways import Window
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 T = millis(NOON)
 ORBIT = Contact(first=NOON, every_s=5_700, open_s=480)
+
+
+def outlook(contact: Contact, utc_ms: int, plan: Contacts | None = None) -> Outlook:
+    found = windows.outlook(contact, utc_ms, plan)
+    assert found is not None
+    return found
 
 
 def passes(*bounds: tuple[int, int]) -> Contact:
@@ -92,3 +106,45 @@ def test_what_recurs_is_what_its_list_would_be(after_ms: int, every_s: float, sh
 def test_windows_that_make_no_sense_are_refused(text: dict[str, object], said: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=said):
         msgspec.convert(text, Contact)
+
+
+def plan(*bounds: tuple[int, int], until: int) -> Contacts:
+    """A plan in seconds after noon."""
+    spans = tuple(Window(Millis(T + 1000 * one), Millis(T + 1000 * other)) for one, other in bounds)
+    return Contacts(issued=T, until=Millis(T + 1000 * until), windows=spans)
+
+
+def test_a_plan_goes_before_the_windows_of_the_settings_until_it_ends() -> None:
+    contact = Contact(first=NOON, every_s=100, open_s=10, planned=True)
+    given = plan((20, 30), (50, 60), until=120)
+    assert outlook(contact, T + 5_000) == (Window(T, Millis(T + 10_000)), T + 100_000)
+    assert outlook(contact, T + 5_000, given) == (None, T + 20_000)
+    assert outlook(contact, T + 25_000, given) == (given.windows[0], T + 50_000)
+    # After its last window it is tried when the plan ends, and then the settings say again.
+    assert outlook(contact, T + 60_000, given) == (None, T + 120_000)
+    assert outlook(contact, T + 120_000, given) == (None, T + 200_000)
+    # Settings that do not leave it to a plan are not moved by one.
+    alone = Contact(first=NOON, every_s=100, open_s=10)
+    assert outlook(alone, T + 5_000, given).present is not None
+
+
+def test_a_way_that_only_a_plan_speaks_of_is_there_until_one_comes_and_after_it() -> None:
+    contact = Contact(planned=True)
+    given = plan((20, 30), until=120)
+    assert windows.outlook(contact, T) is None
+    assert outlook(contact, T, given) == (None, T + 20_000)
+    assert windows.outlook(contact, T + 120_000, given) is None
+    assert windows.outlook(contact, T + 10_000, plan(until=0)) is None
+
+
+def test_a_window_that_a_plan_has_closed_is_told_as_the_time_until_the_next() -> None:
+    sky = Standing(Way(name="sky", kind="satellite", contact=Contact(planned=True)), Backoff(1.0, 2.0))
+    assert not sky.is_planned(T)
+    sky.plan = plan((20, 30), until=120)
+    told = telling.told(sky, "gateway", since=T, utc_ms=T, beat_ms=1_000)
+    assert (told.contact, told.returns, told.planned) == (None, T + 20_000, True)
+    assert told.rhythm_ms == 20_000 + 10 * 1_000
+    assert reach.gap_ms(told) == told.rhythm_ms
+    later = telling.told(sky, "gateway", since=T, utc_ms=Millis(T + 25_000), beat_ms=1_000)
+    assert later.contact == sky.plan.windows[0]
+    assert later.rhythm_ms == 90_000 + 10 * 1_000

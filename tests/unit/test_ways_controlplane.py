@@ -9,11 +9,11 @@ from tests.unit.core_cases import announcement
 from tests.unit.planner_cases import devices, grid, region
 from tests.unit.test_core_schedule import ECHO, HEAVY, demand, devices_of
 
-from qfleet_controlplane.machine import effects, events
+from qfleet_controlplane.machine import effects, events, state
 from qfleet_controlplane.planning import placement, reach, regions, schedule
 from qfleet_controlplane.service import portraits
 from qfleet_wire import payloads
-from qfleet_wire.names import JobId, Millis
+from qfleet_wire.names import DeviceName, JobId, Millis
 from qfleet_wire.ways import Way, Window
 
 HOUR = 3_600_000
@@ -278,3 +278,54 @@ def test_a_device_shows_its_way() -> None:
     plain = Bench(A)
     view = portraits.device_view(plain.machine.state.devices[A], "home")
     assert (view.way, view.heard_within_ms, view.waiting_down) == (None, None, 0)
+
+
+# ── contact plans ───────────────────────────────────────────────────────────────────────────
+
+
+def spans(*opens: int) -> tuple[Window, ...]:
+    return tuple(Window(Millis(one), Millis(one + 1_000)) for one in opens)
+
+
+def plan(bench: Bench, **windows: tuple[Window, ...]) -> None:
+    named = {DeviceName(name): some for name, some in windows.items()}
+    bench.handle(events.ContactsPlanned(state.ContactPlan(named, Millis(9_000_000))))
+
+
+def test_a_device_is_told_its_windows_when_they_are_planned_and_with_every_session() -> None:
+    bench = Bench(A, B)
+    plan(bench, a=spans(999_000, 1_000_000, 5_000_000))
+    # The first has closed already.
+    told = payloads.Contacts(Millis(1_000_000), Millis(9_000_000), spans(1_000_000, 5_000_000))
+    assert bench.sent(payloads.Contacts, A) == [told]
+    assert not bench.sent(payloads.Contacts, B)
+    plan(bench, a=spans(999_000, 1_000_000, 5_000_000), b=spans(7_000_000))
+    assert not bench.sent(payloads.Contacts, A)
+    assert len(bench.sent(payloads.Contacts, B)) == 1
+    bench.handle(events.SessionOpened(A), later=2_000_000)
+    left = payloads.Contacts(Millis(3_000_000), Millis(9_000_000), spans(5_000_000))
+    assert bench.sent(payloads.Contacts, A) == [left]
+    bench.handle(events.SessionOpened(A), later=4_000_000)
+    assert not bench.sent(payloads.Contacts)
+
+
+def test_a_plan_that_goes_is_ended_for_those_who_are_there() -> None:
+    bench = Bench(A)
+    plan(bench, a=spans(5_000_000), b=spans(5_000_000))
+    plan(bench)
+    ended = payloads.Contacts(Millis(1_000_000), Millis(1_000_000), ())
+    assert bench.sent(payloads.Contacts) == [ended]
+    bench.join(B)
+    assert not bench.sent(payloads.Contacts)
+
+
+def test_a_long_plan_is_told_in_parts_that_end_with_their_last_window() -> None:
+    bench = Bench(A)
+    every = spans(*range(1_000_000, 1_000_000 + 70 * 2_000, 2_000))
+    plan(bench, a=every)
+    (told,) = bench.sent(payloads.Contacts, A)
+    assert (told.windows, told.until) == (every[:64], every[63].closes)
+    # In the 64th of its windows the rest is told.
+    bench.handle(events.SessionOpened(A), later=63 * 2_000)
+    (rest,) = bench.sent(payloads.Contacts, A)
+    assert (rest.windows, rest.until) == (every[63:], 9_000_000)

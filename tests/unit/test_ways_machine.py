@@ -10,9 +10,9 @@ from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.machine import Machine
 from qfleet_agent.machine.outbox import RESEND_FIRST_MS
 from qfleet_agent.machine.telemetry import BATCH
-from qfleet_wire import payloads
+from qfleet_wire import codec, payloads
 from qfleet_wire.names import Millis, TaskId
-from qfleet_wire.ways import Way
+from qfleet_wire.ways import Way, Window
 
 CABLE = Way("cable", "ethernet", Millis(5), 1.0, 30_000)
 SKY = Way("sky", "satellite", Millis(6), 700.0, 5_700_000, 2_000)
@@ -93,3 +93,40 @@ def test_the_next_way_is_spoken_over_in_its_own_manner() -> None:
     one.handle(events.SessionLost(3), Millis(10))
     take(one, CABLE, 20)
     assert payloads.Started in [type(item) for item in sent(work(one, 30))]
+
+
+def contacts(issued: int, *opens: int) -> payloads.Contacts:
+    windows = tuple(Window(Millis(one), Millis(one + 10)) for one in opens)
+    return payloads.Contacts(issued=Millis(issued), until=Millis(1_000), windows=windows)
+
+
+def hear(one: Machine, plan: payloads.Contacts) -> list[effects.Effect]:
+    return one.handle(events.Heard(9, 0, Millis(0), [plan]), Millis(0))
+
+
+def test_the_plan_that_was_issued_last_counts_and_is_kept_before_it_is_followed() -> None:
+    one = machine()
+    first = contacts(5, 100, 200)
+    assert hear(one, first) == [effects.SaveContacts(9, codec.encode(first)), effects.Plan(9, first)]
+    assert hear(one, first) == hear(one, contacts(4, 300)) == []
+    # What says the same again is not written again, but what is older than it stays out.
+    assert hear(one, contacts(7, 100, 200)) == []
+    assert hear(one, contacts(6, 300)) == []
+    assert hear(one, contacts(8)) != []
+
+
+def test_a_plan_survives_a_restart() -> None:
+    one = machine()
+    one.handle(events.Restored(1, 0, [], [], contacts=contacts(5, 100)), Millis(0))
+    assert hear(one, contacts(4, 300)) == hear(one, contacts(6, 100)) == []
+    assert hear(one, contacts(7, 300)) != []
+
+
+def test_what_a_plan_changes_of_the_way_is_told_at_once_and_once() -> None:
+    one = machine()
+    again = events.WayTaken(1, SKY, 10, thrifty=True, again=True)
+    assert not one.handle(again, Millis(0))  # nobody is there to be told
+    take(one, CABLE)
+    (told,) = sent(one.handle(again, Millis(1)))
+    assert isinstance(told, payloads.Announcement)
+    assert told.way == SKY

@@ -82,7 +82,8 @@ class Agent:
         journal = self.device.journal
         tasks = [events.StoredTask(key, data) for key, data in journal.tasks.items()]
         results = [events.StoredResult(key, len(data)) for key, data in journal.results.items()]
-        self.tell(events.Restored(self.number(), journal.epoch, tasks, results))
+        restored = events.Restored(self.number(), journal.epoch, tasks, results, contacts=journal.contacts)
+        self.tell(restored)
 
     # ── rounds ──────────────────────────────────────────────────────────────────────────────
 
@@ -177,6 +178,8 @@ class Agent:
                 self.world.clock.after(self.world.choose((1, 10, 200)), self, lambda: self._begin(act))
             case effects.Stop():
                 self.running.pop(act.key, None)
+            case effects.Plan(contacts=contacts):
+                self.uplink.plan(contacts)
             case effects.Report(action="stale-epoch"):
                 self.world.trace.fault("stale epoch refused", self.name)
             case _:

@@ -8,6 +8,7 @@ from tests.simulation.ring import letters
 from tests.simulation.ring.agent import Agent
 
 from qfleet_agent.machine import effects, events
+from qfleet_wire import codec, payloads
 from qfleet_wire.names import DeviceName, Millis
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class Journal:
     results: dict[events.Key, bytes] = field(default_factory=dict)
     artefacts: dict[bytes, bytes] = field(default_factory=dict)
     epoch: int = 0
+    contacts: payloads.Contacts | None = None
 
     def write(self, writes: Sequence[effects.Write]) -> None:
         """Make writes durable, all of them."""
@@ -39,6 +41,8 @@ class Journal:
                         self.results.pop(key, None)
                 case effects.SaveEpoch(epoch=epoch):
                     self.epoch = epoch
+                case effects.SaveContacts(plan=plan):
+                    self.contacts = codec.decode(plan, payloads.Contacts)
                 case _:
                     pass  # telemetry may be lost
 

@@ -58,6 +58,9 @@ def connected_over_a_way_that_is_there(world: "World", agent: "Agent") -> None:
     way = steering.way
     if way is None or not (steering.there(way) or steering.there(way, late_ms=SOON_MS)):
         world.trace.fail("connected over a way that is there", f"{agent.name} is connected over {way}")
+    elif not (steering.planned(way) or steering.planned(way, late_ms=SOON_MS)):
+        text = f"{agent.name} is connected over {way.name} outside of {steering.contacts}"
+        world.trace.fail("connected in planned windows only", text)
 
 
 def every_lease_is_known(world: "World", device: "Device") -> None:
@@ -103,6 +106,9 @@ def memory_is_journal(world: "World", agent: "Agent") -> None:
             "memory is the journal",
             f"{agent.name}: {told}, journal {sorted(journal.tasks)} and {sorted(journal.results)}",
         )
+    steering = agent.uplink.steering
+    if steering is not None and steering.contacts != journal.contacts:
+        world.trace.fail("memory is the journal", f"{agent.name}: {steering.contacts}, {journal.contacts}")
 
 
 def accepts_only_what_is_journalled(world: "World", device: "Device", key: Key) -> None:

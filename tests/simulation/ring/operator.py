@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from tests.simulation.ring import answers, letters
 from tests.simulation.ring.controller import Done
+from tests.simulation.ring.steering import EVERY_MS, OPEN_MS
 
-from qfleet_controlplane.machine import events
+from qfleet_controlplane.machine import events, state
 from qfleet_controlplane.machine.tables import SHUT_OUT
 from qfleet_controlplane.planning import admission, placement
 from qfleet_controlplane.planning.plan import PlanRefused
@@ -16,6 +17,7 @@ from qfleet_controlplane.service import front, ordering
 from qfleet_controlplane.store import orders, roster
 from qfleet_wire import api
 from qfleet_wire.names import DeviceName, JobId, Millis, RegionName
+from qfleet_wire.ways import Window
 
 if TYPE_CHECKING:
     from tests.simulation.ring.device import Device
@@ -250,6 +252,23 @@ class Operator:
         wait = self._world.choose((3_000, 60_000, 200_000, 200_000))
         self._world.clock.after(wait, self, lambda: device.plug(plugged=True))
 
+    def plan(self) -> None:
+        """Plan some of the coming passes of the satellite for some devices, and for others none."""
+        now = letters.START + self._world.clock.now
+        first = (self._world.clock.now // EVERY_MS) * EVERY_MS + letters.START
+        coming = [
+            Window(Millis(first + n * EVERY_MS), Millis(first + n * EVERY_MS + OPEN_MS)) for n in range(4)
+        ]
+        windows = {
+            name: tuple(one for one in coming if self._world.chance(0.6))
+            for name in self._world.names
+            if self._world.chance(0.8)
+        }
+        plan = state.ContactPlan(windows, Millis(now + self._world.choose((30_000, 120_000, 240_000))))
+        self._world.trace.fault("contacts planned", "operator")
+        for region in self._world.regions:
+            region.order(events.ContactsPlanned(plan))
+
     def blackout(self) -> None:
         """Lose everything of everybody for a while."""
         self._darken(self._world.names, self._world.choose((5_000, 40_000)), "blackout")
@@ -337,6 +356,7 @@ _TROUBLES: Mapping[str, Callable[[Operator], None]] = {
     "replace": Operator.replace,
     "cut": Operator.cut,
     "unplug": Operator.unplug,
+    "plan": Operator.plan,
     "blackout": Operator.blackout,
     "silence": Operator.silence,
     "region-dark": Operator.darken_region,

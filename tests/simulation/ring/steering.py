@@ -14,7 +14,9 @@ from qfleet_agent.ways.chooser import Chooser, Rules
 from qfleet_agent.ways.contact import Contact
 from qfleet_agent.ways.standing import Now
 from qfleet_agent.ways.way import Way
+from qfleet_wire import ways
 from qfleet_wire.names import Millis
+from qfleet_wire.payloads import Contacts
 
 if TYPE_CHECKING:
     from tests.simulation.ring.agent import Agent
@@ -31,8 +33,9 @@ SKY = Way(
     name="sky",
     kind="satellite",
     stretch=1,
-    contact=Contact(first=_FIRST, every_s=EVERY_MS / 1000, open_s=OPEN_MS / 1000),
+    contact=Contact(first=_FIRST, every_s=EVERY_MS / 1000, open_s=OPEN_MS / 1000, planned=True),
 )
+"""A plan names some of these windows: the satellite passes by all of them, whatever is planned."""
 RULES = Rules(base_s=2.0, most_s=20.0, settle_s=10.0, probe_s=5.0)
 
 
@@ -46,6 +49,8 @@ class Steering:
         self._chooser = Chooser((CABLE, SKY), RULES)
         self._since = Millis(0)
         self._looks = 0
+        if agent.device.journal.contacts is not None:
+            self._chooser.planned(agent.device.journal.contacts)
 
     @property
     def way(self) -> Way | None:
@@ -62,7 +67,27 @@ class Steering:
         if way is CABLE:
             return self._agent.device.plugged
         assert way.contact is not None
-        return contact.outlook(way.contact, self._now().utc_ms - late_ms).present is not None
+        seen = contact.outlook(way.contact, self._now().utc_ms - late_ms)
+        return seen is not None and seen.present is not None
+
+    def planned(self, way: Way, *, late_ms: int = 0) -> bool:
+        """Whether the plan that the device has, if it has one, says that a way is there."""
+        seen = self._chooser.standings[way.name].outlook(self._now().utc_ms - late_ms)
+        return seen is None or seen.present is not None
+
+    @property
+    def contacts(self) -> Contacts | None:
+        """The plan by which it goes."""
+        return self._chooser.standings[SKY.name].plan
+
+    def plan(self, contacts: Contacts) -> None:
+        """Go by another plan, and say what that changes."""
+        self._world.trace.fault("contact plan taken", self._agent.name)
+        before = self._told()
+        self._chooser.planned(contacts)
+        if self._uplink.online and self._told() != before:
+            self.tell(again=True)
+        self.look()
 
     def look(self) -> None:
         """Do what the chooser says, and look again when something may have changed."""
@@ -90,16 +115,19 @@ class Steering:
         self._uplink.drop(will=self._world.chance(0.7))
         self.look()
 
-    def tell(self) -> None:
-        """Say over which way the session came that begins."""
-        if self.way is None:
+    def tell(self, *, again: bool = False) -> None:
+        """Say over which way the session came that begins, or how its windows have changed."""
+        told = self._told()
+        if self.way is None or told is None:
             return
-        utc = self._utc()
-        told = telling.told(
-            self._chooser.standings[self.way.name], "", since=self._since, utc_ms=utc, beat_ms=BEAT_MS
-        )
         manner = self.way.manner
-        self._agent.tell(events.WayTaken(self._agent.number(), told, manner.stretch, manner.thrifty))
+        self._agent.tell(events.WayTaken(self._agent.number(), told, manner.stretch, manner.thrifty, again))
+
+    def _told(self) -> ways.Way | None:
+        if self.way is None:
+            return None
+        standing = self._chooser.standings[self.way.name]
+        return telling.told(standing, "", since=self._since, utc_ms=self._utc(), beat_ms=BEAT_MS)
 
     def _again(self, number: int) -> None:
         if number == self._looks:

@@ -68,6 +68,11 @@ class Uplink:
         begin = self.connect if self.steering is None else self.steering.look
         self._world.clock.after(self._world.choose((10, 300, 2_000, 6_000)), self._agent, begin)
 
+    def plan(self, contacts: payloads.Contacts) -> None:
+        """Let the satellite be there by a plan, as ``qfleet_agent.link.link`` does."""
+        if self.steering is not None:
+            self.steering.plan(contacts)
+
     def cut(self) -> None:
         """Lose the connection; come back after a while."""
         if not self.connected:

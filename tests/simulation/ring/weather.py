@@ -40,7 +40,9 @@ class Weather:
     liar: bool = False
     """The first device lies about half of what it computes; then every job should be redundant."""
     ways: bool = False
-    """Devices have two ways, of which a cable is unplugged now and then and a satellite passes by plan."""
+    """Devices have two ways, of which a cable is unplugged now and then and a satellite passes by plan.
+
+    Some of its passes are planned by the control plane, and then no others are used."""
     share: int = 4
     """Of the schedules of a campaign, against the other weathers: some take longer."""
 
@@ -168,7 +170,7 @@ WEATHERS: Mapping[str, Weather] = {
         agent_crash=0.003,
         control_crash=0.003,
         share=3,
-        troubles=_WORK | {"unplug": 8, "cut": 2, "quarantine": 1},
+        troubles=_WORK | {"unplug": 8, "plan": 3, "cut": 2, "quarantine": 1},
     ),
     "liar": replace(_EVERYTHING, redundant=1.0, liar=True),
 }

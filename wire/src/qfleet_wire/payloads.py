@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
-from qfleet_wire.ways import Way
+from qfleet_wire.ways import Way, Window
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -111,6 +111,18 @@ class PeerRefused(msgspec.Struct, frozen=True, tag="peer-refused"):
     number: int
     code: PeerRefusal
     text: str
+
+
+class Contacts(msgspec.Struct, frozen=True, tag="contacts"):
+    """When the device is in contact, by a plan: for its ways whose settings leave their windows to that.
+
+    The one issued last counts. ``windows`` are in order and apart from each other; from ``until`` on the
+    plan says nothing, and one without windows ends it at once. Repeatable.
+    """
+
+    issued: Millis
+    until: Millis
+    windows: tuple[Window, ...]
 
 
 # ── up: device to controller ────────────────────────────────────────────────────────────────
@@ -354,6 +366,7 @@ Down: TypeAlias = (
     | TelemetryAcknowledge
     | FromPeer
     | PeerRefused
+    | Contacts
     | Unsupported
 )
 Up: TypeAlias = (

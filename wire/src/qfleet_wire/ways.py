@@ -41,3 +41,5 @@ class Way(msgspec.Struct, frozen=True, omit_defaults=True):
     """The contact window that is open; None: the way is always there."""
     returns: Millis | None = None
     """When the window after that opens; None where none is known."""
+    planned: bool = False
+    """Whether these windows come from a plan that the control plane has sent."""

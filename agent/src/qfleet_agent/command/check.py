@@ -146,7 +146,8 @@ def _reach(way: Way, settings: Settings, held: Membership) -> Finding:
     """Whether a way's broker answers; one that has a plan need not be there now."""
     what = f"way {way.name}" if settings.link.ways else "broker"
     now = clock.Clock(clock.RELEASED).now()
-    if way.contact is not None and contact.outlook(way.contact, now).present is None:
+    seen = None if way.contact is None else contact.outlook(way.contact, now)
+    if seen is not None and seen.present is None:
         return Finding(what, "fine", "no contact window is open now")
     address = gateways.gateway(way, settings.link, held).address
     return asyncio.run(_broker(what, address, way.broker or settings.link.broker or held.broker, held))

@@ -33,7 +33,7 @@ from qfleet_agent.machine.machine import Machine
 from qfleet_agent.notify import Notifier
 from qfleet_agent.settings import Settings
 from qfleet_agent.workers import cgroup, pool
-from qfleet_wire import codec
+from qfleet_wire import codec, payloads
 from qfleet_wire.channel import preshared, resumption
 from qfleet_wire.channel.initiator import Circumstances, Standing
 from qfleet_wire.channel.preshared import Ring
@@ -142,6 +142,9 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     performer = Performer(machine, journal)
     pulse = asyncio.Event()
     helm = await _helm(place, handshakes, journal)
+    contacts = await _contacts(journal)
+    if contacts is not None:
+        helm.plan(contacts)
     rhythm = Rhythm(
         profile.link.keep_alive_s,
         settings.link.reconnect_base_s,
@@ -161,6 +164,7 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
             contents.tasks,
             contents.results,
             telemetry,
+            contacts,
         )
     )
     damage = _set_aside(await journal.get(Name.SET_ASIDE))
@@ -177,6 +181,16 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         damage,
         cluster=clustered,
     )
+
+
+async def _contacts(journal: Journal) -> payloads.Contacts | None:
+    """The contact plan that was kept; one that cannot be read is none: the next session brings another."""
+    kept = await journal.get(Name.CONTACTS)
+    try:
+        return None if kept is None else codec.decode(kept, payloads.Contacts)
+    except RemoteError as error:
+        log.warning("The contact plan is not known: %s", error, extra={"action": "plan-unread"})
+        return None
 
 
 async def _helm(place: Place, handshakes: Handshakes, journal: Journal) -> Helm:

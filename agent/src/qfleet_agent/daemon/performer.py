@@ -47,6 +47,9 @@ class Sender(Protocol):
     def drop_results(self, keys: Sequence[Key]) -> None:
         """Take acknowledged results out of the line."""
 
+    def plan(self, contacts: payloads.Contacts) -> None:
+        """Let ways be there by this plan."""
+
     def renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
         """Take in the answer about a certificate."""
 
@@ -226,6 +229,8 @@ class Performer:
                 self._runner.start(act)
             case effects.Stop():
                 self._runner.stop(act.key)
+            case effects.Plan():
+                self._sender.plan(act.contacts)
             case effects.Renewal():
                 self._sender.renewal(act.answer)
             case effects.Report():

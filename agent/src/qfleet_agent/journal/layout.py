@@ -33,5 +33,7 @@ class Name(StrEnum):
     """What the cluster was when it was last seen: an encoded ``workers.bridge_frames.Site``."""
     WAYS = "ways"
     """What ways with a budget have carried this month: an encoded ``link.helm.Used``."""
+    CONTACTS = "contacts"
+    """When ways are there by the control plane's plan: an encoded ``payloads.Contacts``."""
     USED_PRESHARED_KEYS = "used-preshared-keys"
     """Ids of pre-shared keys that have served, one a line."""

@@ -241,6 +241,10 @@ def _save_telemetry(database: sqlite3.Connection, writes: list[effects.SaveTelem
     _put(database, Name.TELEMETRY, codec.encode(Numbers(last.next, last.reserved, last.lost)))
 
 
+def _save_contacts(database: sqlite3.Connection, writes: list[effects.SaveContacts]) -> None:
+    _put(database, Name.CONTACTS, writes[-1].plan)
+
+
 def _put(database: sqlite3.Connection, name: Name, value: bytes | None) -> None:
     if value is None:
         database.execute("DELETE FROM meta WHERE name = ?", (name,))
@@ -254,4 +258,5 @@ _WRITERS: dict[type, Callable[[sqlite3.Connection, list[Any]], None]] = {
     effects.DropResults: _drop_results,
     effects.SaveEpoch: _save_epochs,
     effects.SaveTelemetry: _save_telemetry,
+    effects.SaveContacts: _save_contacts,
 }

@@ -20,6 +20,7 @@ from qfleet_agent.ways.way import ONLY, Manner, Way
 from qfleet_wire import codec, ways
 from qfleet_wire.errors import RemoteError
 from qfleet_wire.names import Millis
+from qfleet_wire.payloads import Contacts
 
 PROBE_S = 5.0
 """How long a gateway may take to answer a probe."""
@@ -127,6 +128,11 @@ class Helm:
             utc_ms=self._means.utc(),
             beat_ms=round(self._beat_s * 1000),
         )
+
+    def plan(self, contacts: Contacts) -> None:
+        """Know when ways are there by the control plane's plan."""
+        self._chooser.planned(contacts)
+        self._look.set()
 
     # ── the course ──────────────────────────────────────────────────────────────────────────
 

@@ -146,6 +146,13 @@ class Link:
         """Take acknowledged results out of the line."""
         self._batches.drop(keys)
 
+    def plan(self, contacts: payloads.Contacts) -> None:
+        """Let ways be there by this plan; what that changes of the one in use is told."""
+        before = self.helm.told()
+        self.helm.plan(contacts)
+        if self.online and self.helm.told() != before:
+            self._tell_way(again=True)
+
     def renewal(self, answer: payloads.Renewed | payloads.RenewalRefused) -> None:
         """Take in the answer about a certificate."""
         self._start(self._renewing.take(answer))
@@ -283,10 +290,10 @@ class Link:
         self._ears.changed()
         self._start(self._renewing.ask())
 
-    def _tell_way(self) -> None:
+    def _tell_way(self, *, again: bool = False) -> None:
         way, manner = self.helm.told(), self.helm.manner
         if way is not None:
-            told = events.WayTaken(self._ears.number(), way, manner.stretch, manner.thrifty)
+            told = events.WayTaken(self._ears.number(), way, manner.stretch, manner.thrifty, again)
             self._ears.tell(told)
 
     def _take_frame(self, frame: door.Frame) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from qfleet_agent.machine.events import Key
 from qfleet_wire.names import JobId
-from qfleet_wire.payloads import RenewalRefused, Renewed, Up
+from qfleet_wire.payloads import Contacts, RenewalRefused, Renewed, Up
 
 
 class SaveTask(msgspec.Struct, frozen=True):
@@ -61,6 +61,13 @@ class SaveTelemetry(msgspec.Struct, frozen=True):
     next: int
     reserved: int
     lost: int
+
+
+class SaveContacts(msgspec.Struct, frozen=True):
+    """Keep the contact plan, an encoded ``payloads.Contacts``, in place of the one before."""
+
+    cause: int
+    plan: bytes
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -119,9 +126,16 @@ class Renewal(msgspec.Struct, frozen=True):
     answer: Renewed | RenewalRefused
 
 
-Write: TypeAlias = SaveTask | SaveResult | DropResults | SaveEpoch | SaveTelemetry
-Act: TypeAlias = Start | Stop | Send | SendResults | SendTelemetry | Report | Renewal
+class Plan(msgspec.Struct, frozen=True):
+    """Let ways be there by this contact plan, and tell the controller what that changes."""
+
+    cause: int
+    contacts: Contacts
+
+
+Write: TypeAlias = SaveTask | SaveResult | DropResults | SaveEpoch | SaveTelemetry | SaveContacts
+Act: TypeAlias = Start | Stop | Send | SendResults | SendTelemetry | Report | Renewal | Plan
 Effect: TypeAlias = Write | Act
 
-WRITES = (SaveTask, SaveResult, DropResults, SaveEpoch, SaveTelemetry)
+WRITES = (SaveTask, SaveResult, DropResults, SaveEpoch, SaveTelemetry, SaveContacts)
 """The classes of ``Write``, for ``isinstance``."""

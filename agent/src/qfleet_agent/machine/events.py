@@ -7,7 +7,7 @@ import msgspec
 
 from qfleet_agent.machine.admit import Bounds
 from qfleet_wire.names import Millis, TaskId
-from qfleet_wire.payloads import Announcement, Down, Sample
+from qfleet_wire.payloads import Announcement, Contacts, Down, Sample
 from qfleet_wire.ways import Way
 
 Key: TypeAlias = tuple[TaskId, int]
@@ -38,12 +38,14 @@ class WayTaken(msgspec.Struct, frozen=True):
     """Messages go over this way from the next session on; ``stretch`` makes telemetry so much rarer.
 
     Where it is ``thrifty`` every byte counts. Without this event a device has one way, and is not.
+    ``again``: the session stands already, and the way's windows are not what they were.
     """
 
     id: int
     way: Way
     stretch: int
     thrifty: bool
+    again: bool = False
 
 
 class SessionLost(msgspec.Struct, frozen=True):
@@ -177,6 +179,8 @@ class Restored(msgspec.Struct, frozen=True):
     tasks: Sequence[StoredTask]
     results: Sequence[StoredResult]
     telemetry: StoredTelemetry | None = None
+    contacts: Contacts | None = None
+    """The contact plan."""
 
 
 Event: TypeAlias = (

@@ -46,6 +46,7 @@ class Machine:
         self._ring = telemetry.Ring(bounds.disk_reserve_bytes // _RING_SHARE // telemetry.ROW_BYTES)
         self._takes_telemetry = True
         self._thrift = Thrift()
+        self._contacts: payloads.Contacts | None = None
         self._refused: dict[Key, payloads.Refused] = {}
         self._expiries: list[tuple[Millis, Key]] = []
         self._handlers: dict[type, Callable[[Any, Millis], list[Effect]]] = {
@@ -74,6 +75,7 @@ class Machine:
             payloads.Renewed: self._renewal,
             payloads.RenewalRefused: self._renewal,
             payloads.TelemetryAcknowledge: self._telemetry_stored,
+            payloads.Contacts: self._planned,
             payloads.Unsupported: self._unsupported,
         }
 
@@ -137,6 +139,7 @@ class Machine:
             self._tasks.put(result.key, result.size)
         if event.telemetry is not None:
             self._ring.restore(event.telemetry)
+        self._contacts = event.contacts
         return [effect for stored in event.tasks for effect in self._restore(event.id, stored, now)]
 
     def _restore(self, cause: int, stored: events.StoredTask, now: Millis) -> list[Effect]:
@@ -164,7 +167,7 @@ class Machine:
         self._announcement = msgspec.structs.replace(self._announcement, way=event.way)
         self._thrift.over(event)
         self._tasks.outbox.first_ms = RESEND_FIRST_MS + self._thrift.answer_ms
-        return []
+        return self._say(event.id, self._announcement) if event.again else []
 
     def _session_lost(self, _event: events.SessionLost, _now: Millis) -> list[Effect]:
         self._tasks.outbox.close()
@@ -318,6 +321,19 @@ class Machine:
         self, event: events.Heard, item: payloads.TelemetryAcknowledge, _now: Millis
     ) -> list[Effect]:
         return self._send_telemetry(event.id) if self._ring.acknowledge(item.up_to) else []
+
+    def _planned(self, event: events.Heard, item: payloads.Contacts, _now: Millis) -> list[Effect]:
+        """Take the plan that was issued last, whichever comes last."""
+        before = self._contacts
+        if before is not None and item.issued <= before.issued:
+            return []
+        self._contacts = item
+        if before is not None and (before.until, before.windows) == (item.until, item.windows):
+            return []
+        return [
+            effects.SaveContacts(event.id, codec.encode(item)),
+            effects.Plan(event.id, item),
+        ]
 
     def _unsupported(self, event: events.Heard, item: payloads.Unsupported, _now: Millis) -> list[Effect]:
         if item.kind == payloads.Telemetry.__struct_config__.tag:

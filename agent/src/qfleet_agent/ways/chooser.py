@@ -9,10 +9,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from qfleet_agent.ways import contact
 from qfleet_agent.ways.backoff import Backoff
 from qfleet_agent.ways.standing import Now, Random, Standing, month_of
 from qfleet_agent.ways.way import Way
+from qfleet_wire.payloads import Contacts
 
 MARGIN = 0.75
 """A better way costs at most this share of the present one …"""
@@ -100,6 +100,11 @@ class Chooser:
         for each in self.standings.values():
             each.hurry(now, random)
 
+    def planned(self, plan: Contacts) -> None:
+        """Know when ways are there whose windows are left to the control plane's plan."""
+        for each in self.standings.values():
+            each.plan = plan
+
     def moved(self, name: str, count: int, now: Now) -> None:
         """So many bytes went over a way."""
         self.standings[name].moved(count, now)
@@ -132,8 +137,8 @@ class Chooser:
         for each in self.standings.values():
             if each.retry_s > now.elapsed_s:
                 moments.append(each.retry_s)
-            if each.way.contact is not None:
-                found = contact.outlook(each.way.contact, now.utc_ms)
+            found = each.outlook(now.utc_ms)
+            if found is not None:
                 edges = [found.returns, found.present.closes if found.present else None]
                 moments += [now.elapsed_s + (edge - now.utc_ms) / 1000 for edge in edges if edge is not None]
             if self._current is not None and self._is_candidate(each, now):

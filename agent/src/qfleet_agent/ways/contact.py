@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 
 from qfleet_wire.names import Millis
+from qfleet_wire.payloads import Contacts
 from qfleet_wire.ways import Window
 
 Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
@@ -23,7 +24,11 @@ class Pass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Windows that recur (``first``, ``every_s``, ``open_s``), or a list of them (``passes``)."""
+    """Windows that recur (``first``, ``every_s``, ``open_s``), or a list of them (``passes``).
+
+    With ``planned`` those of the control plane's contact plan go before them; where there are no others, the
+    way is taken to be there always until a plan has come and after it has ended: how else could one come?
+    """
 
     first: Moment | None = None
     """When a window opens, or opened once."""
@@ -33,6 +38,7 @@ class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """How long a window is open."""
     passes: tuple[Pass, ...] = ()
     """Windows in order, apart from each other."""
+    planned: bool = False
 
     def __post_init__(self) -> None:
         recurs = (self.first, self.every_s, self.open_s)
@@ -42,8 +48,10 @@ class Contact(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
                     "contact has passes, and first, every_s or open_s beside them: keep one kind"
                 )
             self._check_passes()
+        elif self.planned and recurs == (None, None, None):
+            return
         elif None in recurs:
-            raise ValueError("contact needs first, every_s and open_s together, or passes")
+            raise ValueError("contact needs first, every_s and open_s together, or passes, or planned")
         elif not 0 < (self.open_s or 0) < (self.every_s or 0):
             raise ValueError(f"open_s = {self.open_s} must be above 0 and below every_s = {self.every_s}")
 
@@ -66,15 +74,26 @@ class Outlook(NamedTuple):
     returns: Millis | None
 
 
-def outlook(contact: Contact, utc_ms: int) -> Outlook:
-    """Look at the windows at this moment."""
-    if contact.passes:
+def outlook(contact: Contact, utc_ms: int, plan: Contacts | None = None) -> Outlook | None:
+    """Look at the windows at this moment; None: nothing says when it is there, so it is taken to be."""
+    if follows(contact, utc_ms, plan):
+        assert plan is not None
+        left = [window for window in plan.windows if window.closes > utc_ms]
+        left.append(Window(plan.until, plan.until))  # then the plan ends, and it is tried
+    elif contact.passes:
         left = [window for each in contact.passes if (window := _window(each)).closes > utc_ms]
-    else:
+    elif contact.first is not None:
         left = _recurring(contact, utc_ms)
+    else:
+        return None
     if left and left[0].opens <= utc_ms:
         return Outlook(left[0], left[1].opens if len(left) > 1 else None)
     return Outlook(None, left[0].opens if left else None)
+
+
+def follows(contact: Contact, utc_ms: int, plan: Contacts | None) -> bool:
+    """Whether a plan says when it is there, and not the settings."""
+    return contact.planned and plan is not None and utc_ms < plan.until
 
 
 def _recurring(contact: Contact, utc_ms: int) -> list[Window]:

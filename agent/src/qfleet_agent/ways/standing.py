@@ -12,6 +12,7 @@ from typing import NamedTuple
 from qfleet_agent.ways import contact
 from qfleet_agent.ways.backoff import Backoff
 from qfleet_agent.ways.way import Way
+from qfleet_wire.payloads import Contacts
 
 Random = Callable[[int], bytes]
 SMOOTHING = 1 / 8
@@ -49,6 +50,8 @@ class Standing:
     month: str = ""
     used_bytes: int = 0
     """What went over it in this month."""
+    plan: Contacts | None = None
+    """The contact plan that the control plane has sent; it counts where the settings leave it to that."""
     _unrest: float = 0.0
     _unrest_s: float = field(default=0.0)
 
@@ -100,8 +103,16 @@ class Standing:
 
     def open(self, now: Now) -> bool:
         """Whether a contact window is open, or none is needed."""
-        planned = self.way.contact
-        return planned is None or contact.outlook(planned, now.utc_ms).present is not None
+        seen = self.outlook(now.utc_ms)
+        return seen is None or seen.present is not None
+
+    def outlook(self, utc_ms: int) -> contact.Outlook | None:
+        """When it is there; None: always."""
+        return None if self.way.contact is None else contact.outlook(self.way.contact, utc_ms, self.plan)
+
+    def is_planned(self, utc_ms: int) -> bool:
+        """Whether that follows from the control plane's plan."""
+        return self.way.contact is not None and contact.follows(self.way.contact, utc_ms, self.plan)
 
     def allowed(self, now: Now) -> bool:
         """Whether windows and budget let it be used."""

@@ -133,7 +133,9 @@ def _add_way(table: Table, view: api.DeviceView, now_ms: int) -> None:
         returns = f"next {moment(way.returns)}" if way.returns is not None else "no next one is planned"
         open_now = way.contact.opens <= now_ms < way.contact.closes
         state = f"open until {moment(way.contact.closes)}" if open_now else "closed"
-        table.add_row("contact", _plain(f"{state}; {returns}"))
+        table.add_row(
+            "contact", _plain(f"{state}; {returns}{', by the contact plan' if way.planned else ''}")
+        )
     if view.heard_within_ms is not None:
         table.add_row("silent after", _plain(duration(view.heard_within_ms)))
     if way.batch_ms:

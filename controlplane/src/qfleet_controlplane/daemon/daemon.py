@@ -31,6 +31,7 @@ from qfleet_controlplane.daemon.signing import Pen
 from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.metrics import Registry
+from qfleet_controlplane.service.contacts import ContactPlanner
 from qfleet_controlplane.service.desk import ProcessDesk
 from qfleet_controlplane.service.front import Front
 from qfleet_controlplane.service.network import NetworkOffice
@@ -111,6 +112,8 @@ class Daemon:
         await asyncio.gather(*(led.wait_for_link() for led in keeper.runtimes.values()))
         twins = TwinRunner(database, keeper.leads_first, clocks.wall)
         stack.push_async_callback(_cancel, asyncio.create_task(twins.run(), name="network-twin"))
+        plans = ContactPlanner(database, lambda: {name: one.service for name, one in keeper.runtimes.items()})
+        stack.push_async_callback(_cancel, asyncio.create_task(plans.run(), name="contact-plans"))
         await self._serve(self._backends(database, keeper, twins), keeper)
 
     def _backends(self, database: Database, keeper: Keeper, twins: TwinRunner) -> Backends:

@@ -4,7 +4,7 @@ What a device says counts only while it is not shut out. A device that was silen
 until their jobs' patience ends; one that is shut out or enrolled anew loses them at once.
 """
 
-from qfleet_controlplane.machine import attempts, copies, events, leases, state, tables, ways
+from qfleet_controlplane.machine import attempts, contacts, copies, events, leases, state, tables, ways
 from qfleet_controlplane.machine.effects import Alarm, Send
 from qfleet_controlplane.machine.turn import Turn, way_of
 from qfleet_controlplane.planning import schedule
@@ -58,6 +58,7 @@ def session_opened(turn: Turn, event: events.SessionOpened) -> None:
     _heard(turn, device)
     _recover(turn, device)
     turn.save_device(device)
+    contacts.tell(turn, device)
     leases.start_resending(turn, device)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from qfleet_controlplane.machine.state import Job
+from qfleet_controlplane.machine.state import ContactPlan, Job
 from qfleet_controlplane.planning.plan import Plan
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.planning.specification import Specification
@@ -192,6 +192,12 @@ class Weighed(_Event, frozen=True):
     found: tuple[Weighing, ...]
 
 
+class ContactsPlanned(_Event, frozen=True):
+    """When devices are in contact, by the network that is loaded; it takes the place of the plan before."""
+
+    plan: ContactPlan
+
+
 class Tick(_Event, frozen=True):
     """A timer is due."""
 
@@ -237,6 +243,7 @@ Event: TypeAlias = (
     | Assembled
     | Compared
     | Weighed
+    | ContactsPlanned
     | Tick
     | Settle
     | Reloaded

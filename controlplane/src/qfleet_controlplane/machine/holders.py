@@ -3,12 +3,15 @@
 Plain objects without behaviour.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from qfleet_controlplane.machine.tasks import Task
 from qfleet_controlplane.planning import regions, trust
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis, TaskId
+from qfleet_wire.ways import Window
 
 _NEVER = Millis(0)
 
@@ -70,6 +73,13 @@ class Arrival:
     raw: bytes
     position: int
     flush: payloads.Results
+
+
+class ContactPlan(NamedTuple):
+    """When devices are in contact: windows of each in order and apart; it says nothing from ``until`` on."""
+
+    windows: Mapping[DeviceName, tuple[Window, ...]]
+    until: Millis
 
 
 @dataclass(slots=True, eq=False)

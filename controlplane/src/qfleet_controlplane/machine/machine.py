@@ -10,6 +10,7 @@ from typing import Any
 from qfleet_controlplane.machine import (
     alarms,
     artefacts,
+    contacts,
     copies,
     devices,
     effects,
@@ -136,6 +137,7 @@ _HANDLERS: Mapping[type, Callable[[Turn, Any], None]] = {
     events.Assembled: artefacts.assembled,
     events.Compared: results.compared,
     events.Weighed: copies.weighed,
+    events.ContactsPlanned: contacts.planned,
     events.Tick: _tick,
     events.Settle: _settle,
     events.Reloaded: _reloaded,

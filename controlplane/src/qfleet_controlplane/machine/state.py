@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from qfleet_controlplane.machine import tables
-from qfleet_controlplane.machine.holders import Arrival, Artefact, Device
+from qfleet_controlplane.machine.holders import Arrival, Artefact, ContactPlan, Device
 from qfleet_controlplane.machine.pool import Pool
 from qfleet_controlplane.machine.tasks import Group, Job, Relation, Task
 from qfleet_controlplane.machine.timers import Timers
@@ -51,6 +51,8 @@ class State:
     """Time of the event that is being handled."""
     kinds: dict[regions.DeviceClass, regions.DeviceClass] = field(default_factory=dict)
     """One object for each class of devices."""
+    contacts: ContactPlan | None = None
+    """When devices are in contact; None: no network is loaded, or nobody has said yet."""
     link_down_since: Millis | None = None
     """Since when the broker is not connected; None while it is, or while nobody says."""
 
@@ -249,6 +251,6 @@ def advance(task: Task, fraction: float) -> None:
 
 
 __all__ = [
-    "WAITS", "Arrival", "Artefact", "Device", "Group", "Job", "Relation", "State", "Task",
+    "WAITS", "Arrival", "Artefact", "ContactPlan", "Device", "Group", "Job", "Relation", "State", "Task",
     "advance", "answer", "hold", "lasting", "move", "planned", "task_id",
 ]  # fmt: skip

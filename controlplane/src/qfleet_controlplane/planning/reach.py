@@ -26,8 +26,10 @@ def batch_ms(way: Way | None) -> int:
 
 def gap_ms(way: Way | None) -> float:
     """Time from the end of the contact window to the next one; 0 for a way that is always there."""
-    if way is None or way.contact is None:
+    if way is None or (way.contact is None and way.returns is None):
         return 0.0
+    if way.contact is None:  # a plan has closed its window: the rhythm says how long it will be gone
+        return _bounded(way.rhythm_ms)
     return MOST_MS if way.returns is None else _bounded(way.returns - way.contact.closes)
 
 

@@ -260,6 +260,7 @@ class Loop:
             away = self._machine.state.link_down_since
             # The store knows nothing of the link; the clock may have been set back.
             known.link_down_since = None if away is None else min(away, self._clock())
+            known.contacts = self._machine.state.contacts
             self._machine = Machine(known, self._policy)
             self.inbox.put_back([Entry(events.Reloaded(tuple(live)))])
             return
