@@ -85,6 +85,8 @@ WRONG = [
     (MICIUS, "epoch = 2016-12-19", "epoch = 2017-01-17", "up to 30.1 days from the scenario's times", 32),
     (MICIUS, "epoch = 2016-12-19", "epoch = 2016-11-18", "up to 30.9 days from the scenario's times", 32),
     (MICIUS, '"micius"\ntransmitter', '"micius"\nmax_age_days = 0.5\ntransmitter', "max_age_days = 0.5", 1),
+    (MICIUS, 'name = "graz"', 'name = "graz"\nbackground_hz = -1.0', "background_hz = -1 must", 1),
+    (RING, 'name = "north"', 'name = "north"\nbackground_hz = 5.0', "'north' has no telescope, so", 1),
     (RING, "length_km = 14.2", "length_km = 5.69", "shorter than the straight line between 'centre' and", 0),
     (MICIUS, "97.3699 267", "    nan 267", "the inclination of the TLE, columns 9 to 16 of line 2, is", -2),
     (MICIUS, "15.23915303 19063", "15.23915303 1906²", "has characters that no TLE has", -2),

@@ -59,6 +59,22 @@ def test_the_constellation_gives_key_by_night_only_and_with_few_errors() -> None
     assert mean_overhead > 10.0 * mean_low
 
 
+def test_the_night_over_one_site_may_be_brighter_than_over_others(micius: Survey) -> None:
+    text = scenarios.text_of("micius")
+    bright = survey(text.replace('name = "graz"', 'name = "graz"\nbackground_hz = 2000.0'), "micius.toml")
+    keys = {one.b: (one.clear_bits, one.qber) for one in bright.contacts}
+    for one in micius.contacts:
+        bits, qber = keys[one.b]
+        if one.b == "graz":
+            assert bits < one.clear_bits
+            assert qber > one.qber
+        else:
+            assert (bits, qber) == (one.clear_bits, one.qber)
+    # What a site says takes the place of what its telescope says.
+    same = survey(text.replace('name = "graz"', 'name = "graz"\nbackground_hz = 50.0'), "micius.toml")
+    assert same.contacts == micius.contacts
+
+
 def test_clouds_lower_what_is_expected_and_not_what_a_clear_sky_gives(micius: Survey) -> None:
     covers = {contact.b: contact.cover for contact in micius.contacts}
     assert covers == {"xinglong": 0.0, "nanshan": 0.1, "graz": 0.3}

@@ -84,11 +84,12 @@ class Skies:
     def _kinds(self, found: Passes, some: Indices) -> Iterator[tuple[downlinks.Downlink, Indices]]:
         """The kinds of link among some passes, each with the positions of its own."""
         senders = [one.transmitter for one in self.scenario.satellites]
-        receivers = [str(one.telescope) for one in self.stations]
+        receivers = [(str(one.telescope), one.background_hz) for one in self.stations]
         pairs = [(senders[found.satellite[n]], receivers[found.station[n]]) for n in some]
-        for kind in sorted(set(pairs)):
+        for kind in dict.fromkeys(pairs):
             mine = np.array([place for place, pair in enumerate(pairs) if pair == kind])
-            yield downlinks.named(self.scenario, *kind), mine
+            sender, (telescope, background_hz) = kind
+            yield downlinks.named(self.scenario, sender, telescope, background_hz=background_hz), mine
 
 
 def _is_dark(places: frames.Stations, towards: Floats, angle: Floats) -> Bools:

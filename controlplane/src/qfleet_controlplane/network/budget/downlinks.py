@@ -7,6 +7,7 @@ it cannot be used (the sun is up), last 0 seconds.
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -57,9 +58,16 @@ class Losses:
         return through
 
 
-def named(scenario: model.Scenario, transmitter: str, telescope: str) -> Downlink:
-    """The link of a transmitter and a telescope of a scenario, by their names."""
+def named(
+    scenario: model.Scenario, transmitter: str, telescope: str, *, background_hz: float | None = None
+) -> Downlink:
+    """The link of a transmitter and a telescope of a scenario, by their names.
+
+    ``background_hz`` is the stray light of the site where the telescope stands; None: as the telescope says.
+    """
     sends, receives = scenario.transmitters[transmitter], scenario.telescopes[telescope]
+    if background_hz is not None:
+        receives = msgspec.structs.replace(receives, background_hz=background_hz)
     return Downlink(
         source=scenario.sources[sends.source],
         transmitter=sends,

@@ -77,6 +77,13 @@ def _sites(scenario: Scenario, complaints: Complaints) -> None:
                 (*here, "telescope" if site.telescope else "kind"),
                 f"site {site.name!r} is a {site.kind}: a station has a telescope, and nothing else has",
             )
+        if site.background_hz is not None:
+            complaints.unless_within(site.background_hz, (*here, "background_hz"), *part_checks.COUNTS)
+            if site.telescope is None:
+                complaints.refuse(
+                    (*here, "background_hz"),
+                    f"site {site.name!r} has no telescope, so no stray light reaches detectors there",
+                )
         if site.telescope is not None:
             complaints.unless_known(site.telescope, scenario.telescopes, (*here, "telescope"), "telescope")
 

@@ -48,7 +48,7 @@ class Telescope(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     optics_efficiency: float = 0.16
     """From the aperture to the detector, which is not part of it."""
     background_hz: float = 50.0
-    """Stray light at night that reaches the detectors, all together."""
+    """Stray light at night that reaches the detectors, all together, where the site says nothing else."""
     zenith_loss_db: float = 1.5
     """Extinction of the clear atmosphere straight up."""
     min_elevation_deg: float = 10.0
@@ -76,6 +76,8 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     longitude_deg: float
     altitude_m: float = 0.0
     telescope: str | None = None
+    background_hz: float | None = None
+    """Stray light that reaches the detectors here at night, all together; None: what the telescope says."""
     device: str | None = None
     """The device of the fleet that stands here; it may enrol later."""
 

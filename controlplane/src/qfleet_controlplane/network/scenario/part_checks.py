@@ -8,10 +8,10 @@ from qfleet_controlplane.network.scenario.complaints import Complaints
 from qfleet_controlplane.network.scenario.lines import Path
 from qfleet_controlplane.network.scenario.model import Scenario, Source
 
-_SHARE, _COUNTS, _DB = (0.0, 1.0), (0.0, 1e9), (0.0, 200.0)
+_SHARE, COUNTS, _DB = (0.0, 1.0), (0.0, 1e9), (0.0, 200.0)
 _BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
     "detectors": {
-        "efficiency": (1e-6, 1.0), "dark_hz": _COUNTS, "window_ns": (1e-3, 1e9), "dead_time_ns": (0.0, 1e9),
+        "efficiency": (1e-6, 1.0), "dark_hz": COUNTS, "window_ns": (1e-3, 1e9), "dead_time_ns": (0.0, 1e9),
         "afterpulsing": (0.0, 0.5), "misalignment": (0.0, 0.5),
     },
     "sources": {
@@ -19,7 +19,7 @@ _BOUNDS: dict[str, dict[str, tuple[float, float]]] = {
         "block_s": (1e-3, 86_400.0 * 31),
     },
     "telescopes": {
-        "aperture_m": (1e-3, 100.0), "optics_efficiency": (1e-6, 1.0), "background_hz": _COUNTS,
+        "aperture_m": (1e-3, 100.0), "optics_efficiency": (1e-6, 1.0), "background_hz": COUNTS,
         "zenith_loss_db": _DB, "min_elevation_deg": (0.0, 89.0),
     },
     "transmitters": {
