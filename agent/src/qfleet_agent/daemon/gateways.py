@@ -19,7 +19,7 @@ def gateway(way: Way, link: Link, held: Membership) -> Gateway:
     if way.region not in {None, held.region}:
         raise SettingsInvalid(
             f"way {way.name!r} leads to region {way.region!r}, but this device belongs to {held.region!r}: "
-            "name a gateway of that region, or enrol the device anew where it shall belong"
+            "name a gateway of that region, or enrol the device anew, by another name, where it shall belong"
         )
     address = broker.parse(
         way.broker or link.broker or held.broker,
