@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 
 from qfleet_agent import __version__, errors, settings
 from qfleet_agent.command import exits
@@ -128,27 +129,31 @@ def _journal(options: argparse.Namespace) -> int:
 
 
 def _keys_serve(options: argparse.Namespace) -> int:
-    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
-
-    return keys.serve(_settings(options))
+    code: int = _of_keys().serve(_settings(options))
+    return code
 
 
 def _keys_status(options: argparse.Namespace) -> int:
-    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
-
-    return keys.status(_settings(options))
+    code: int = _of_keys().status(_settings(options))
+    return code
 
 
 def _keys_load(options: argparse.Namespace) -> int:
-    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
-
-    return keys.load(_settings(options), options.peer, options.file)
+    code: int = _of_keys().load(_settings(options), options.peer, options.file)
+    return code
 
 
 def _keys_certificates(options: argparse.Namespace) -> int:
-    from qfleet_agent.command import keys  # noqa: PLC0415  # see above
+    code: int = _of_keys().make_certificates(options.folder, options.host, options.application)
+    return code
 
-    return keys.make_certificates(options.folder, options.host, options.application)
+
+def _of_keys() -> ModuleType:
+    try:
+        from qfleet_agent.command import keys  # noqa: PLC0415  # see above
+    except ModuleNotFoundError as error:
+        raise errors.KeyDeliveryUnusable(f"{error}: install qfleet-agent[keys]") from error
+    return keys
 
 
 def _wireguard(options: argparse.Namespace) -> int:

@@ -1,7 +1,9 @@
 """``qfleet-agent check``: looks at all that the agent needs, and says what to do where it lacks."""
 
 import asyncio
+import datetime as dt
 import secrets
+import ssl
 import stat
 import sys
 import time
@@ -62,6 +64,8 @@ def look(settings: Settings) -> Iterator[Finding]:
     if settings.scheduler is not None:
         yield _guarded("executor", lambda: asyncio.run(_cluster(settings)))
     yield _guarded("state", lambda: _state(settings))
+    if settings.keys.applications:
+        yield _guarded("keys", lambda: _keys(settings))
     held: list[Membership] = []
     yield _guarded("identity", lambda: _identity(settings, held))
     for way in settings.link.routes if held else ():
@@ -111,6 +115,15 @@ async def _cluster(settings: Settings) -> Finding:
         f"engines {engines or 'none'}"
     )
     return Finding("executor", "warning" if answer.refused or not answer.threads else "fine", text)
+
+
+def _keys(settings: Settings) -> Finding:
+    try:
+        from qfleet_agent.delivery import looking  # noqa: PLC0415  # only where the extra is installed
+    except ModuleNotFoundError as error:
+        return Finding("keys", "failure", f"{error}: install qfleet-agent[keys]")
+    found = looking.look(settings, dt.datetime.now(dt.UTC), ssl.OPENSSL_VERSION_INFO)
+    return Finding("keys", found.verdict, found.text)
 
 
 def _state(settings: Settings) -> Finding:
