@@ -23,6 +23,7 @@ from qfleet_agent.qkd.exchange.messages import Envelope, Gone, Open
 from qfleet_agent.qkd.exchange.settling import Restored, stranger
 from qfleet_agent.qkd.exchange.states import State, Step
 from qfleet_wire import codec
+from qfleet_wire.limits import LIMITS
 
 PAIRS = msgspec.structs.replace(
     BRIGHT,
@@ -243,6 +244,39 @@ def test_memory_of_announcements_is_bounded() -> None:
         world.step("bob" if world.way["bob"] else "alice")
     assert world.disks["bob"].usable
     assert most == 4
+
+
+def test_long_messages_go_in_parts_of_which_any_may_be_lost() -> None:
+    session = msgspec.structs.replace(QUICK, blocks=1, block_pulses=500_000)
+    world = qkd_world.world(session, Told())
+    world.begin()
+    world.step("bob")
+    parts = list(world.way["alice"])
+    assert len(parts) > 1
+    del world.way["alice"][0]
+    sizes = []
+    while not world.disks["bob"].record or world.disks["bob"].record.state is not State.HELD:
+        for role in ENDS:
+            sizes += [len(data) for data in world.way[role]]
+            while world.way[role]:
+                world.step(role)
+            world.perform(role, world.ends[role].nudged())
+    assert max(sizes) <= LIMITS.peer_bytes - 2048
+    world.run()
+    assert world.settled()
+    assert world.disks["alice"].usable
+
+
+def test_a_message_of_endless_parts_is_refused() -> None:
+    world = path()[2][0].copy()
+    bob = world.ends["bob"]
+    seen: list[effects.Effect] = []
+    for number in range(2, 100):
+        part = Envelope("s1", number, 0, bytes(60_000), more=True)
+        seen += bob.heard(codec.encode(part))
+    (alarm,) = (each for each in seen if isinstance(each, effects.Alarm))
+    assert alarm.reason == "protocol"
+    assert "more than 4194304 bytes came in parts" in alarm.seen
 
 
 def test_a_plan_of_ones_own_is_refused() -> None:

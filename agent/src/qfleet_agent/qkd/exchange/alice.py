@@ -41,7 +41,7 @@ class Alice(End):
         """Save the plan and tell Bob to count."""
         save = self._settler.saved()
         self._settler.step(Step.OPEN)
-        return [save, self._say(Open(plan_digest(self._plan), self._seed))]
+        return [save, *self._say(Open(plan_digest(self._plan), self._seed))]
 
     @cached_property
     def _apparatus(self) -> Apparatus:
@@ -66,7 +66,7 @@ class Alice(End):
         answer, part = sifting.answered(self._block, theirs, own)
         self._take(part)
         self._block += 1
-        said: list[Effect] = [self._say(answer)]
+        said = self._say(answer)
         if self._block < self._plan.blocks:
             return said
         self._key, ended = self._sifted()
@@ -75,7 +75,7 @@ class Alice(End):
     def _answer(self, question: Question) -> list[Effect]:
         if self._answerer is None:
             self._answerer = self._kit.method.answerer(self._key)
-        return [self._say(Answer(self._answerer.answer(question.data)))]
+        return self._say(Answer(self._answerer.answer(question.data)))
 
     def _finish(self, corrected: Corrected) -> list[Effect]:
         told = 0 if self._answerer is None else self._answerer.leaked
@@ -89,7 +89,7 @@ class Alice(End):
         finish = self._hashed(estimate.bits)
         self._made = finish, estimate
         self._settler.step(Step.CORRECT)
-        return [self._say(finish)]
+        return self._say(finish)
 
     def _hashed(self, secret: int) -> Finish:
         """The seeds and the tag for a key of ``secret`` bits."""

@@ -48,14 +48,14 @@ class Bob(End):
             return self._abort([Sign("protocol", "the other end follows another plan of this session")])
         self._apparatus = self._kit.apparatus(opened.seed)
         self._settler.step(Step.OPEN)
-        return [self._announce() for _ in range(min(AHEAD, self._plan.blocks))]
+        return [part for _ in range(min(AHEAD, self._plan.blocks)) for part in self._announce()]
 
     def _device(self) -> Apparatus:
         if self._apparatus is None:
             raise ExchangeMisused("no block can be counted before the session is open")
         return self._apparatus
 
-    def _announce(self) -> Effect:
+    def _announce(self) -> list[Effect]:
         block = self._announced
         self._announced += 1
         return self._say(sifting.announced(block, self._device().events(block)))
@@ -66,7 +66,7 @@ class Bob(End):
         self._take(sifting.concluded(self._device().events(self._block), compared))
         self._block += 1
         if self._announced < self._plan.blocks:
-            return [self._announce()]
+            return self._announce()
         return self._ask() if self._block == self._plan.blocks else []
 
     def _ask(self) -> list[Effect]:
@@ -74,7 +74,7 @@ class Bob(End):
         if ended:
             return ended
         self._corrector = self._kit.method.corrector(self._key, self._expected_errors(), self._kit.randomness)
-        return [self._say(Question(self._corrector.begin()))]
+        return self._say(Question(self._corrector.begin()))
 
     def _expected_errors(self) -> float:
         """The error rate to begin with: that of the check basis, as if one error more had been seen."""
@@ -86,7 +86,7 @@ class Bob(End):
             raise ExchangeInvalid("an answer came before any question")
         following = self._corrector.heard(answer.data)
         if isinstance(following, bytes):
-            return [self._say(Question(following))]
+            return self._say(Question(following))
         return self._corrected(following)
 
     def _corrected(self, done: Done) -> list[Effect]:
@@ -95,7 +95,7 @@ class Bob(End):
             return self._abort(signs)
         self._key, self._leaked = done.key, done.leaked
         self._settler.step(Step.CORRECT)
-        return [self._say(Corrected(done.leaked, done.errors))]
+        return self._say(Corrected(done.leaked, done.errors))
 
     def _finish(self, finish: Finish) -> list[Effect]:
         """Verify, amplify, keep, and only then say so."""

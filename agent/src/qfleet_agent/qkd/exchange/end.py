@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from qfleet_agent.errors import AgentError, RemoteError
+from qfleet_agent.errors import RemoteError
 from qfleet_agent.qkd import estimation, plan, sifting, verification, watch
 from qfleet_agent.qkd.authentication import Tagger
 from qfleet_agent.qkd.errors import ExchangeMisused
@@ -126,16 +126,16 @@ class End(ABC):
 
     def heard(self, data: bytes) -> list[Effect]:
         """A message of the other end, whatever it is."""
+        if self._settler.state not in states.LIVE:
+            return self._settler.late(data)
         try:
-            read, body = self._settler.box.opened(data)
+            body, again = self._settler.box.opened(data)
             if body is not None:
                 return self._body(body)
-        except AgentError as error:
-            return self._broken(error)
-        if not read.number:
-            return []
-        # It came twice, or before one that is missing: the other end learns how far this one is.
-        return self._settler.said() or [Send(self._settler.box.receipt())]
+        except RemoteError as error:
+            return self._abort([broken(error)])
+        # What came twice, or before one that is missing: the other end learns how far this one is.
+        return [Send(self._settler.box.receipt())] if again else []
 
     def nudged(self) -> list[Effect]:
         """Time has passed: say again what the other end may not have heard."""
@@ -157,29 +157,18 @@ class End(ABC):
     def _body(self, body: Body) -> list[Effect]:
         if isinstance(body, Settling):
             return self._settling(body)
-        if self._settler.state not in states.LIVE:
-            return self._settler.said()
         if PLACES.get((self._role, type(body))) is not self._settler.state:
             word = f"{type(body).__name__.lower()} was said while this end is {self._settler.state}"
             return self._abort([Sign("protocol", word)])
         return self._numbered(body)
-
-    def _broken(self, error: AgentError) -> list[Effect]:
-        """A message that no honest end would send; what this end did wrong itself is not caught here."""
-        if not isinstance(error, RemoteError):
-            raise error
-        sign = broken(error)
-        if self._settler.state in states.LIVE:
-            return self._abort([sign])
-        return self._settler.alarms([sign])
 
     def _abort(self, signs: Iterable[Sign]) -> list[Effect]:
         found = list(signs)
         self._parts.clear()
         return self._settler.given_up(found[0].reason, found)
 
-    def _say(self, body: Numbered) -> Send:
-        return Send(self._settler.box.numbered(body))
+    def _say(self, body: Numbered) -> list[Effect]:
+        return [Send(part) for part in self._settler.box.numbered(body)]
 
     def _take(self, part: sifting.Sifted) -> None:
         self._tally += part.tally

@@ -24,6 +24,7 @@ class Envelope(msgspec.Struct, frozen=True, array_like=True):
     heard: int
     body: bytes
     tag: bytes = b""
+    more: bool = False
 
     def __repr__(self) -> str:
         return f"Envelope({self.session!r}, number={self.number}, {len(self.body)} bytes)"

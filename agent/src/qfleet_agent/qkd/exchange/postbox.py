@@ -1,5 +1,7 @@
 """Numbers, repeats and tags of what an end says: what is lost is sent again, what comes twice is one."""
 
+from typing import Any, NamedTuple
+
 import msgspec
 
 from qfleet_agent.qkd.authentication import TAG_BYTES, Purpose, Tagger
@@ -9,10 +11,22 @@ from qfleet_agent.qkd.exchange.messages import Body, Envelope, Gone, Numbered, R
 from qfleet_agent.qkd.exchange.transcript import Transcript, direction
 from qfleet_wire import codec
 from qfleet_wire.errors import RemoteError
+from qfleet_wire.limits import LIMITS
 
 _TAGGED: dict[type[Settling], Purpose] = {Released: "released", Gone: "gone"}
 """Each is said with one content in a session, so that its pad meets one message. ``Held`` needs none, for it
 brings the tags of the transcript, and ``Forgotten`` none, for all it can do is to have a record dropped."""
+
+
+PART_BYTES = LIMITS.peer_bytes - 4096
+"""The longest part of a message; the rest of what the path carries at once is for everything around it."""
+
+
+class Opened(NamedTuple):
+    """What a message said: nothing where it confirms, is a part, or is not the next (``again``)."""
+
+    body: Body | None
+    again: bool
 
 
 class Postbox:
@@ -29,14 +43,19 @@ class Postbox:
         self._waiting: dict[int, Envelope] = {}
         self._said = 0
         self._heard = 0
+        self._parts: list[bytes] = []
         self._transcript = Transcript(session, tagger)
 
-    def numbered(self, body: Numbered) -> bytes:
-        """The bytes of a new numbered message, which is sent again until it is heard."""
-        self._said += 1
+    def numbered(self, body: Numbered) -> list[bytes]:
+        """The parts of a new numbered message, which are sent again until they are heard."""
         data = codec.encode(body)
+        cuts = range(0, len(data), PART_BYTES)
+        return [self._part(data[at : at + PART_BYTES], more=at + PART_BYTES < len(data)) for at in cuts]
+
+    def _part(self, data: bytes, *, more: bool) -> bytes:
+        self._said += 1
         self._transcript.note(self._role, data)
-        made = Envelope(self._session, self._said, 0, data)
+        made = Envelope(self._session, self._said, 0, data, more=more)
         self._waiting[self._said] = made
         return self._bytes(made)
 
@@ -57,8 +76,8 @@ class Postbox:
         """A message that says nothing but what was heard."""
         return self._bytes(Envelope(self._session, 0, 0, b""))
 
-    def opened(self, data: bytes) -> tuple[Envelope, Body | None]:
-        """A message of the other end; None for a receipt, and for a numbered one that is not the next.
+    def opened(self, data: bytes) -> Opened:
+        """Take a message of the other end.
 
         Raises:
             ExchangeForged: Where its tag is wrong.
@@ -72,13 +91,27 @@ class Postbox:
         # What was heard is confirmed by the way; a number never said confirms nothing.
         for number in [number for number in self._waiting if number <= read.heard]:
             del self._waiting[number]
-        if not read.body or read.number not in (0, self._heard + 1):
-            return read, None
-        body = _body(read)
-        if read.number:
-            self._heard = read.number
-            self._transcript.note(self._other, read.body)
-        return read, body
+        if not read.body:
+            return Opened(None, again=False)
+        if not read.number:
+            return Opened(_body(read.body, Settling), again=False)
+        if read.number != self._heard + 1:
+            return Opened(None, again=True)
+        return Opened(self._joined(read), again=False)
+
+    def _joined(self, read: Envelope) -> Numbered | None:
+        """The message that ends with this part."""
+        self._heard = read.number
+        self._transcript.note(self._other, read.body)
+        self._parts.append(read.body)
+        if sum(map(len, self._parts)) > LIMITS.frame_bytes:
+            raise ExchangeInvalid(f"a message of more than {LIMITS.frame_bytes} bytes came in parts")
+        if read.more:
+            return None
+        whole = b"".join(self._parts)
+        self._parts.clear()
+        body: Numbered = _body(whole, Numbered)
+        return body
 
     @property
     def tagged(self) -> bool:
@@ -98,7 +131,7 @@ class Postbox:
         if self._tagger is None or read.number:
             return
         try:
-            purpose = _TAGGED.get(type(_body(read)))  # type: ignore[arg-type] # it has no number
+            purpose = _TAGGED.get(type(_body(read.body, Settling)))
         except ExchangeInvalid as error:
             raise ExchangeForged("a word that settles a session does not bear its tag") from error
         if purpose is not None:
@@ -126,10 +159,8 @@ def envelope(data: bytes) -> Envelope:
     return read
 
 
-def _body(read: Envelope) -> Body:
-    kinds = Numbered if read.number else Settling
+def _body(data: bytes, kinds: Any) -> Any:
     try:
-        body: Body = codec.decode(read.body, kinds)  # type: ignore[arg-type] # a union is read as one
+        return codec.decode(data, kinds)
     except RemoteError as error:
-        raise ExchangeInvalid(f"message {read.number} does not read: {error}") from error
-    return body
+        raise ExchangeInvalid(f"a message of a key exchange does not read: {error}") from error

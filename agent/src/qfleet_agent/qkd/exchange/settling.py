@@ -105,6 +105,16 @@ class Settler:
             case _:
                 return self._heard_live(body)
 
+    def late(self, data: bytes) -> list[Effect]:
+        """A message of the other end once no key is being made any more: what would make one is past."""
+        try:
+            if envelope(data).number:
+                return self.said()
+            body, _ = self.box.opened(data)
+        except (ExchangeForged, ExchangeInvalid) as error:
+            return self.alarms([broken(error)])
+        return self.heard(body) if isinstance(body, Settling) else []
+
     def unlike(self) -> Sign:
         """The sign that the two ends did not hear the same."""
         if self.box.tagged:
@@ -185,15 +195,8 @@ class Restored:
         return settler.said()
 
     def heard(self, data: bytes) -> list[Effect]:
-        """A message of the other end; what it says of making the key is past."""
-        try:
-            read = envelope(data)
-            if read.number:
-                return self._settler.said()
-            _, body = self._settler.box.opened(data)
-        except (ExchangeForged, ExchangeInvalid) as error:
-            return self._settler.alarms([broken(error)])
-        return self._settler.heard(body) if isinstance(body, Settling) else []
+        """A message of the other end."""
+        return self._settler.late(data)
 
     def nudged(self) -> list[Effect]:
         """Time has passed: say again what the other end may not know."""
@@ -214,7 +217,7 @@ def stranger(data: bytes) -> list[Effect]:
     read = envelope(data)
     # The role does not matter to a message without a tag.
     box = Postbox(read.session, "alice", None)
-    _, body = box.opened(data)
+    body, _ = box.opened(data)
     return _answered(box, body) if isinstance(body, Settling) else []
 
 
