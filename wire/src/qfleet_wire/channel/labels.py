@@ -50,3 +50,7 @@ class Label(bytes, Enum):
     KEY_STORE_WAITING = b"qfleet1/key store/waiting key"
     KEY_STORE_CHECK = b"qfleet1/key store/check"
     KEY_ANNOUNCEMENT = b"qfleet1/key delivery/announcement"
+    RELAY_HOP = b"qfleet1/relay/hop"
+    RELAY_TRANSCRIPT = b"qfleet1/relay/transcript"
+    RELAY_STREAM = b"qfleet1/relay/stream"
+    RELAY_PROOF = b"qfleet1/relay/proof"
