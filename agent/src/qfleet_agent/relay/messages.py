@@ -43,7 +43,7 @@ class Hop(msgspec.Struct, frozen=True, tag="hop"):
 
 
 class Arrived(msgspec.Struct, frozen=True, tag="arrived"):
-    """Target to source: the key is durable here, made with this ciphertext, and proved to be the right one."""
+    """Target to source: the key is durable here, made with this ciphertext; a proof that it is right."""
 
     relay: Relay
     ciphertext: Annotated[
