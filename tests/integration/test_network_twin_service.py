@@ -246,10 +246,19 @@ def test_what_is_wrong_is_refused_with_what_and_where(database: Database) -> Non
         await office.load(api.ScenarioRequest(name="line"), "ops")
         with pytest.raises(InvalidRequest, match="not both, not neither"):
             await office.load(api.ScenarioRequest(), "ops")
-        with pytest.raises(InvalidRequest, match="speed = 0"):
-            await office.simulate(api.SimulationRequest(speed=0.0), "ops")
+        for source in ("a\x00b", "a\nb", "a" * 201):
+            with pytest.raises(InvalidRequest, match="at most 200 characters"):
+                await office.load(api.ScenarioRequest(text="x", source=source), "ops")
+        for speed in (0.0, 1e-300, 1e7):
+            with pytest.raises(InvalidRequest, match=r"speed = .* must lie in"):
+                await office.simulate(api.SimulationRequest(speed=speed), "ops")
+        for seed in (-1, 2**63):
+            with pytest.raises(InvalidRequest, match=r"seed = .* must lie in"):
+                await office.simulate(api.SimulationRequest(seed=seed), "ops")
         with pytest.raises(InvalidRequest, match="no site or satellite 'c'"):
             await office.passes("c", "", 10)
+        with pytest.raises(InvalidRequest, match="no site or satellite ''"):
+            await office.fault(api.FaultRequest(a="", b="a", fault="failed"), "ops")
         with pytest.raises(InvalidRequest, match="no link that ever makes keys"):
             await office.fault(api.FaultRequest(a="a", b="b", fault="failed"), "ops")
         with pytest.raises(InvalidRequest, match="share = 2"):

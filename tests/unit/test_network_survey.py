@@ -104,6 +104,18 @@ def test_a_key_is_carried_by_the_satellite(micius: Survey) -> None:
         ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=1.0, at_s=-1.0))
 
 
+def test_a_key_too_large_for_a_way_is_told_what_there_is_room_for(micius: Survey, ring: Survey) -> None:
+    over = {one.site: int(one.expected_bits) for one in micius.contacts}
+    found = ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=1e9))
+    least = min(over["xinglong"], over["graz"])
+    assert found.reason.endswith(f"have room for {least} of 1000000000 bits over 4 routes")
+    # One hour of the ring's fibres is too short for these bits, and some hours together are not.
+    hour = max(one.expected_bits for one in ring.contacts)
+    found = ways.routes(ring, RouteRequest(a="centre", b="north", bits=1.5 * hour))
+    assert not found.routes
+    assert "alone; 2 ways together have" in found.reason
+
+
 def test_both_ways_round_a_ring_are_found(ring: Survey) -> None:
     found = ways.routes(ring, RouteRequest(a="centre", b="north", bits=1e6, alternatives=5))
     hops = [len(one.hops) for one in found.routes]

@@ -62,9 +62,17 @@ def routes(survey: Survey, request: api.RouteRequest) -> api.RoutesView:
     found = alternatives(plan, ledger.free, demand, request.alternatives)
     return api.RoutesView(
         routes=tuple(_route(plan, one) for one in found),
-        reason="" if found else ledger.why(demand, 0),
+        reason="" if found else _why(ledger, demand),
         epoch=Millis(survey.epoch_ms),
     )
+
+
+def _why(ledger: Ledger, demand: model.Demand) -> str:
+    """Why no way carries a key alone, of a ledger in which nothing is booked."""
+    answer = ledger.book(demand)
+    if isinstance(answer, model.Refusal):
+        return answer.reason
+    return f"no way has room for {demand.bits} bits alone; {len(answer.parts)} ways together have"
 
 
 def plan(survey: Survey) -> api.KeyPlanView:

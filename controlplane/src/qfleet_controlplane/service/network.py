@@ -26,7 +26,9 @@ from qfleet_wire.names import Millis
 _PATIENCE_S = 15.0
 """How long the controller that runs the twin may take to do what was asked."""
 _POLL_S = 0.05
-_FASTEST = 1e6
+_SLOWEST, _FASTEST = 1e-3, 1e6
+_LARGEST_SEED = 2**63 - 1
+_LONGEST_SOURCE = 200
 
 
 class Desk(Protocol):
@@ -74,6 +76,10 @@ class NetworkOffice:
             raise InvalidRequest("name a scenario that ships, or give the text of one: not both, not neither")
         if len(request.text) > api.LONGEST_TEXT:
             raise InvalidRequest(f"the scenario has more than {api.LONGEST_TEXT} characters")
+        if len(request.source) > _LONGEST_SOURCE or not request.source.isprintable():
+            raise InvalidRequest(
+                f"source names the file in messages: at most {_LONGEST_SOURCE} characters that can be printed"
+            )
         text = self.desk.text_of(request.name) if request.name else request.text
         source = f"{request.name}.toml" if request.name else request.source
         async with self._loading:  # one at a time: it takes a core and memory
@@ -131,7 +137,7 @@ class NetworkOffice:
     async def routes(self, request: api.RouteRequest) -> api.RoutesView:
         """Say how a key comes from one node to another."""
         known = await self._take()
-        _refuse_unknown(known.survey, request.a, request.b)
+        _refuse_unknown(known.survey, request.a, request.b, may_be_empty=False)
         if request.a == request.b:
             raise InvalidRequest(f"a key goes between two nodes, and both are {request.a!r}")
         return await asyncio.to_thread(ways.routes, known.survey, request)
@@ -139,7 +145,7 @@ class NetworkOffice:
     async def entanglement(self, request: api.EntanglementRequest) -> api.EntanglementView:
         """Say which ways deliver most entangled pairs of at least a fidelity."""
         known = await self._take()
-        _refuse_unknown(known.survey, request.a, request.b)
+        _refuse_unknown(known.survey, request.a, request.b, may_be_empty=False)
         return await asyncio.to_thread(entangled.ways, known.survey, request)
 
     async def plan(self) -> api.KeyPlanView:
@@ -152,8 +158,10 @@ class NetworkOffice:
 
     async def simulate(self, request: api.SimulationRequest, who: str) -> api.TwinView:
         """Let the twin run."""
-        if not 0 < request.speed <= _FASTEST:
-            raise InvalidRequest(f"speed = {request.speed:g} must be above 0 and at most {_FASTEST:g}")
+        if not _SLOWEST <= request.speed <= _FASTEST:
+            raise InvalidRequest(f"speed = {request.speed:g} must lie in [{_SLOWEST:g}, {_FASTEST:g}]")
+        if not 0 <= request.seed <= _LARGEST_SEED:
+            raise InvalidRequest(f"seed = {request.seed} must lie in [0, {_LARGEST_SEED}]")
         return await self._ask(order(Run(request)), "network.simulate", f"speed {request.speed:g}", who)
 
     async def stop(self, who: str) -> api.TwinView:
@@ -163,7 +171,7 @@ class NetworkOffice:
     async def fault(self, request: api.FaultRequest, who: str) -> api.TwinView:
         """Let something be wrong with a link of the twin, or mend it."""
         survey = (await self._take()).survey
-        _refuse_unknown(survey, request.a, request.b)
+        _refuse_unknown(survey, request.a, request.b, may_be_empty=False)
         links = {pair(contact.a, contact.b) for contact in survey.contacts}
         if pair(request.a, request.b) not in links:
             raise InvalidRequest(f"{request.a} and {request.b} have no link that ever makes keys")
@@ -236,9 +244,10 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
         ) from None
 
 
-def _refuse_unknown(survey: Survey, *names: str) -> None:
+def _refuse_unknown(survey: Survey, *names: str, may_be_empty: bool = True) -> None:
+    nodes = survey.nodes
     for name in names:
-        if name and name not in survey.nodes:
-            near = twin_views.nearest(name, survey.nodes)
+        if name not in nodes and (name or not may_be_empty):
+            near = twin_views.nearest(name, nodes)
             hint = f"; did you mean {near!r}?" if near else ""
             raise InvalidRequest(f"scenario {survey.name!r} has no site or satellite {name!r}{hint}")
