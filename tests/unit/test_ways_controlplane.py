@@ -329,3 +329,16 @@ def test_a_long_plan_is_told_in_parts_that_end_with_their_last_window() -> None:
     bench.handle(events.SessionOpened(A), later=63 * 2_000)
     (rest,) = bench.sent(payloads.Contacts, A)
     assert (rest.windows, rest.until) == (every[63:], 9_000_000)
+
+
+def test_a_plan_is_believed_for_a_week() -> None:
+    bench = Bench(A)
+    week = 7 * 24 * HOUR
+    near, far = spans(2_000_000), spans(1_000_000 + week)
+    named = {A: near + far}
+    bench.handle(events.ContactsPlanned(state.ContactPlan(named, Millis(4 * week))))
+    (told,) = bench.sent(payloads.Contacts, A)
+    assert (told.windows, told.until) == (near, 1_000_000 + week)
+    bench.handle(events.SessionOpened(A), later=2_000_000)
+    (rest,) = bench.sent(payloads.Contacts, A)
+    assert (rest.windows, rest.until) == (far, 3_000_000 + week)

@@ -170,7 +170,7 @@ WEATHERS: Mapping[str, Weather] = {
         agent_crash=0.003,
         control_crash=0.003,
         share=3,
-        troubles=_WORK | {"unplug": 8, "plan": 3, "cut": 2, "quarantine": 1},
+        troubles=_WORK | {"unplug": 14, "plan": 4, "cut": 2, "quarantine": 1},
     ),
     "liar": replace(_EVERYTHING, redundant=1.0, liar=True),
 }

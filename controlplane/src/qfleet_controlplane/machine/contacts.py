@@ -9,10 +9,12 @@ from qfleet_controlplane.machine import events, state
 from qfleet_controlplane.machine.turn import Turn
 from qfleet_wire.names import Millis
 from qfleet_wire.payloads import Contacts
-from qfleet_wire.ways import Window
 
 MOST_WINDOWS = 64
 """In one message: 1.2 kB. A device between windows is told anew in each of them."""
+
+LONGEST_MS = 7 * 86_400_000
+"""So long a plan is believed at most: with wrong orbits a device would come at wrong times until it ends."""
 
 
 def planned(turn: Turn, event: events.ContactsPlanned) -> None:
@@ -30,14 +32,12 @@ def tell(turn: Turn, device: state.Device) -> bool:
     """Tell a device that is there the windows that are left to it; False: there are none."""
     plan = turn.state.contacts
     windows = () if plan is None else plan.windows.get(device.name, ())
-    left = [window for window in windows if window.closes > turn.now]
-    if plan is None or not left:
+    until = 0 if plan is None else min(plan.until, turn.now + LONGEST_MS)
+    left = [window for window in windows if turn.now < window.closes <= until]
+    if not left:
         return False
-    turn.send(device.name, _message(turn.now, plan.until, left))
+    if len(left) > MOST_WINDOWS:  # cut short, it says nothing after the last of them
+        left = left[:MOST_WINDOWS]
+        until = left[-1].closes
+    turn.send(device.name, Contacts(issued=turn.now, until=Millis(until), windows=tuple(left)))
     return True
-
-
-def _message(now: Millis, until: Millis, left: list[Window]) -> Contacts:
-    """As many windows as fit; a plan that was cut short says nothing after the last of them."""
-    some = tuple(left[:MOST_WINDOWS])
-    return Contacts(issued=now, until=until if len(some) == len(left) else some[-1].closes, windows=some)
