@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -299,6 +300,13 @@ def test_a_kit_that_does_not_fit_is_refused() -> None:
         qkd_world.world(BRIGHT, Told(), link_key=LINK_KEY)
 
 
+def test_a_plan_too_long_to_announce_or_amplify_is_refused() -> None:
+    with pytest.raises(ExchangeMisused, match="give the plan more blocks of fewer pulses"):
+        qkd_world.world(msgspec.structs.replace(BRIGHT, block_pulses=10_000_000), Told())
+    with pytest.raises(ExchangeMisused, match="give the plan fewer pulses"):
+        qkd_world.world(msgspec.structs.replace(BRIGHT, blocks=500, block_pulses=500_000), Told())
+
+
 def test_who_has_no_record_says_so_and_no_more() -> None:
     assert stranger(codec.encode(Envelope("old", 7, 0, b"x"))) == []
     with pytest.raises(ExchangeInvalid, match="not a message of a key exchange"):
@@ -317,6 +325,16 @@ def test_the_table_is_the_life_of_a_session() -> None:
         states.after(State.HELD, Step.GIVE_UP)
     reached = {State.STARTED, *states.STEPS.values()}
     assert reached == set(State)
+
+
+def test_the_page_draws_the_table() -> None:
+    drawn: dict[tuple[State, State], list[str]] = {}
+    for (before, step), after in states.STEPS.items():
+        drawn.setdefault((before, after), []).append(step)
+    lines = ["stateDiagram-v2", "    [*] --> started"]
+    lines += [f"    {before} --> {after}: {', '.join(steps)}" for (before, after), steps in drawn.items()]
+    page = (Path(__file__).parents[2] / "docs" / "key-exchange.md").read_text(encoding="utf-8")
+    assert "\n".join(["```mermaid", *lines, "    forgotten --> [*]", "```"]) in page
 
 
 def test_nothing_that_is_printed_holds_a_secret() -> None:

@@ -14,7 +14,7 @@ from tests.unit.qkd_cases import ENTANGLED, LINE, PULSES, SOURCE
 from qfleet_agent.qkd import estimation, plan, watch
 from qfleet_agent.qkd.errors import ExchangeMisused
 from qfleet_agent.qkd.quantum import attacks, laws
-from qfleet_wire.qkd import bb84_finite, decoys, reconciliation
+from qfleet_wire.qkd import bb84_finite, decoys, detection, reconciliation
 
 LONG = msgspec.structs.replace(PULSES, block_pulses=20_000_000)
 PAIRS = msgspec.structs.replace(ENTANGLED, block_pulses=20_000_000)
@@ -119,6 +119,19 @@ def test_the_key_shortens_by_what_is_disturbed_and_told() -> None:
     assert lengths[-1] < 0.8 * lengths[0]
 
 
+@pytest.mark.parametrize("blocked", [0.0, 0.2, 0.6, 1.0])
+def test_the_bound_on_single_photons_holds_while_they_are_blocked(blocked: float) -> None:
+    """Against the single photons that such a line counts: what she splits is not taken for secret."""
+    law = attacks.photon_number_splitting(SOURCE, LINE, blocked=blocked)
+    found = estimation.estimated(LONG, qkd_cases.tally(LONG, law), leak_bits=0)
+    single, none = (float(detection.yields(n, LINE.transmittance, LINE.bob.model())) for n in (1.0, 0.0))
+    sent = sum(p * mu * np.exp(-mu) for p, mu in zip(SOURCE.probabilities, SOURCE.intensities, strict=True))
+    counted = LONG.pulses * SOURCE.key_basis**2 * sent * ((1.0 - blocked) * single + blocked * none)
+    assert found.single <= counted + 6.4 * np.sqrt(counted)
+    if blocked == 0.0:
+        assert found.single > 0.5 * counted
+
+
 def test_the_estimate_is_the_bound_that_it_names() -> None:
     tally = qkd_cases.tally(LONG)
     for variant in ("capped", "as printed"):
@@ -152,6 +165,8 @@ def test_errors_of_the_key_basis_count_too() -> None:
         ({"blocks": 0}, "at least one block"),
         ({"delay_s": -1.0}, "the delay not under 0"),
         ({"bounds": plan.Bounds(error_rate=0.6)}, "between 0 and 1/2"),
+        ({"line": msgspec.structs.replace(LINE, transmittance=35.0)}, "of a loss in dB"),
+        ({"protocol": msgspec.structs.replace(qkd_cases.PAIRS, place=1.5)}, "the place of the source is 1.5"),
         ({"secrecy": 0.0}, "session s1: secrecy is 0"),
         (
             {"protocol": plan.WeakPulses(intensities=(0.1, 0.5, 0.0), probabilities=(0.5, 0.3, 0.2))},

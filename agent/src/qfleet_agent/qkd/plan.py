@@ -7,10 +7,11 @@ expected of it: for the simulated apparatus they are also what is drawn from.
 from typing import Literal, TypeAlias
 
 import msgspec
+import numpy as np
 
 from qfleet_agent.qkd.errors import ExchangeMisused
 from qfleet_wire.errors import InvalidQuantity
-from qfleet_wire.qkd import bb84_finite, decoys, detection
+from qfleet_wire.qkd import bb84_finite, decoys, detection, quantities
 
 Variant: TypeAlias = Literal["as printed", "capped"]
 Authentication: TypeAlias = Literal["sealed", "tagged"]
@@ -57,6 +58,17 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True, tag="bbm92"):
     alice: Receiver
     place: float = 0.5
     key_basis: float = 0.5
+
+    def checked(self) -> None:
+        """Refuse what no source of pairs can be.
+
+        Raises:
+            InvalidQuantity: With the value that is not possible.
+        """
+        self.alice.model()
+        quantities.within("pairs per pulse", self.pairs_per_pulse, low=0.0, high=np.inf)
+        quantities.probability("the place of the source", self.place)
+        quantities.probability("the probability of the key basis", self.key_basis)
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,8 +146,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Have the formulas' own types refuse what they do not hold for."""
         self.security()
         self.line.bob.model()
+        quantities.transmittance(self.line.transmittance)
         match self.protocol:
             case WeakPulses():
                 self.protocol.source()
             case Pairs():
-                self.protocol.alice.model()
+                self.protocol.checked()

@@ -120,7 +120,7 @@ def _decoys(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally, shares:
         if chance <= session.bounds.false_alarm / _QUESTIONS:
             found.append(
                 f"intensity {protocol.intensities[k]:g} has {count / total:.3%} of {total:,} counts, "
-                f"expected {span[0]:.3%} to {span[1]:.3%} (p ≤ {chance:.0e})"
+                f"expected {span[0]:.3%} to {span[1]:.3%} ({_chance(chance)})"
             )
     if not found:
         return []
@@ -142,7 +142,7 @@ def _dark(session: plan.Plan, protocol: plan.WeakPulses, count: int, span: tuple
         return []
     seen = (
         f"{count:,} counts of pulses of intensity {protocol.intensities[2]:g}, expected at least "
-        f"{span[0] * session.pulses:,.0f} (p ≤ {chance:.0e}): detectors without dark counts may be blinded"
+        f"{span[0] * session.pulses:,.0f} ({_chance(chance)}): detectors without dark counts may be blinded"
     )
     return [Sign("dark-counts", seen)]
 
@@ -166,9 +166,14 @@ def _rate(session: plan.Plan, what: str, count: int, span: tuple[float, float]) 
     if chance > session.bounds.false_alarm / _QUESTIONS:
         return []
     low, high = (share * session.pulses for share in span)
-    expected = f"expected {low:,.0f} to {high:,.0f} (p ≤ {chance:.0e})"
+    expected = f"expected {low:,.0f} to {high:,.0f} ({_chance(chance)})"
     seen = f"{count:,} {what} of {session.pulses:,} pulses, {expected}"
     return [Sign("count-rate", seen)]
+
+
+def _chance(tail_: float) -> str:
+    """A bound on a probability in words; one that underflows is still none of 0."""
+    return f"p ≤ {max(tail_, 1e-300):.0e}"
 
 
 def lines(session: plan.Plan) -> tuple[plan.Line, plan.Line]:

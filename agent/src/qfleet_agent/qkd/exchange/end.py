@@ -34,6 +34,12 @@ from qfleet_wire import codec
 AHEAD = 4
 """How many blocks Bob announces before the first of them is answered: delay costs less, and memory stays."""
 
+BLOCK_COUNTS = 1 << 20
+"""Counts of a block, at two to three bytes each and within what one message may have."""
+
+SIFTED_BITS = 1 << 23
+"""Sifted bits of a session: amplifying so many takes half a gigabyte for a moment."""
+
 RECONCILIATION_SEED_BYTES = 32
 
 PLACES: Mapping[tuple[Role, type[Numbered]], State] = {
@@ -73,13 +79,44 @@ def randomness_bytes(session: plan.Plan, role: Role) -> int:
 
 def most_sifted(session: plan.Plan) -> int:
     """More sifted bits than a session has, but for a chance far below that of a false alarm."""
+    both, _ = _chances(session)
+    return _above(session.pulses * both * session.protocol.key_basis**2)
+
+
+def checked(session: plan.Plan) -> None:
+    """Refuse a plan whose announcements or whose key would be too long.
+
+    Raises:
+        ExchangeMisused: With what to shorten.
+    """
+    _, bob = _chances(session)
+    counted, sifted = _above(session.block_pulses * bob), most_sifted(session)
+    if counted > BLOCK_COUNTS:
+        raise ExchangeMisused(
+            f"a block may have {counted:,} counts, and its announcement takes {BLOCK_COUNTS:,}: "
+            "give the plan more blocks of fewer pulses"
+        )
+    if sifted > SIFTED_BITS:
+        raise ExchangeMisused(
+            f"the session may have {sifted:,} sifted bits, and {SIFTED_BITS:,} are amplified at once: "
+            "give the plan fewer pulses"
+        )
+
+
+def _chances(session: plan.Plan) -> tuple[float, float]:
+    """That a pulse is counted at both ends, and by Bob, on the line at its best."""
+    line = watch.lines(session)[1]
     match session.protocol:
         case plan.WeakPulses():
-            gains = laws.of_pulses(session.protocol, watch.lines(session)[1]).gain[:, 0]
+            gains = laws.of_pulses(session.protocol, line).gain[:, 0]
             chance = float(gains @ session.protocol.probabilities)
+            return chance, chance
         case plan.Pairs():
-            chance = laws.of_pairs(session.protocol, watch.lines(session)[1]).both
-    mean = session.pulses * chance * session.protocol.key_basis**2
+            law = laws.of_pairs(session.protocol, line)
+            return law.both, law.both + law.bob_alone
+
+
+def _above(mean: float) -> int:
     return int(mean + 10.0 * np.sqrt(mean)) + 1000
 
 
@@ -105,6 +142,7 @@ class End(ABC):
                 f"the plan wants messages {kit.session.authentication}: give key of the link where it says "
                 "tagged, and none elsewhere"
             )
+        checked(kit.session)
         needed = randomness_bytes(kit.session, role)
         if len(kit.randomness) < needed:
             raise ExchangeMisused(f"{len(kit.randomness)} random bytes were given, and {needed} are needed")
