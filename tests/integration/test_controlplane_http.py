@@ -1,6 +1,7 @@
 """The HTTP layer over a real socket, with stand-ins behind it that remember what they were asked."""
 
 import asyncio
+import contextlib
 import dataclasses
 import datetime as dt
 import ipaddress
@@ -411,6 +412,23 @@ def test_a_long_poll_answers_when_the_job_ends() -> None:
         site.jobs.status = "running"
         answer = await site.client.get("/api/v1/jobs/j1?wait_s=0.01", headers=VIEWER)
         assert answer.json()["job"]["status"] == "running"
+
+    run(main)
+
+
+def test_headers_without_end_are_cut_off() -> None:
+    async def main(site: Site) -> None:
+        url = site.client.base_url
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: a\r\n")
+        with contextlib.suppress(ConnectionError):
+            for _ in range(64):
+                writer.write(b"X-More: " + b"a" * 65_536 + b"\r\n")
+                await writer.drain()
+            assert b" 400 " in await reader.readline()
+            await reader.read()
+        writer.close()
+        assert (await site.client.get("/healthz")).status_code == 200
 
     run(main)
 

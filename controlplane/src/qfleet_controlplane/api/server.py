@@ -37,6 +37,8 @@ class HttpServer:
         self._where = where
         self._config = uvicorn.Config(
             application,
+            # httptools, which uvicorn prefers where it is installed, keeps headers of any length in memory
+            http="h11",
             lifespan="off",
             log_config=None,
             access_log=False,
