@@ -249,7 +249,8 @@ class Pool:
         ]
         while self._queue and free:
             worker = min(free, key=lambda one: len(one.line) + len(given.get(one, ())))
-            if not placement.takes(worker, given.get(worker, ()), self._queue[0]):
+            alone = len(self._workers) == 1
+            if not placement.takes(worker, given.get(worker, ()), self._queue[0], alone=alone):
                 break
             given.setdefault(worker, []).append(heapq.heappop(self._queue))
         for worker, assignments in given.items():
