@@ -1,24 +1,33 @@
 """The quantum network of a real control plane: what ships, from the command line and over HTTP."""
 
+import datetime as dt
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.system import processes
-from tests.system.fleet import CONTROL_PLANE, LocalFleet
+from tests.system.fleet import CONTROL_PLANE, QUICK_LINK, LocalFleet
 
 from qfleet import Fleet, errors
 from qfleet_controlplane.network import scenarios
 
 LIMIT_S = 120.0
+SETTINGS = f"""{QUICK_LINK}
+[[link.ways]]
+name = "leo"
+class = "satellite"
+batch_ms = 50
+contact = {{ planned = true }}
+"""
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalFleet]:
-    with LocalFleet(tmp_path_factory.mktemp("network"), agents=0) as started:
+    with LocalFleet(tmp_path_factory.mktemp("network"), agents=1, settings=SETTINGS) as started:
         yield started
 
 
@@ -28,14 +37,16 @@ def fleet(site: LocalFleet) -> Iterator[Fleet]:
         yield connection
 
 
-def command(site: LocalFleet, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run ``qfleet network`` as its user would."""
+def command(
+    site: LocalFleet, *arguments: str, code: int = 0, group: str = "network"
+) -> subprocess.CompletedProcess[str]:
+    """Run ``qfleet network``, or another group of commands, as its user would."""
     with site.connect() as connection:
         url = connection.url
     token = str(site.directory / CONTROL_PLANE / "admin.token")
     environment = {**os.environ, "QFLEET_URL": url, "QFLEET_TOKEN_FILE": token, "COLUMNS": "200"}
     done = subprocess.run(
-        [processes.tool("qfleet"), "network", *arguments],
+        [processes.tool("qfleet"), group, *arguments],
         env=environment, capture_output=True, text=True, timeout=LIMIT_S, check=False,
     )  # fmt: skip
     assert done.returncode == code, (done.stdout, done.stderr)
@@ -111,6 +122,58 @@ def test_what_is_wrong_is_refused_with_line_and_reason(site: LocalFleet, tmp_pat
     )
     # Nothing of it has touched what was loaded.
     assert json.loads(command(site, "show", "--json").stdout)["name"] == "micius"
+
+
+def one_satellite(epoch: dt.datetime) -> str:
+    """A generated satellite over the stations of the one that ships, and a contact for the next hour."""
+    text = scenarios.text_of("micius").replace("2016-12-19T00:00:00Z", f"{epoch:%Y-%m-%dT%H:%M:%SZ}")
+    text = re.sub(r"\[\[satellites\]\].*?\n\n", "", text, count=1, flags=re.DOTALL)
+    text = text.replace('name = "graz"\n', 'name = "graz"\ndevice = "device-0"\n')
+    return (
+        text
+        + """
+[[constellations]]
+name = "one"
+transmitter = "micius"
+satellites = 1
+planes = 1
+phasing = 0
+inclination_deg = 97.4
+altitude_km = 500.0
+
+[[contacts]]
+a = "one-1-1"
+b = "graz"
+start = 0.0
+end = 7200.0
+rate_bps = 100.0
+"""
+    )
+
+
+def test_a_device_shows_the_window_that_the_loaded_scenario_gives_it(site: LocalFleet, fleet: Fleet) -> None:
+    before = fleet.device("device-0").way
+    assert before is not None
+    assert (before.kind, before.contact, before.planned) == ("satellite", None, False)
+    epoch = dt.datetime.now(dt.UTC).replace(microsecond=0) - dt.timedelta(hours=1)
+    view = fleet.network.load(text=one_satellite(epoch), source="mine.toml")
+    assert [(one.node, one.enrolled) for one in view.devices] == [("graz", True)]
+
+    def planned() -> bool:
+        way = fleet.device("device-0").way
+        return way is not None and way.planned
+
+    site.wait_for("the device goes by the plan", planned)
+    way = fleet.device("device-0").way
+    assert way is not None
+    assert way.contact is not None
+    opens = round(1000 * epoch.timestamp())
+    assert way.contact.opens == opens
+    assert way.contact.closes >= opens + 7_200_000
+    shown = command(site, "show", "device-0", group="device").stdout
+    (line,) = (each for each in shown.splitlines() if each.startswith("contact"))
+    assert "open until" in line
+    assert line.rstrip().endswith("by the contact plan")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from qfleet_controlplane.store import networks
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.names import Millis, RegionName
 
-LOOK_S = 5.0
+LOOK_S = 2.0
 """So often it is looked whether another network was loaded, here or by another controller."""
 _NOTHING = ContactPlan({}, Millis(0))
 
