@@ -99,6 +99,35 @@ def test_each_station_has_the_passes_that_a_look_at_every_step_sees() -> None:
     assert set(found.station) == set(range(5))
 
 
+def test_passes_of_hours_culminate_where_a_look_every_five_seconds_sees_them() -> None:
+    # Of the verification of SGP4 (Vallado et al., AIAA 2006-6753): 12 hours eccentric and round, 24 hours.
+    sets = [
+        ("1 08195U 75081A   06176.33215444  .00000099  00000-0  11873-3 0   813",
+         "2 08195  64.1586 279.0717 6877146 264.7651  20.2257  2.00491383225656"),
+        ("1 28129U 03058A   06175.57071136 -.00000104  00000-0  10000-3 0   459",
+         "2 28129  54.7298 324.8098 0048506 266.2640  93.1663  2.00562768 18443"),
+        ("1 24208U 96044A   06177.04061740 -.00000094  00000-0  10000-3 0  1600",
+         "2 24208   3.8536  80.0121 0026640 311.0977  48.3000  1.00778054 36119"),
+    ]  # fmt: skip
+    satellites = [Satellite(name=one[0][2:7], transmitter="t", tle=one) for one in sets]
+    spots = [(60.0, 30.0), (0.0, 15.0), (-30.0, 100.0), (45.0, -75.0), (2.0, 60.0)]
+    sites = [
+        Site(name=f"s{number}", kind="station", latitude_deg=north, longitude_deg=east, telescope="t")
+        for number, (north, east) in enumerate(spots)
+    ]
+    orbits = Orbits.of(satellites, Epoch.of(dt.datetime(2006, 6, 25, tzinfo=dt.UTC)))
+    places = frames.Stations.of(sites)
+    found = find(orbits, places, np.full(5, np.radians(10.0)), span_s=36 * HOUR_S)
+    assert (found.set_s - found.rise_s).max() > 10 * HOUR_S
+    for number in range(len(found)):
+        at_s = np.append(np.arange(found.rise_s[number], found.set_s[number], 5.0), found.set_s[number])
+        which = slice(found.satellite[number], found.satellite[number] + 1)
+        earth = frames.turned(orbits.states(which, at_s)[0], orbits.epoch.sidereal_rad(at_s))
+        seen = frames.look(places.at(found.station[number : number + 1]), earth).elevation_rad[0]
+        assert found.elevation_rad[number] == pytest.approx(seen.max(), abs=np.radians(5e-3))
+        assert abs(found.culmination_s[number] - at_s[seen.argmax()]) < 7.0
+
+
 def test_a_pass_under_way_is_cut_at_the_span(micius: Scenario) -> None:
     whole, orbits = passes_of(micius)
     first = float(whole.culmination_s[0])

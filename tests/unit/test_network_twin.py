@@ -144,6 +144,11 @@ def test_clouds_block_a_pass_and_the_missed_contact_is_an_alarm() -> None:
     assert [(alarm.kind, alarm.detail) for alarm in twin.alarms] == [
         ("missed", "300000 bits were expected, none were made: clouds over ground")
     ]
+    # Somebody who listens a little on the line is not why nothing came.
+    twin = begin(made, 1)
+    twin.faults[pair("sat", "ground")] = Fault(kind="intercepted", share=0.05)
+    advance(made, twin, 300.0)
+    assert [alarm.detail.rpartition(": ")[2] for alarm in twin.alarms] == ["clouds over ground"]
 
 
 def test_a_share_of_hours_is_clear_and_the_draw_is_the_same_at_every_look() -> None:

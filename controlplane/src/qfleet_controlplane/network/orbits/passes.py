@@ -7,6 +7,7 @@ SGP4 is not called again. A pass shorter than the step may be missed: at 10 s an
 culminates within about 0.02° of it, at masks near the zenith within more.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
@@ -24,7 +25,8 @@ _FALSE_POSITIONS = 6
 """Elevation is nearly straight over a step: this many leave less than 1 ms."""
 _GOLDEN = (np.sqrt(5.0) - 1.0) / 2.0
 _SECTIONS = 13
-"""A pass of ten minutes is narrowed to about a second, and a parabola does the rest."""
+"""A pass of ten minutes is narrowed to about a second, longer ones need more; a parabola does the rest."""
+_NARROW_S = 1.0
 _APART_S = 2.0
 
 
@@ -199,7 +201,9 @@ class _Seen:
     def culmination(self, rise_s: Floats, set_s: Floats) -> Floats:
         """When the elevation is highest, by golden section: over a pass it rises and then falls."""
         low, high = rise_s.copy(), set_s.copy()
-        for _ in range(_SECTIONS):
+        longest = float((high - low).max(initial=_NARROW_S))
+        sections = max(_SECTIONS, math.ceil(math.log(longest / _NARROW_S) / -math.log(_GOLDEN)))
+        for _ in range(sections):
             left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
             falls = self.look(left).elevation_rad > self.look(right).elevation_rad
             low, high = np.where(falls, low, left), np.where(falls, right, high)

@@ -110,7 +110,8 @@ def _ended(twin: Twin, supply: Supply, made: float) -> None:
     twin.barred.discard(supply.number)
     if made > 0.0 or supply.bits <= 0.0 or barred:
         return
-    failed = pair(supply.a, supply.b) in twin.faults
+    fault = twin.faults.get(pair(supply.a, supply.b))
+    failed = fault is not None and fault.kind == "failed"
     why = "the link has failed" if failed else f"clouds over {supply.site}" if supply.cover else "no key came"
     detail = f"{supply.bits:.0f} bits were expected, none were made: {why}"
     raise_alarm(twin, supply.end_s, "missed", f"{supply.a} - {supply.b}", detail)
@@ -152,5 +153,5 @@ def _short(twin: Twin, want: Want, service: Service, bits: float, end_s: float) 
     service.missing_bits += bits
     if service.short_since is None:
         service.short_since = end_s
-        detail = f"no stores between them hold {bits:.0f} bits for a demand of {want.rate_bps:g} bit/s"
+        detail = f"no stores between them hold {bits:g} bits for a demand of {want.rate_bps:g} bit/s"
         raise_alarm(twin, end_s, "empty", f"{want.a} - {want.b}", detail)
