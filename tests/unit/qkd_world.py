@@ -186,7 +186,8 @@ class Told:
         self._keys: list[Bits] = []
         self._spoil = spoil
 
-    def answerer(self, key: Bits) -> "_ToldAnswerer":
+    def answerer(self, key: Bits, error_rate: float) -> "_ToldAnswerer":
+        assert 0.0 < error_rate < 0.5
         self._keys.append(key)
         return _ToldAnswerer(len(key) // 8)
 

@@ -74,7 +74,7 @@ class Alice(End):
 
     def _answer(self, question: Question) -> list[Effect]:
         if self._answerer is None:
-            self._answerer = self._kit.method.answerer(self._key)
+            self._answerer = self._kit.method.answerer(self._key, self._expected_errors())
         return self._say(Answer(self._answerer.answer(question.data)))
 
     def _finish(self, corrected: Corrected) -> list[Effect]:

@@ -76,11 +76,6 @@ class Bob(End):
         self._corrector = self._kit.method.corrector(self._key, self._expected_errors(), self._kit.randomness)
         return self._say(Question(self._corrector.begin()))
 
-    def _expected_errors(self) -> float:
-        """The error rate to begin with: that of the check basis, as if one error more had been seen."""
-        compared, wrong = int(self._tally.check.sum()), int(self._tally.check_errors.sum())
-        return (wrong + 1) / (compared + 2)
-
     def _correct(self, answer: Answer) -> list[Effect]:
         if self._corrector is None:
             raise ExchangeInvalid("an answer came before any question")

@@ -38,7 +38,7 @@ class Cascade:
         plan = passes.Plan(self._variant, frames, bits, rate, seed[: permutations.SEED_BYTES])
         return _Corrector(Corrector(rows, plan), len(key))
 
-    def answerer(self, key: Bits) -> "_Answerer":
+    def answerer(self, key: Bits, error_rate: float) -> "_Answerer":  # noqa: ARG002 # Bob's plan has it
         """Alice's side, who tells no more parities than the key has bits."""
         return _Answerer(Answerer(self._frames(key), most=len(key)))
 

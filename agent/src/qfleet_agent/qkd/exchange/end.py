@@ -223,6 +223,11 @@ class End(ABC):
         self._settler.step(Step.SIFT)
         return key, []
 
+    def _expected_errors(self) -> float:
+        """The error rate to begin with: that of the check basis, as if one error more had been seen."""
+        compared, wrong = int(self._tally.check.sum()), int(self._tally.check_errors.sum())
+        return (wrong + 1) / (compared + 2)
+
     def _secret(self, leak: int) -> estimation.Estimate:
         """ℓ in whole bytes."""
         found = estimation.estimated(self._plan, self._tally, leak_bits=leak)

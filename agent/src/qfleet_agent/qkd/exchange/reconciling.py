@@ -49,10 +49,10 @@ class Answerer(Protocol):
 
 
 class Method(Protocol):
-    """A method, chosen for a line by its delay and error rate."""
+    """A method, or a choice among several by the error rate, which both ends know to be the same number."""
 
     def corrector(self, key: Bits, error_rate: float, seed: bytes) -> Corrector:
         """Bob's side of a key that differs from Alice's at about this rate; the seed is public and fresh."""
 
-    def answerer(self, key: Bits) -> Answerer:
+    def answerer(self, key: Bits, error_rate: float) -> Answerer:
         """Alice's side."""
