@@ -337,6 +337,12 @@ def test_the_page_draws_the_table() -> None:
     assert "\n".join(["```mermaid", *lines, "    forgotten --> [*]", "```"]) in page
 
 
+def test_a_key_has_the_same_name_at_both_ends() -> None:
+    names = {effects.block(record.plan.session) for record in (end.record for end in told().ends.values())}
+    assert [len(name) for name in names] == [16]
+    assert effects.block("s1") != effects.block("s2")
+
+
 def test_nothing_that_is_printed_holds_a_secret() -> None:
     world = told()
     world.run()

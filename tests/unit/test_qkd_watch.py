@@ -151,6 +151,12 @@ def test_the_estimate_is_the_bound_that_it_names() -> None:
     assert 0 < pairs.bits < qkd_cases.tally(PAIRS).key.sum()
 
 
+@pytest.mark.parametrize(("bits", "whole"), [(127, 0), (128, 128), (135, 128), (136, 136), (0, 0)])
+def test_a_key_is_of_whole_bytes_and_long_enough(bits: int, whole: int) -> None:
+    found = estimation.estimated(LONG, qkd_cases.tally(PULSES), leak_bits=0)
+    assert estimation.in_bytes(msgspec.structs.replace(found, bits=bits)).bits == whole
+
+
 def test_errors_of_the_key_basis_count_too() -> None:
     assert watch.key_errors(PULSES, 1000, 110) == []
     assert watch.key_errors(PULSES, 0, 0) == []

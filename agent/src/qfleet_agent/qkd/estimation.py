@@ -12,6 +12,9 @@ from qfleet_agent.qkd import plan
 from qfleet_agent.qkd.sifting import Tally
 from qfleet_wire.qkd import bb84_finite, bbm92, decoys
 
+LEAST_BITS = 128
+"""A shorter key serves no cipher."""
+
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """A key length and what it rests on, for people and for the record of a session.
@@ -43,8 +46,9 @@ def estimated(session: plan.Plan, tally: Tally, *, leak_bits: int) -> Estimate:
 
 
 def in_bytes(estimate: Estimate) -> Estimate:
-    """The same with a key of whole bytes."""
-    return msgspec.structs.replace(estimate, bits=estimate.bits // 8 * 8)
+    """The same with a key of whole bytes, and none where it would be too short to serve as one."""
+    bits = estimate.bits // 8 * 8
+    return msgspec.structs.replace(estimate, bits=bits if bits >= LEAST_BITS else 0)
 
 
 def _pulses(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally, leak: int) -> Estimate:

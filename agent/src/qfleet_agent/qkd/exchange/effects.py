@@ -1,8 +1,11 @@
 """What an end wants done, in this order, each durable before the next.
 
-Every effect may be asked for again after a restart, and must then change nothing that is done.
+Every effect may be asked for again after a restart, and must then change nothing that is done. Where one
+cannot be done, as with a store that is full, those behind it must not be: drop the end and restore it from
+what is saved, as after a restart.
 """
 
+import hashlib
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -27,6 +30,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     transcript: bytes = b""
     estimate: Estimate | None = None
     why: str = ""
+
+
+def block(session: str) -> bytes:
+    """The name of a session's key in a key store, 16 bytes: no secret, and the same at both ends."""
+    return hashlib.sha256(b"qfleet1 key of session " + session.encode()).digest()[:16]
 
 
 class Save(msgspec.Struct, frozen=True):
