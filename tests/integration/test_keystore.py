@@ -164,7 +164,9 @@ def test_a_destroyed_block_is_gone_for_good(tmp_path: Path) -> None:
         with pytest.raises(BlockRefused, match="destroyed"):
             await both.right.release(LEFT, block_id(1))
         assert "no block" in await refusal(both, issued.announcement)
-        await both.left.refused(RIGHT, issued.announcement)
+        (told,) = await both.left.refused(RIGHT, issued.announcement, [block_id(1)])
+        assert await both.right.accept(LEFT, [told.announcement]) == [None]
+        both.left.confirm([issued.announcement.key])
         (issued,) = await both.left.issue(both.order(2))
         assert issued.announcement.ranges[0].block == block_id(2)
         await both.left.destroy(RIGHT, block_id(7))

@@ -67,13 +67,21 @@ class BlockRefused(LocalError, ValueError):
 class BitsUsed(BlockRefused):
     """Bits were asked for that have a purpose already, or that are not the asker's to use."""
 
+    def __init__(self, message: str | None = None, block: bytes = b"") -> None:
+        super().__init__(message)
+        self.block = block
+
 
 class SealBroken(LocalError):
     """What is stored does not open: another key sealed it, or it is damaged."""
 
 
 class AnnouncementRefused(LocalError):
-    """A key that the peer announced cannot be made here."""
+    """A key that the peer announced cannot be made here; ``blocks`` are those that are at fault."""
+
+    def __init__(self, message: str | None = None, blocks: tuple[bytes, ...] = ()) -> None:
+        super().__init__(message)
+        self.blocks = blocks
 
 
 class AnnouncementExpired(AnnouncementRefused):

@@ -19,12 +19,15 @@ class Answer(msgspec.Struct, frozen=True):
     """What the peer says of one announcement.
 
     ``no-such-bits``: it cannot make the key of what it holds, and never will. ``unwanted``: it
-    knows no such slave, or the key's time is over. ``later``: it cannot store anything now; ask again.
+    knows no such slave, or the key's time is over. ``later``: it cannot store anything now; ask
+    again. A withdrawn key is always taken.
     """
 
     key: bytes
     verdict: Verdict
     reason: str = ""
+    blocks: tuple[bytes, ...] = ()
+    """Those that are at fault: not here, or not as the key needs them."""
 
 
 class PeerSilent(RemoteError):

@@ -199,5 +199,5 @@ def _answer(made: Announcement, outcome: AgentError | None) -> Answer:
     if isinstance(outcome, AnnouncementExpired):
         return Answer(made.key, "unwanted", str(outcome))
     if isinstance(outcome, AnnouncementRefused):
-        return Answer(made.key, "no-such-bits", str(outcome))
+        return Answer(made.key, "no-such-bits", str(outcome), outcome.blocks)
     return Answer(made.key, "later", str(outcome))

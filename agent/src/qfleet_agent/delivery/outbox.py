@@ -101,13 +101,13 @@ class Outbox:
             if one.waiting.get(answer.key) is not made:
                 continue  # it was withdrawn meanwhile, and the peer must hear of that
             told: list[Unconfirmed] = []
-            if answer.verdict == "no-such-bits":
-                log.error("%s refuses a key: %s", link, answer.reason, extra={"action": "key-refused"})
-                await self._keeper.refused(link, made)
-            elif answer.verdict == "unwanted":
-                told = await self._keeper.withdraw([Unconfirmed(link, made)])
-            else:
+            if answer.verdict == "taken" or made.withdrawn:
                 confirmed.append(answer.key)
+            elif answer.verdict == "no-such-bits":
+                log.error("%s refuses a key: %s", link, answer.reason, extra={"action": "key-refused"})
+                told = await self._keeper.refused(link, made, answer.blocks)
+            else:
+                told = await self._keeper.withdraw([Unconfirmed(link, made)])
             if one.waiting.get(answer.key) is made:
                 del one.waiting[answer.key]
             self.tell(told)

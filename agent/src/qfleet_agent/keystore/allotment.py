@@ -87,19 +87,23 @@ def check(claimed: Iterable[Range], lots: dict[bytes, Lot], *, ours: str, theirs
     """Return what is used of each block once ``theirs`` has used what it claims.
 
     Raises:
-        BitsUsed: a block is not here, or bytes of it are used already or are not theirs to use.
+        BitsUsed: with the block that is not here, or of which bytes are used already or not theirs to use.
     """
     used: dict[bytes, Spans] = {}
     for block, start, stop in claimed:
         lot = lots.get(block)
         if lot is None:
-            raise BitsUsed(f"no block {block.hex()} is held here")
+            raise BitsUsed(f"no block {block.hex()} is held here", block)
         low, high = half(lot.size, theirs, ours)
         if not low <= start < stop <= high:
             raise BitsUsed(
-                f"bytes {start} to {stop} of block {block.hex()} are not all of {theirs}: {low} to {high}"
+                f"bytes {start} to {stop} of block {block.hex()} are not all of {theirs}: {low} to {high}",
+                block,
             )
-        used[block] = spans.claim(used.get(block, lot.used), start, stop)
+        try:
+            used[block] = spans.claim(used.get(block, lot.used), start, stop)
+        except BitsUsed as error:
+            raise BitsUsed(f"of block {block.hex()}, {error}", block) from None
     return used
 
 

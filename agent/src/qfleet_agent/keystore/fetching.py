@@ -1,5 +1,6 @@
 """Keys that the peer has made of its half, and that wait here for applications. Blocking."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from qfleet_agent.errors import (
     SealBroken,
 )
 from qfleet_agent.keystore import allotment, announcement, issuing
+from qfleet_agent.keystore.allotment import Lot, Range
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.blocks import Block
@@ -48,16 +50,15 @@ def accept(base: Base, link: str, made: Announcement, now: Millis) -> None:
     if made.expires <= now and not made.withdrawn:
         raise AnnouncementExpired(f"key {made.key.hex()} has expired")
     blocks = _named(base, link, made)
+    ranges = _possible(base, link, made, blocks) if made.withdrawn else made.ranges
     try:
-        used = allotment.check(
-            made.ranges, {name: one.lot for name, one in blocks.items()}, ours=base.name, theirs=link
-        )
+        used = allotment.check(ranges, _lots(blocks), ours=base.name, theirs=link)
     except BitsUsed as error:
-        raise AnnouncementRefused(str(error)) from error
+        raise AnnouncementRefused(str(error), (error.block,)) from error
     material = None if made.withdrawn else _material(base, blocks, made, now)
     for name, spans in used.items():
         block = _released(base, blocks[name], now)
-        base.blocks.use(block, spans, [one for one in made.ranges if one.block == name], now)
+        base.blocks.use(block, spans, [one for one in ranges if one.block == name], now)
     base.wait(link, made, made.slaves, material)
     base.tally.add(link, Count.ACCEPTED, made.size)
 
@@ -108,6 +109,20 @@ def _named(base: Base, link: str, made: Announcement) -> dict[bytes, Block]:
     return found
 
 
+def _lots(blocks: dict[bytes, Block]) -> dict[bytes, Lot]:
+    return {name: one.lot for name, one in blocks.items()}
+
+
+def _possible(base: Base, link: str, made: Announcement, blocks: dict[bytes, Block]) -> tuple[Range, ...]:
+    """What of a withdrawn key's bytes can be used up here: what it could not be made of is left out."""
+    found: list[Range] = []
+    for one in made.ranges:
+        with contextlib.suppress(BitsUsed):
+            allotment.check([*found, one], _lots(blocks), ours=base.name, theirs=link)
+            found.append(one)
+    return tuple(found)
+
+
 def _material(base: Base, blocks: dict[bytes, Block], made: Announcement, now: Millis) -> bytes:
     parts = []
     for one in made.ranges:
@@ -115,7 +130,7 @@ def _material(base: Base, blocks: dict[bytes, Block], made: Announcement, now: M
             parts.append(base.blocks.read(blocks[one.block], one.start, one.stop))
         except SealBroken:
             issuing.set_aside(base, blocks[one.block], now)
-            raise AnnouncementRefused(f"block {one.block.hex()} is damaged here") from None
+            raise AnnouncementRefused(f"block {one.block.hex()} is damaged here", (one.block,)) from None
     return b"".join(parts)
 
 

@@ -107,22 +107,21 @@ def unconfirmed(base: Base) -> list[Unconfirmed]:
     return [Unconfirmed(link, announcement.decode(made)) for link, made in rows]
 
 
-def refused(base: Base, link: str, made: Announcement, now: Millis) -> None:
-    """The peer cannot make this key: what it was cut from is not the same there, and is given up."""
-    for name in sorted({one.block for one in made.ranges}):
+def refused(
+    base: Base, link: str, made: Announcement, blocks: Sequence[bytes], now: Millis
+) -> list[Unconfirmed]:
+    """The peer cannot make this key because of ``blocks``: they are given up, and the key is withdrawn."""
+    for name in set(blocks) & {one.block for one in made.ranges}:
         block = base.blocks.find(link, name)
         if block is not None and block.state is State.HELD:
             log.error(
-                "Block %s of the link to %s is destroyed: the peer does not have it.",
+                "Block %s of the link to %s is destroyed: the peer does not have it as it is here.",
                 name.hex(),
                 link,
                 extra={"action": "key-block-refused"},
             )
             base.blocks.step(block, Step.DESTROY, now)
-    confirm(base, [made.key])
-    base.database.execute("DELETE FROM waiting WHERE key = ?", (made.key,))
-    base.database.execute("DELETE FROM recipients WHERE key = ?", (made.key,))
-    base.tally.add(link, Count.UNDELIVERED, made.size)
+    return withdraw(base, [Unconfirmed(link, made)])
 
 
 def set_aside(base: Base, block: Block, now: Millis) -> None:

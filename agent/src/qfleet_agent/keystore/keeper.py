@@ -79,9 +79,9 @@ class Keeper:
         """Mark keys that were given to nobody; return what the peer must be told."""
         return await self._do(partial(issuing.withdraw, given_up=given_up))
 
-    async def refused(self, link: str, made: Announcement) -> None:
-        """Give up what the peer cannot make a key of."""
-        await self._do(lambda base: issuing.refused(base, link, made, self._now()))
+    async def refused(self, link: str, made: Announcement, blocks: Sequence[bytes]) -> list[Unconfirmed]:
+        """Give up what the peer cannot make a key of; return what it must be told."""
+        return await self._do(lambda base: issuing.refused(base, link, made, blocks, self._now()))
 
     async def accept(self, link: str, made: Sequence[Announcement]) -> list[AgentError | None]:
         """Store keys that the peer has announced; each None, or why it is refused."""
