@@ -120,6 +120,30 @@ class ReconciliationUnusable(LocalError, ValueError):
     """Keys or settings do not fit a reconciliation."""
 
 
+class KeyLinkInvalid(LocalError):
+    """Bytes between the agent and its key process are not what they must be."""
+
+
+class KeyLinkClosed(LocalError):
+    """The agent cannot be reached from its key process; it is tried again."""
+
+
+class PeerCut(LocalError):
+    """The way to another device was cut: it, or this end, has begun anew."""
+
+    def __init__(self, peer: str, unconfirmed: int) -> None:
+        super().__init__(
+            f"the way to device {peer!r} was cut: {unconfirmed} messages to it may not have arrived, "
+            "and some of its own may be lost"
+        )
+        self.peer = peer
+        self.unconfirmed = unconfirmed
+
+
+class PeerMessageTooLong(LocalError, ValueError):
+    """A message to another device is over the limit: split it."""
+
+
 class PartEnded(LocalError):
     """A part of the daemon that must last has ended."""
 

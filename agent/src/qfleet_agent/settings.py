@@ -104,6 +104,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     preshared_key_file: Path | None = None
     """Pre-shared keys for sessions, each used once: one ``ID HEX`` a line."""
+    keys_socket: Path | None = None
+    """Unix socket where the key process connects; default: ``keys.sock`` in the runtime directory, else
+    in ``state``."""
     link: Link = Link()
     cluster: Cluster = Cluster()
     keys: Keys = Keys()

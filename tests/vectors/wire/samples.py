@@ -176,6 +176,13 @@ DOWN: tuple[payloads.Down, ...] = (
     payloads.Ask("inventory"),
     payloads.TelemetryAcknowledge(1_800_000_017),
     payloads.FromPeer(DeviceName("pi-2"), b"sealed"),
+    payloads.Contacts(
+        Millis(1_800_000_000_000),
+        Millis(1_800_600_000_000),
+        (ways.Window(Millis(1_800_000_100_000), Millis(1_800_000_400_000)),),
+    ),
+    payloads.KeyOrder("o1", b"order"),
+    payloads.KeyReportStored(("r1", "r2")),
     payloads.PeerRefused(DeviceName("pi-2"), 7, "away", "device 'pi-2' has no session"),
     payloads.Unsupported("teleport"),
 )
@@ -230,6 +237,8 @@ UP: tuple[payloads.Up, ...] = (
         latency_ms=640.5,
     ),
     payloads.RenewRequest(b"csr"),
+    payloads.KeyOrderTaken("o1"),
+    payloads.KeyReport("r1", b"report"),
     payloads.ToPeer(DeviceName("pi-2"), b"sealed", 7),
     payloads.Telemetry(
         (payloads.Sample(1_800_000_017, Millis(1_800_000_000_000), 0.25, 1 << 30, 1 << 33, 1, 3, 12, 48.5),),

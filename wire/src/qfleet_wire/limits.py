@@ -11,6 +11,8 @@ class Limits:
     """Largest MQTT payload that the door reads."""
     peer_bytes: int = 64 * 1024
     """Largest body that a controller forwards between two devices; its users split what is larger."""
+    key_body_bytes: int = 256 * 1024
+    """Largest order to, or report of, a device's key process."""
     hello_bytes: int = 64 * 1024
     """Largest unsealed handshake or enrolment message; enough for two certificate chains."""
     batch_items: int = 4096

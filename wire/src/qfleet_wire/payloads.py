@@ -125,6 +125,19 @@ class Contacts(msgspec.Struct, frozen=True, tag="contacts"):
     windows: tuple[Window, ...]
 
 
+class KeyOrder(msgspec.Struct, frozen=True, tag="key-order"):
+    """An order to the device's key process, opaque here. Repeated until ``KeyOrderTaken`` names it."""
+
+    id: str
+    body: bytes
+
+
+class KeyReportStored(msgspec.Struct, frozen=True, tag="key-report-stored"):
+    """Reports that are stored for good; the key process forgets them. Repeatable."""
+
+    ids: tuple[str, ...]
+
+
 # ── up: device to controller ────────────────────────────────────────────────────────────────
 
 
@@ -344,6 +357,19 @@ class ToPeer(msgspec.Struct, frozen=True, tag="to-peer"):
     number: int = 0
 
 
+class KeyOrderTaken(msgspec.Struct, frozen=True, tag="key-order-taken"):
+    """The key process has stored this order for good, now or before. Repeatable."""
+
+    id: str
+
+
+class KeyReport(msgspec.Struct, frozen=True, tag="key-report"):
+    """A report of the device's key process, opaque here. Repeated until ``KeyReportStored`` names it."""
+
+    id: str
+    body: bytes
+
+
 class RenewRequest(msgspec.Struct, frozen=True, tag="renew"):
     """Ask for a new certificate. The CSR (DER) is stored before it is sent; repeatable."""
 
@@ -367,6 +393,8 @@ Down: TypeAlias = (
     | FromPeer
     | PeerRefused
     | Contacts
+    | KeyOrder
+    | KeyReportStored
     | Unsupported
 )
 Up: TypeAlias = (
@@ -382,5 +410,7 @@ Up: TypeAlias = (
     | RenewRequest
     | Telemetry
     | ToPeer
+    | KeyOrderTaken
+    | KeyReport
     | Unsupported
 )

@@ -13,6 +13,7 @@ from qfleet_agent.daemon import place as places
 from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.daemon import Daemon
 from qfleet_agent.daemon.executor import Executor
+from qfleet_agent.daemon.keys import KeyDesk, path_for
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
 from qfleet_agent.errors import JournalDamaged, JournalUnusable, SettingsInvalid
@@ -151,7 +152,9 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         settings.link.reconnect_most_s,
         settings.link.answer_s,
     )
-    link = Link(helm, rhythm, handshakes, journal, Ears(performer.number, performer.tell, pulse.set))
+    keys = KeyDesk(path_for(settings), handshakes, pulse.set)
+    link = Link(helm, rhythm, handshakes, journal, Ears(performer.number, performer.tell, keys.changed))
+    keys.connect(link)
     executor = _executor(place, clustered, performer)
     performer.connect(link, executor)
     # The first number is a time, so that those of a later journal of the same device are above it.
@@ -180,6 +183,7 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         pulse,
         damage,
         cluster=clustered,
+        keys=keys,
     )
 
 

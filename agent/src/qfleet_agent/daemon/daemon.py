@@ -16,6 +16,7 @@ from qfleet_agent import __version__, facts, status
 from qfleet_agent.daemon import speed
 from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.executor import Executor
+from qfleet_agent.daemon.keys import KeyDesk
 from qfleet_agent.daemon.performer import Performer
 from qfleet_agent.daemon.place import Place
 from qfleet_agent.errors import PartEnded
@@ -54,6 +55,7 @@ class Daemon:
     pulse: asyncio.Event = field(default_factory=asyncio.Event)
     cluster: ClusterSite | None = field(default=None, kw_only=True)
     """Where tasks run, if not here."""
+    keys: KeyDesk = field(kw_only=True)
     damage: SetAside | None = None
     """The last journal that was set aside."""
 
@@ -71,6 +73,7 @@ class Daemon:
                         ("performer", self.performer.run()),
                         ("link", self.link.run()),
                         ("heartbeat", self._beat()),
+                        ("keys", self.keys.socket.run()),
                         ("telemetry", self._sample()),
                     )
                 ]

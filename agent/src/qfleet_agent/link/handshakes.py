@@ -86,6 +86,11 @@ class Handshakes:
         return self._remembered.standing.epoch
 
     @property
+    def standing(self) -> Standing:
+        """What is known of time and of revoked certificates."""
+        return self._remembered.standing
+
+    @property
     def is_out_of_keys(self) -> bool:
         """Whether no pre-shared key is left that has not served."""
         return not self._remembered.ring.unused

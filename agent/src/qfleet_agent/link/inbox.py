@@ -19,7 +19,7 @@ from qfleet_wire.channel.sessions import Sessions
 from qfleet_wire.errors import RemoteError
 from qfleet_wire.names import DeviceName, Millis
 
-Forwarded: TypeAlias = payloads.FromPeer | payloads.PeerRefused
+ForKeys: TypeAlias = payloads.FromPeer | payloads.PeerRefused | payloads.KeyOrder | payloads.KeyReportStored
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class Inbox:
         self._tell = tell
         self._answer: Callable[[door.Frame], None] = _nobody
         self._controller_came: Callable[[], None] = _nothing
-        self.peers: Callable[[Forwarded], None] = _no_peers
-        """Who takes what other devices sent, and what was refused of what was sent to them."""
+        self.for_keys: Callable[[ForKeys], None] = _no_keys
+        """Who takes what is for the key process: what other devices sent, orders, and answers."""
         self._drops = rates.Drops()
         self.dropped: Counter[str] = Counter()
         """Messages that gave nothing, by reason."""
@@ -86,8 +86,8 @@ class Inbox:
         known: list[payloads.Down] = []
         unknown: list[str] = []
         for raw, item in zip(batch.items, items, strict=True):
-            if isinstance(item, Forwarded):
-                self.peers(item)
+            if isinstance(item, ForKeys):
+                self.for_keys(item)
             elif isinstance(item, payloads.Unsupported) and not _says_so(raw):
                 unknown.append(item.kind)
             else:
@@ -113,8 +113,8 @@ def _nobody(_frame: door.Frame) -> None:
     """Take a frame that nobody waits for."""
 
 
-def _no_peers(_item: Forwarded) -> None:
-    """Drop what another device sent: nobody here speaks to devices."""
+def _no_keys(_item: ForKeys) -> None:
+    """Drop what is for a key process: there is none."""
 
 
 def _nothing() -> None:

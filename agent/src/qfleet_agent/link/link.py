@@ -31,6 +31,7 @@ from qfleet_wire import door, payloads
 from qfleet_wire.channel.frames import Kind
 from qfleet_wire.channel.initiator import Established
 from qfleet_wire.channel.sessions import Sessions
+from qfleet_wire.payloads import PeerRefusal
 from qfleet_wire.topics import AuthorityTopic, Channel, DeviceTopic, topic_for
 
 SILENCE_S = 35.0
@@ -123,6 +124,15 @@ class Link:
         if self.online:
             self._batches.outgoing.add(payload)
             self._soon(PATIENT_S if isinstance(payload, PATIENT) else 0.0)
+
+    def send_to_peer(self, item: payloads.ToPeer) -> PeerRefusal | None:
+        """Put a body for another device in line; say why not, if it cannot be."""
+        if not self.online:
+            return "away"
+        if not self._batches.outgoing.add_for_peer(item):
+            return "full"
+        self._soon(0.0)
+        return None
 
     def send_result(self, key: Key, result: bytes | None) -> None:
         """Put a result in line; None: it is read from the journal when its turn comes."""

@@ -17,11 +17,15 @@ from qfleet_wire.payloads import (
     Progress,
     RenewRequest,
     Started,
+    ToPeer,
     Up,
 )
 
 HINTS_KEPT = 4096
 """Waiting hints (starts, progress) beyond which new ones are dropped: they may be lost."""
+
+PEER_BYTES = 4 * 1024 * 1024
+"""Waiting bodies for other devices beyond which new ones are refused: their users repeat them."""
 
 _Slot = tuple[Literal["accepted", "started", "progress"], Key] | type | int
 _LAST_COUNTS = (Heartbeat, Announcement, Inventory, RenewRequest)
@@ -34,6 +38,7 @@ class Outgoing:
         self._payloads: dict[_Slot, Up] = {}
         self._results: dict[Key, bytes | None] = {}
         self._number = 0
+        self._peer_bytes = 0
 
     def __bool__(self) -> bool:
         return bool(self._payloads or self._results)
@@ -59,6 +64,14 @@ class Outgoing:
                 self._number += 1
                 self._payloads[self._number] = payload
 
+    def add_for_peer(self, item: ToPeer) -> bool:
+        """Put a body for another device in line; False when too much waits."""
+        if self._peer_bytes + len(item.body) > PEER_BYTES:
+            return False
+        self._peer_bytes += len(item.body)
+        self.add(item)
+        return True
+
     def add_result(self, key: Key, result: bytes | None) -> None:
         """Put a result in line; its encoded ``TaskResult`` if at hand, else it is read when sent."""
         for what in ("accepted", "started", "progress"):
@@ -73,6 +86,7 @@ class Outgoing:
     def clear(self) -> None:
         """Forget everything: the next session begins with an inventory."""
         self._payloads.clear()
+        self._peer_bytes = 0
         self._results.clear()
 
     def take_payloads(self, items: int, size: int) -> list[bytes]:
@@ -84,7 +98,9 @@ class Outgoing:
             encoded = codec.encode(self._payloads[slot])
             if taken and len(encoded) > room:
                 break
-            del self._payloads[slot]
+            gone = self._payloads.pop(slot)
+            if isinstance(gone, ToPeer):
+                self._peer_bytes -= len(gone.body)
             taken.append(encoded)
             room -= len(encoded)
         return taken

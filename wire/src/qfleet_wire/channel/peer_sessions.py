@@ -58,6 +58,10 @@ class PeerSessions:
         """The generation of the current session; 0 without one."""
         return self._current.rank.generation if self._current else 0
 
+    def generation_of(self, session: Session) -> int:
+        """The generation of a session that has opened something; 0 once it is forgotten."""
+        return next((one.rank.generation for one in self._held if one.session is session), 0)
+
     def propose(self, session: Session, rank: Rank, now: Millis) -> None:
         """Hold a session until its first message opens; the oldest of too many is forgotten."""
         self._held.append(_Held(session, rank, now, confirmed=False))

@@ -37,13 +37,15 @@ HELLO_MS: Final = 2_000
 class Taken(NamedTuple):
     """What came of a frame; at most one of the first two is given.
 
-    ``reply`` is to be sent back, ``plaintext`` is a message of the peer. ``opened`` says that another
+    ``reply`` is to be sent back, ``plaintext`` is a message of the peer, under a session of ``generation``:
+    a peer that has begun anew has higher ones than before. ``opened`` says that another
     session counts from now on: everything under way under the last one may be lost. ``dropped`` says
     why the frame gave nothing; ``refused`` is the peer's own word for it, which anyone can forge.
     """
 
     reply: bytes | None = None
     plaintext: bytes | None = None
+    generation: int = 0
     opened: bool = False
     dropped: str = ""
     refused: str = ""
@@ -146,7 +148,8 @@ class Peering:
         if outcome.confirmed:
             self._attempt = None
             self._since = now
-        return Taken(plaintext=outcome.plaintext, opened=outcome.confirmed)
+        generation = self._sessions.generation_of(outcome.session)
+        return Taken(plaintext=outcome.plaintext, generation=generation, opened=outcome.confirmed)
 
     def _answer(self, frame: bytes, standing: Standing, now: Millis, random: Random) -> Taken:
         asked = frame_hash(frame)
