@@ -61,3 +61,13 @@ BRIGHT = msgspec.structs.replace(
     of_bob(of_line(PULSES, transmittance=0.9), efficiency=0.9), block_pulses=150_000, blocks=3
 )
 """A line of little loss: a session that makes a key in a moment."""
+
+BRIGHT_PAIRS = msgspec.structs.replace(
+    BRIGHT,
+    session="s3",
+    protocol=msgspec.structs.replace(
+        PAIRS, alice=plan.Receiver(efficiency=0.8, noise=1e-6, misalignment=0.005)
+    ),
+    block_pulses=800_000,
+)
+"""The same with pairs."""

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 from tests.unit import qkd_world
-from tests.unit.qkd_cases import BRIGHT, LINE, PULSES, SOURCE
+from tests.unit.qkd_cases import BRIGHT, BRIGHT_PAIRS, LINE, PULSES, SOURCE
 from tests.unit.qkd_world import ENDS, Law, Told, World
 
 from qfleet_agent.qkd import authentication, plan
@@ -24,9 +24,13 @@ LOSSY = msgspec.structs.replace(PULSES, block_pulses=20_000_000)
 QUICK = msgspec.structs.replace(BRIGHT, block_pulses=70_000, secrecy=1e-3)
 LINK_KEY = np.random.default_rng(6).bytes(authentication.KEY_BYTES)
 NEAR = laws.of_pulses(SOURCE, BRIGHT.line)
+assert isinstance(BRIGHT_PAIRS.protocol, plan.Pairs)
+NEAR_PAIRS = laws.of_pairs(BRIGHT_PAIRS.protocol, BRIGHT_PAIRS.line)
 
 LISTENERS: dict[str, tuple[plan.Plan, Law, str]] = {
     "intercept": (BRIGHT, attacks.intercept_resend(NEAR, 0.7), "error-rate"),
+    "intercept pairs": (BRIGHT_PAIRS, attacks.intercept_resend(NEAR_PAIRS, 0.7), "error-rate"),
+    "blinding of pairs": (BRIGHT_PAIRS, attacks.blinding_pairs(NEAR_PAIRS), "count-rate"),
     "splitting": (LOSSY, attacks.photon_number_splitting(SOURCE, LINE), "decoy-yields"),
     "half splitting": (LOSSY, attacks.photon_number_splitting(SOURCE, LINE, blocked=0.7), "decoy-yields"),
     "blinding": (LOSSY, attacks.blinding(SOURCE, LINE, efficiency=0.04), "dark-counts"),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit import qkd_cases, qkd_world
-from tests.unit.qkd_cases import BRIGHT, SOURCE
+from tests.unit import qkd_world
+from tests.unit.qkd_cases import BRIGHT, BRIGHT_PAIRS
 from tests.unit.qkd_world import ENDS, Told, World
 
 from qfleet_agent.errors import IllegalStep
@@ -26,14 +26,6 @@ from qfleet_agent.qkd.exchange.states import State, Step
 from qfleet_wire import codec
 from qfleet_wire.limits import LIMITS
 
-PAIRS = msgspec.structs.replace(
-    BRIGHT,
-    session="s3",
-    protocol=msgspec.structs.replace(
-        qkd_cases.PAIRS, alice=plan.Receiver(efficiency=0.8, noise=1e-6, misalignment=0.005)
-    ),
-    block_pulses=800_000,
-)
 LINK_KEY = np.random.default_rng(4).bytes(authentication.KEY_BYTES)
 QUICK = msgspec.structs.replace(BRIGHT, block_pulses=70_000, secrecy=1e-3)
 EVENTS = ["step"] * 6 + ["lose", "twice", "old", "nudge", "restart"]
@@ -58,7 +50,7 @@ def path() -> tuple[tuple[World, Role], ...]:
     return tuple(found)
 
 
-@pytest.mark.parametrize("session", [BRIGHT, PAIRS], ids=["bb84", "bbm92"])
+@pytest.mark.parametrize("session", [BRIGHT, BRIGHT_PAIRS], ids=["bb84", "bbm92"])
 def test_both_ends_get_the_same_key_by_cascade(session: plan.Plan) -> None:
     world = qkd_world.world(session, Cascade("original"))
     world.begin()
@@ -354,4 +346,3 @@ def test_nothing_that_is_printed_holds_a_secret() -> None:
     shown += repr(kit) + repr(Envelope("s1", 1, 0, key))
     for secret in (key, kit.randomness):
         assert repr(secret)[2:20] not in shown
-    assert SOURCE.key_basis
