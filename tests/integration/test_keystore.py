@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ from qfleet_agent.errors import (
 from qfleet_agent.keystore import keeping, sealer, store
 from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.keystore.issuing import Unconfirmed
+from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.keystore.keeping import Stock
 from qfleet_agent.keystore.store import Bounds
 from qfleet_wire.names import Millis
@@ -367,3 +369,32 @@ def test_a_full_disk_loses_no_confirmation(tmp_path: Path) -> None:
         assert await both.left.check() == []
 
     on_both(tmp_path, scenario)
+
+
+def test_a_store_that_was_brought_back_from_a_copy_reuses_no_bits(tmp_path: Path) -> None:
+    """The other end remembers what was used, refuses, and names the block."""
+    clock, folder, old = Clock(), tmp_path / "left", tmp_path / "old"
+
+    async def live(right: Keeper, key: int) -> list[object]:
+        left = open_keeper(folder, LEFT, clock, seed=key)
+        (issued,) = await left.issue(Ends(left, right, clock).order(key))
+        answers = await right.accept(LEFT, [issued.announcement])
+        await left.close()
+        return [issued.material, *answers]
+
+    async def scenario() -> None:
+        right, left = open_keeper(tmp_path / "right", RIGHT, clock), open_keeper(folder, LEFT, clock)
+        await Ends(left, right, clock).fill()
+        await left.close()
+        await asyncio.to_thread(shutil.copytree, folder, old)
+        first, taken = await live(right, 1)
+        await asyncio.to_thread(shutil.rmtree, folder)
+        await asyncio.to_thread(shutil.copytree, old, folder)
+        again, refused = await live(right, 2)
+        assert again == first  # it knows no better
+        assert taken is None
+        assert isinstance(refused, AnnouncementRefused)
+        assert refused.blocks == (block_id(1),)
+        await right.close()
+
+    asyncio.run(scenario())
