@@ -89,6 +89,8 @@ class LocalListener:
         """Listen. Raises ``KeyDeliveryUnusable``."""
         before = os.umask(0o177)
         try:
+            if self._path.exists() and not self._path.is_socket():
+                raise KeyDeliveryUnusable(f"{self._path} is a file, and no socket can be made there")
             self._path.unlink(missing_ok=True)
             self._server = await asyncio.start_unix_server(self._serve, self._path)
         except OSError as error:
