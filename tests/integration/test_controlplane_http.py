@@ -178,6 +178,9 @@ class NoNetwork:
     async def shipped(self) -> Sequence[network.ShippedScenario]:
         return [network.ShippedScenario(name="metro-ring", title="six nodes")]
 
+    async def text(self, name: str) -> network.ScenarioText:
+        raise NotFound(f"no scenario {name!r} ships")
+
     async def load(self, request: network.ScenarioRequest, who: str) -> network.NetworkView:
         raise InvalidRequest(f"{request.source} of {who}, line 3: 'latitude_deg' is 91: it lies in [-90, 90]")
 
@@ -538,6 +541,7 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/network/simulation",
             "/api/v1/network/simulation/events",
             "/api/v1/network/simulation/stop",
+            "/api/v1/network/text",
             "/healthz",
             "/readyz",
             "/metrics",

@@ -228,7 +228,10 @@ def test_loading_another_scenario_takes_the_place_of_the_one_before(database: Da
         here = Controller(database, Clock())
         with pytest.raises(NotFound, match="no scenario is loaded"):
             await here.office.overview()
+        with pytest.raises(NotFound, match="no scenario is loaded"):
+            await here.office.text("")
         await here.office.load(api.ScenarioRequest(name="line"), "ops")
+        assert await here.office.text("") == api.ScenarioText(source="line.toml", text="line")
         await here.asked(here.office.simulate(api.SimulationRequest(), "ops"))
         assert (await here.office.load(api.ScenarioRequest(text="other"), "ops")).name == "other"
         view = await here.office.twin()

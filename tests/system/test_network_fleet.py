@@ -103,6 +103,16 @@ def test_the_constellation_is_planned_and_run(site: LocalFleet, fleet: Fleet) ->
     assert "100.0 %" in command(site, "status").stdout
 
 
+def test_a_scenario_is_printed_and_loaded_again(site: LocalFleet, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(command(site, "print", "metro-ring").stdout, encoding="utf-8-sig")
+    assert mine.read_text(encoding="utf-8-sig") == scenarios.text_of("metro-ring")
+    command(site, "load", str(mine))
+    assert command(site, "print").stdout == scenarios.text_of("metro-ring")
+    assert json.loads(command(site, "print", "--json").stdout)["source"] == "mine.toml"
+    assert "no scenario 'mars' ships" in command(site, "print", "mars", code=3).stderr
+
+
 def test_what_is_wrong_is_refused_with_line_and_reason(site: LocalFleet, tmp_path: Path) -> None:
     command(site, "load", "micius")
     mine = tmp_path / "mine.toml"

@@ -26,6 +26,12 @@ class Network:
         answer: tuple[api.ShippedScenario, ...] = self._connection.get(f"{_PATH}/scenarios", kind)
         return answer
 
+    def text(self, name: str = "") -> api.ScenarioText:
+        """The file of a scenario that ships, or of the one that is loaded."""
+        query = urlencode({"name": name})
+        answer: api.ScenarioText = self._connection.get(f"{_PATH}/text?{query}", api.ScenarioText)
+        return answer
+
     def load(self, *, name: str = "", text: str = "", source: str = "scenario") -> api.NetworkView:
         """Load a scenario that ships by ``name``, or one's own ``text``; it replaces the one before."""
         request = api.ScenarioRequest(name=name, text=text, source=source)

@@ -33,6 +33,24 @@ def list_scenarios(*, json: options.Json = False) -> None:
         terminal.output().print(draw.shipped(found))
 
 
+@application.command("print")
+@outcome.reported
+def print_scenario(
+    scenario: Annotated[str, typer.Argument(help="One that ships; else the loaded one.")] = "",
+    *,
+    json: options.Json = False,
+) -> None:
+    """Print a scenario's file, to read it or to begin one's own with it."""
+    with Fleet.from_configuration() as fleet:
+        found = fleet.network.text(scenario)
+    if json:
+        terminal.write_json(found)
+    else:
+        # A terminal may be steered by what stands in it; a file gets it as it was written.
+        shown = terminal.printable(found.text) if terminal.output().is_terminal else found.text
+        typer.echo(shown, nl=False)
+
+
 @application.command("load")
 @outcome.reported
 def load(

@@ -92,6 +92,9 @@ class Network(Protocol):
     async def shipped(self) -> Sequence[network.ShippedScenario]:
         """List the scenarios that ship."""
 
+    async def text(self, name: str) -> network.ScenarioText:
+        """Return the file of one that ships, or of what is loaded where the name is empty."""
+
     async def load(self, request: network.ScenarioRequest, who: str) -> network.NetworkView:
         """Compute and store a scenario."""
 

@@ -26,6 +26,12 @@ async def scenarios(request: Call) -> Sequence[api.ShippedScenario]:
     return await backends_of(request).network.shipped()
 
 
+@get("/network/text", guards=[authentication.viewer], summary="Give a scenario as it was written")
+async def text(request: Call, name: FromQuery[str] = "") -> api.ScenarioText:
+    """Give the file of a scenario that ships, or of the one that is loaded."""
+    return await backends_of(request).network.text(name)
+
+
 @post(
     "/network",
     guards=[authentication.operator],
@@ -145,6 +151,6 @@ async def _changes(backends: Backends, found: api.TwinView) -> AsyncIterator[Ser
 
 
 ROUTES = (
-    scenarios, load, overview, passes, contacts, routes, entanglement, plan,
+    scenarios, text, load, overview, passes, contacts, routes, entanglement, plan,
     simulate, stop, fault, twin, events,
 )  # fmt: skip

@@ -26,6 +26,7 @@ from qfleet_wire.names import Millis
 _PATIENCE_S = 15.0
 """How long the controller that runs the twin may take to do what was asked."""
 _POLL_S = 0.05
+_NOTHING = "no scenario is loaded: `qfleet network load NAME` does it"
 _SLOWEST, _FASTEST = 1e-3, 1e6
 _LARGEST_SEED = 2**63 - 1
 _LONGEST_SOURCE = 200
@@ -69,6 +70,15 @@ class NetworkOffice:
     async def shipped(self) -> Sequence[api.ShippedScenario]:
         """List the scenarios that come with the control plane."""
         return self.desk.shipped()
+
+    async def text(self, name: str) -> api.ScenarioText:
+        """Return the file of a scenario that ships, or of the one that is loaded. Raises ``NotFound``."""
+        if name:
+            return api.ScenarioText(source=f"{name}.toml", text=self.desk.text_of(name))
+        found = await self.database.read(networks.loaded)
+        if found is None:
+            raise NotFound(_NOTHING)
+        return api.ScenarioText(source=found.source, text=found.text.decode())
 
     async def load(self, request: api.ScenarioRequest, who: str) -> api.NetworkView:
         """Compute and store a scenario; it takes the place of the one before. Raises ``InvalidRequest``."""
@@ -220,11 +230,11 @@ class NetworkOffice:
         """Return what is loaded, decoded once."""
         number = await self.database.read(networks.number)
         if number is None:
-            raise NotFound("no scenario is loaded: `qfleet network load NAME` does it")
+            raise NotFound(_NOTHING)
         if self._known is None or self._known.id != number:
             found = await self.database.read(networks.loaded)
             if found is None:
-                raise NotFound("no scenario is loaded: `qfleet network load NAME` does it")
+                raise NotFound(_NOTHING)
             survey = await asyncio.to_thread(msgspec.json.decode, found.survey, type=Survey)
             self._known = _Known(found.id, found.loaded, survey, found.survey)
         return self._known

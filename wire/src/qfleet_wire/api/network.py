@@ -39,6 +39,13 @@ class ShippedScenario(msgspec.Struct, frozen=True, kw_only=True):
     title: str
 
 
+class ScenarioText(msgspec.Struct, frozen=True, kw_only=True):
+    """A scenario as it was written: the ``text`` of a TOML file called ``source``."""
+
+    source: str
+    text: str
+
+
 class NetworkSiteView(msgspec.Struct, frozen=True, kw_only=True):
     """A site: WGS84 degrees, metres above the ellipsoid."""
 
