@@ -12,13 +12,14 @@ from tests.integration.channel_device import Device
 from tests.integration.site_of_controlplane import Site
 
 from qfleet_controlplane.command import main
-from qfleet_controlplane.daemon import exchange
+from qfleet_controlplane.daemon import daemon, exchange
 from qfleet_controlplane.daemon.exchange import Exchange
+from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.machine.forwarding import Refused
 from qfleet_controlplane.metrics import Registry
 from qfleet_controlplane.service import ordering
-from qfleet_controlplane.store import orders
+from qfleet_controlplane.store import keys, orders
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables.fleet import devices
 from qfleet_wire import payloads
@@ -54,7 +55,21 @@ async def in_session(device: Device) -> AsyncIterator[Device]:
         yield device
 
 
-async def heard(device: Device, kind: type[payloads.FromPeer] | type[payloads.PeerRefused]) -> list[object]:
+@pytest.fixture
+def led(monkeypatch: pytest.MonkeyPatch) -> dict[RegionName, RegionRuntime]:
+    """The regions that a control plane of this test leads, once it runs."""
+    found: dict[RegionName, RegionRuntime] = {}
+
+    class Known(RegionRuntime):
+        async def start(self) -> None:
+            found[self.region] = self
+            await super().start()
+
+    monkeypatch.setattr(daemon, "RegionRuntime", Known)
+    return found
+
+
+async def heard(device: Device, kind: type[payloads.Down]) -> list[object]:
     """The next messages of this kind."""
     while True:
         found: list[object] = [item for item in await device.hear() if isinstance(item, kind)]
@@ -108,6 +123,57 @@ def test_a_device_without_a_session_is_said_to_be_away(directory: Path) -> None:
                 assert await refusal(alice, BOB) == "away"
 
     sites.run(scenario)
+
+
+def test_an_order_comes_until_the_key_process_has_it_and_a_report_until_it_is_stored(
+    directory: Path, led: dict[RegionName, RegionRuntime]
+) -> None:
+    async def scenario() -> None:
+        async with sites.running(directory) as site:
+            alice = await join(site, ALICE, NORTH)
+            link = led[NORTH].link
+            await link.order(ALICE, "o1", b"begin")
+            await link.order(ALICE, "o1", b"another body of the same order")
+            with pytest.raises(ValueError, match="an order has a name"):
+                await link.order(ALICE, "", b"x")
+            for _ in range(2):  # two sessions, and in the first it is not taken
+                async with in_session(alice):
+                    assert await heard(alice, payloads.KeyOrder) == [payloads.KeyOrder("o1", b"begin")]
+            async with in_session(alice):
+                await heard(alice, payloads.KeyOrder)
+                report = payloads.KeyReport("r1", b"made")
+                await alice.send(payloads.KeyOrderTaken("o1"), report, report)
+                (stored,) = await heard(alice, payloads.KeyReportStored)
+                assert isinstance(stored, payloads.KeyReportStored)
+                assert set(stored.ids) == {"r1"}
+                await link.order(ALICE, "o2", b"next")
+                assert await heard(alice, payloads.KeyOrder) == [payloads.KeyOrder("o2", b"next")]
+        database = await asyncio.to_thread(Database, f"sqlite:///{directory / 'controlplane.db'}")
+        try:
+            (kept,) = await database.read(lambda connection: keys.reports(connection, 10))
+            assert (kept.device, kept.id, kept.body) == (ALICE, "r1", b"made")
+            await database.writer.run(lambda connection: keys.read(connection, [kept]))
+            assert await database.read(lambda connection: keys.reports(connection, 10)) == []
+            (left,) = await database.read(lambda connection: keys.orders(connection, ALICE, 10))
+            assert left.id == "o2"
+        finally:
+            await asyncio.to_thread(database.close)
+
+    sites.run(scenario)
+
+
+def test_reports_that_nobody_reads_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "MOST_UNREAD", 2)
+    database = Database(f"sqlite:///{tmp_path / 'store.db'}")
+    said = [keys.Report(ALICE, f"r{number}", Millis(number), b"") for number in range(3)]
+    try:
+        took = database.writer.transact(lambda connection: [keys.report(connection, one) for one in said])
+        assert took == [True, True, False]
+        assert database.writer.transact(
+            lambda connection: keys.report(connection, said[2]._replace(device=BOB))
+        )
+    finally:
+        database.close()
 
 
 def test_for_a_region_led_elsewhere_messages_go_through_its_inbox_which_is_bounded(tmp_path: Path) -> None:

@@ -20,7 +20,8 @@ from qfleet_wire.names import ControllerName, DeviceName, JobId
 
 RECORD = {"confirmed": 0, "contradicted": 0.0, "judged": 0, "suspicion": 0.0}
 ADDED = {
-    "regions", "controllers", "orders", "shares", "telemetry", "networks", "twins", "network_orders"
+    "regions", "controllers", "orders", "shares", "telemetry", "networks", "twins", "network_orders",
+    "key_orders", "key_reports",
 }  # fmt: skip
 
 

@@ -48,7 +48,8 @@ class World:
         around = Surroundings(REGION, self.counts, lambda: self.now, secrets.token_bytes)
         parts = Parts(cast("Any", None), self.peers, cast("Any", self), cast("Any", self), around)
         self.inbound = Inbound(
-            parts, Takers(self._never, self._never, self._never, self._never, self._post, self._never)
+            parts,
+            Takers(self._never, self._never, self._never, self._never, self._post, self._never, self._never),
         )
 
     def join(self, name: DeviceName) -> None:

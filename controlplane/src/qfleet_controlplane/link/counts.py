@@ -36,6 +36,11 @@ class Counts:
             "Messages between devices by what became of them, never by what they hold",
             label="outcome",
         )
+        self.keys: Counter = registry.counter(
+            "qfleet_link_keys_total",
+            "Orders that were sent to key processes, and what they said that was refused",
+            label="what",
+        )
         self.alarms: Counter = registry.counter(
             "qfleet_link_alarms_total",
             "Alarms by kind, also those over the rate of the audit log",

@@ -43,6 +43,7 @@ class Takers:
     renewal: Callable[[DeviceName, payloads.RenewRequest], None]
     post: Post
     forward: Callable[[DeviceName, payloads.ToPeer], None]
+    keys: Callable[[DeviceName, payloads.KeyReport | payloads.KeyOrderTaken], None]
 
 
 class Inbound:
@@ -150,6 +151,8 @@ class Inbound:
                 self._takers.renewal(peer.name, item)
             elif isinstance(item, payloads.ToPeer):
                 self._takers.forward(peer.name, item)
+            elif isinstance(item, payloads.KeyReport | payloads.KeyOrderTaken):
+                self._takers.keys(peer.name, item)
             elif not isinstance(item, payloads.Results) or self._signed(peer, item, shown):
                 passed.append(item)
         if passed:

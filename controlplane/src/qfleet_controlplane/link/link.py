@@ -18,9 +18,10 @@ from qfleet_controlplane.link.enrolments import Enrolments, Enter
 from qfleet_controlplane.link.forwarding import Forwarding, Neighbours
 from qfleet_controlplane.link.handshakes import Handshakes
 from qfleet_controlplane.link.inbound import Inbound, Post, Takers
+from qfleet_controlplane.link.key_desk import KeyDesk
 from qfleet_controlplane.link.outbound import Outbound
 from qfleet_controlplane.link.parts import Parts
-from qfleet_controlplane.link.peers import Peers
+from qfleet_controlplane.link.peers import Peers, Shown
 from qfleet_controlplane.link.renewals import Renewals
 from qfleet_controlplane.link.roll_call import RollCall
 from qfleet_controlplane.link.stores import Stores
@@ -30,6 +31,7 @@ from qfleet_controlplane.machine.forwarding import Verdict
 from qfleet_controlplane.settings import Settings
 from qfleet_wire import payloads
 from qfleet_wire.channel import frames
+from qfleet_wire.channel.session import Session
 from qfleet_wire.names import DeviceName, RegionName
 from qfleet_wire.topics import AuthorityTopic, Channel, subscription, topic_for
 
@@ -79,14 +81,16 @@ class Link:
         )
         self._enrolments = Enrolments(parts, granting, ends.enter, self._accounts)
         self._renewals = Renewals(parts, ends.post)
+        self._keys = KeyDesk(parts)
         self._forwarding = Forwarding(self._peers, self._outbound, around, ends.neighbours)
         takers = Takers(
             handshake=self._handshakes.take,
             enrolment=self._enrolments.take,
-            confirmed=self._confirmations.take,
+            confirmed=self._confirmed,
             renewal=self._renewals.take,
             post=ends.post,
             forward=self._forwarding.take,
+            keys=self._keys.take,
         )
         traffic = Traffic(
             subscriptions=tuple((subscription(region, channel), _HEARD_QOS) for channel in _HEARD),
@@ -160,6 +164,7 @@ class Link:
         )
         await self._accounts.start(holders)
         self._running = asyncio.create_task(self._connection.run(), name="link")
+        self._keys.start()
 
     async def wait_up(self) -> None:
         """Return once the broker is connected."""
@@ -170,6 +175,7 @@ class Link:
         await self._outbound.drain(_DRAIN_S if self._leads() else 0)
         if self._running is not None:
             await _end(self._running)
+        await self._keys.stop()
         await self._roll_call.stop()
         await self._handshakes.stop()
         await self._confirmations.stop()
@@ -179,6 +185,14 @@ class Link:
         await self._renewals.stop()
         await self._outbound.drain(0)
         await self._alarms.settle()
+
+    async def order(self, device: DeviceName, name: str, body: bytes) -> None:
+        """Order something of a device's key process; raises as ``KeyDesk.order``."""
+        await self._keys.order(device, name, body)
+
+    def _confirmed(self, device: DeviceName, session: Session, shown: Shown | None) -> None:
+        self._confirmations.take(device, session, shown)
+        self._keys.opened(device)
 
     async def _remove_account(self, device: DeviceName) -> None:
         try:

@@ -4,7 +4,7 @@ Types are the ones that SQLite and PostgreSQL share. Times are milliseconds sinc
 holds a secret in clear: tokens by hash, session and invitation secrets as the authority sealed them.
 """
 
-from qfleet_controlplane.store.tables import control, fleet, network, record, work
+from qfleet_controlplane.store.tables import control, fleet, keys, network, record, work
 from qfleet_controlplane.store.tables.metadata import METADATA
 
-__all__ = ["METADATA", "control", "fleet", "network", "record", "work"]
+__all__ = ["METADATA", "control", "fleet", "keys", "network", "record", "work"]
