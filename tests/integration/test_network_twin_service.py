@@ -461,3 +461,28 @@ def test_every_machine_is_told_once_what_the_loaded_network_says_of_contacts(dat
         assert [dict(one.plans[-1].windows) for one in led.values()] == [{}, {}]
 
     play(scenario)
+
+
+def test_a_plan_is_computed_once_for_all_who_ask_meanwhile(database: Database) -> None:
+    class Planner(Desk):
+        begun = 0
+
+        async def plan(self, survey: bytes) -> bytes:
+            self.begun += 1
+            await asyncio.sleep(0)
+            return msgspec.json.encode(
+                api.KeyPlanView(demands=(), contacts_used=len(survey), booked_share=0.0, epoch=Millis(0))
+            )
+
+    async def scenario() -> None:
+        clock, desk = Clock(), Planner()
+        office = NetworkOffice(database, TwinRunner(database, lambda: True, clock), desk, clock)
+        await office.load(api.ScenarioRequest(name="line"), "ops")
+        plans = await asyncio.gather(*(office.plan() for _ in range(5)))
+        assert plans[0].contacts_used > 0
+        assert len({id(one) for one in plans}) == desk.begun == 1
+        await office.load(api.ScenarioRequest(text="other"), "ops")
+        await office.plan()
+        assert desk.begun == 2
+
+    play(scenario)

@@ -144,6 +144,17 @@ def test_the_twin_of_the_ring_makes_what_the_survey_expects(ring: Survey) -> Non
     assert not twin.alarms
 
 
+def test_a_fibre_without_light_bars_no_other_way_for_pairs(ring: Survey) -> None:
+    dark = [replace(one, loss_db=20_000.0) if one.b == "north" else one for one in ring.fibres]
+    found = entangled.ways(
+        replace(ring, fibres=tuple(dark)), EntanglementRequest(a="centre", b="north", fidelity=0.8)
+    )
+    assert [one.nodes for one in found.paths] == [("centre", "clinic", "west", "south", "east", "north")]
+    none = replace(ring, fibres=tuple(replace(one, loss_db=20_000.0) for one in ring.fibres))
+    with pytest.raises(InvalidRequest, match="no path of entangled links joins centre and north"):
+        entangled.ways(none, EntanglementRequest(a="centre", b="north", fidelity=0.8))
+
+
 def test_entangled_pairs_go_round_the_ring_and_an_impossible_fidelity_is_refused(ring: Survey) -> None:
     easy = entangled.ways(ring, EntanglementRequest(a="centre", b="east", fidelity=0.8)).paths
     assert [one.nodes for one in easy] == [

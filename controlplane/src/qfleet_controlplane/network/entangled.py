@@ -15,6 +15,8 @@ from qfleet_controlplane.network.survey import Survey
 from qfleet_wire.api import network as api
 
 MOST_ALTERNATIVES = 20
+DARKEST_DB = 1000.0
+"""A fibre that loses more is no link for pairs: not one photon in the age of the universe comes through."""
 
 
 def ways(survey: Survey, request: api.EntanglementRequest) -> api.EntanglementView:
@@ -37,7 +39,7 @@ def ways(survey: Survey, request: api.EntanglementRequest) -> api.EntanglementVi
 
 
 def network_of(survey: Survey) -> Network:
-    """Return the fibres of a survey as links of entanglement."""
+    """Return the fibres of a survey through which light comes as links of entanglement."""
     told = survey.repeaters
     pair = bell.werner(told.link_fidelity)
     edges = [
@@ -55,6 +57,7 @@ def network_of(survey: Survey) -> Network:
             ),
         )
         for number, one in enumerate(survey.fibres)
+        if one.loss_db <= DARKEST_DB
     ]
     operations = Operations(
         one_qubit=told.one_qubit,

@@ -66,6 +66,7 @@ class NetworkOffice:
     _known: _Known | None = None
     _plan: tuple[int, api.KeyPlanView] | None = None
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def shipped(self) -> Sequence[api.ShippedScenario]:
         """List the scenarios that come with the control plane."""
@@ -160,11 +161,12 @@ class NetworkOffice:
 
     async def plan(self) -> api.KeyPlanView:
         """Book every demand of the scenario, the most urgent first."""
-        known = await self._take()
-        if self._plan is None or self._plan[0] != known.id:
-            planned = msgspec.json.decode(await self.desk.plan(known.encoded), type=api.KeyPlanView)
-            self._plan = (known.id, planned)
-        return self._plan[1]
+        async with self._planning:  # whoever asks meanwhile gets the same answer
+            known = await self._take()
+            if self._plan is None or self._plan[0] != known.id:
+                planned = msgspec.json.decode(await self.desk.plan(known.encoded), type=api.KeyPlanView)
+                self._plan = (known.id, planned)
+            return self._plan[1]
 
     async def simulate(self, request: api.SimulationRequest, who: str) -> api.TwinView:
         """Let the twin run."""
