@@ -96,6 +96,12 @@ def test_refusal_carries_the_problem(fake: ControlPlane, fleet: Fleet) -> None:
     assert refused.value.exit_code == 3
 
 
+def test_an_empty_id_is_refused_here(fake: ControlPlane, fleet: Fleet) -> None:
+    with pytest.raises(qfleet.UserError, match="empty"):
+        fleet.job("")
+    assert fake.asked == []
+
+
 @pytest.mark.parametrize(
     ("message", "told"), [("Expected `int`", "shots: Expected `int`"), ("shots is -1", "shots is -1")]
 )

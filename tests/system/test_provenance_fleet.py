@@ -122,5 +122,6 @@ def test_the_command_writes_a_bundle_beside_the_result(
     file = tmp_path / "echo.bundle"
     command = [processes.tool("qfleet"), "job", "result", job, "--provenance", str(file)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
-    code, answer = verify(file, "--rerun", "1")
+    code, answer = verify(file, "--rerun", "100000")
     assert (code, answer["findings"], answer["unchecked"]) == (0, [], [])
+    assert answer["rerun"] == answer["results"], "what was asked for is not what was done"

@@ -317,4 +317,7 @@ class Fleet:
 
 
 def _path(*segments: str) -> str:
+    if not all(segments):
+        hint = "`qfleet job list` and `qfleet device list` show them"
+        raise errors.UserError("an id or a name is empty", hint=hint)
     return "/".join([_API, *(quote(segment, safe="") for segment in segments)])

@@ -30,8 +30,8 @@ def verify(
     """Check a provenance bundle offline; exit code 3 when anything in it is wrong."""
     expected = None if authority is None else _expected(authority)
     checked = verification.check(_read(file), expected)
-    unchecked = _audit(checked, rerun)
-    report = verified.Report(checked, tuple(unchecked), rerun, anchored=expected is not None)
+    unchecked, again = _audit(checked, rerun)
+    report = verified.Report(checked, tuple(unchecked), again, anchored=expected is not None)
     if json:
         terminal.write_json(verified.as_json(report))
     else:
@@ -60,10 +60,10 @@ def _expected(told: str) -> bytes:
     )
 
 
-def _audit(checked: Checked, wanted: int) -> list[str]:
-    """Ask the commands beside this one; return what could not be checked."""
+def _audit(checked: Checked, wanted: int) -> tuple[list[str], int]:
+    """Ask the commands beside this one; return what could not be checked, how many tasks were run again."""
     if checked.facts is None or not checked.parts:
-        return []
+        return [], 0
     unchecked: list[str] = []
     reruns: list[Rerun] = []
     for position in _sample(checked, wanted):
@@ -78,7 +78,7 @@ def _audit(checked: Checked, wanted: int) -> list[str]:
         _compare_bytes(checked, reruns, unchecked)
     else:
         checked.findings += [verification.Finding(part, text) for part, text in answer.findings]
-    return unchecked
+    return unchecked, len(reruns)
 
 
 def _sample(checked: Checked, wanted: int) -> list[int]:

@@ -8,7 +8,8 @@ from qfleet_wire.channel.verification import Checked
 
 
 class Report(NamedTuple):
-    """A checked bundle; what could not be looked into; whether the fleet's authority was given."""
+    """A checked bundle; what could not be looked into; how many tasks were run again; whether the fleet's
+    authority was given."""
 
     checked: Checked
     unchecked: tuple[str, ...]
@@ -30,6 +31,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "facts": checked.facts,
         "signatures": checked.signatures,
         "results": len(checked.evidence),
+        "rerun": report.rerun,
     }
 
 
@@ -48,7 +50,7 @@ def show(report: Report) -> None:
     if checked.signed is not None:
         when = tables.moment(checked.signed)
         say(f"Signed by controller {terminal.printable(checked.controller)} at {when}.")
-    if not report.anchored:
+    if checked.authority and not report.anchored:
         say(f"The authority is the bundle's own word: compare its SHA-256 {checked.authority.hex()}")
         say("with what the fleet's people tell you, or give it with --authority.")
     for each in report.unchecked:
@@ -56,5 +58,5 @@ def show(report: Report) -> None:
     for part, text in checked.findings:
         say(f"WRONG, {terminal.printable(part)}: {terminal.printable(text)}.")
     if not checked.findings:
-        again = f", {report.rerun} run again" if report.rerun else ""
+        again = f", {wording.counted(report.rerun, 'task')} run again" if report.rerun else ""
         say(f"Nothing is wrong{again}." if not report.unchecked else "Nothing is wrong in what was checked.")
