@@ -155,10 +155,13 @@ def test_mid_circuit_control_runs_and_its_values_have_errors(fleet: Fleet) -> No
 
 def test_what_cannot_be_asked_is_refused(fleet: Fleet) -> None:
     bare = QuantumCircuit(1)
+    text: Any = "OPENQASM 3.0;"
     with pytest.raises(UserError, match="no classical register"):
         FleetSampler(fleet).run([bare])
     with pytest.raises(UserError, match="no classical bits"):
         FleetBackend(fleet).run(bare)
+    with pytest.raises(UserError, match="str is no circuit"):
+        FleetBackend(fleet).run(text)
     with pytest.raises(UserError, match="unbound parameters"):
         FleetBackend(fleet).run(parameterised())
     with pytest.raises(UserError, match="no option of this backend"):

@@ -54,7 +54,8 @@ class FleetBackend(BackendV2):
         """Submit a job for each circuit. Options: ``shots``, ``seed_simulator``, ``memory``.
 
         Raises:
-            UserError: an option is unknown, a circuit has unbound parameters or measures nothing.
+            UserError: an option is unknown, what is given is no circuit, or one has unbound parameters or
+                measures nothing.
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
         given = {name: getattr(self.options, name) for name in ("shots", "seed_simulator", "memory")}
@@ -142,7 +143,10 @@ class FleetJob(JobV1):
         return all(cancelled)
 
 
-def _check(circuit: QuantumCircuit) -> None:
+def _check(circuit: Any) -> None:
+    if not isinstance(circuit, QuantumCircuit):
+        hint = "give a QuantumCircuit or several"
+        raise errors.UserError(f"{type(circuit).__name__} is no circuit", hint=hint)
     if circuit.parameters:
         names = ", ".join(parameter.name for parameter in circuit.parameters)
         raise errors.UserError(

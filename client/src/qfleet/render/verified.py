@@ -8,8 +8,10 @@ from qfleet_wire.channel.verification import Checked
 
 
 class Report(NamedTuple):
-    """A checked bundle; what could not be looked into; how many tasks were run again; whether the fleet's
-    authority was given."""
+    """A checked bundle, with what could not be looked into.
+
+    ``rerun`` is how many tasks were run again, ``anchored`` whether the fleet's authority was given.
+    """
 
     checked: Checked
     unchecked: tuple[str, ...]
