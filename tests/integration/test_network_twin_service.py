@@ -484,5 +484,14 @@ def test_a_plan_is_computed_once_for_all_who_ask_meanwhile(database: Database) -
         await office.load(api.ScenarioRequest(text="other"), "ops")
         await office.plan()
         assert desk.begun == 2
+        request = api.RouteRequest(a="a", b="b", bits=1.0)
+        assert (await office.routes(request)).routes
+        asking = asyncio.ensure_future(office.fault(api.FaultRequest(a="a", b="m", fault="failed"), "ops"))
+        while not asking.done():
+            await office.runner.turn()
+            await asyncio.sleep(0.01)
+        assert "no chain of contacts joins a and b" in (await office.routes(request)).reason
+        await office.plan()
+        assert desk.begun == 3
 
     play(scenario)

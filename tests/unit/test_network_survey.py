@@ -5,11 +5,12 @@ from msgspec.structs import replace
 
 from qfleet_controlplane.errors import InvalidRequest
 from qfleet_controlplane.network import entangled, scenarios, skies, surveying, ways
+from qfleet_controlplane.network.remaining import remaining
 from qfleet_controlplane.network.scenario.reading import read
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.surveying import survey
 from qfleet_controlplane.network.twin.advance import advance, begin
-from qfleet_wire.api.network import EntanglementRequest, RouteRequest
+from qfleet_wire.api.network import EntanglementRequest, FaultView, NetworkFault, RouteRequest
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +103,25 @@ def test_a_key_is_carried_by_the_satellite(micius: Survey) -> None:
         ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=0.0))
     with pytest.raises(InvalidRequest, match="the scenario"):
         ways.routes(micius, RouteRequest(a="xinglong", b="graz", bits=1.0, at_s=-1.0))
+
+
+def test_keys_go_another_way_while_a_link_is_broken(ring: Survey) -> None:
+    def way(
+        fault: NetworkFault, share: float = 1.0, at_s: float = 7300.0, asked_s: float = 7300.0
+    ) -> list[str]:
+        wrong = [FaultView(a="north", b="centre", fault=fault, share=share)]
+        left = remaining(ring, wrong, at_s)
+        request = RouteRequest(a="centre", b="north", bits=4096, at_s=asked_s, alternatives=1)
+        return [hop.receiver for hop in ways.routes(left, request).routes[0].hops]
+
+    round_about = ["clinic", "west", "south", "east", "north"]
+    assert way("failed") == way("intercepted", 0.5) == round_about
+    assert way("intercepted", 0.01) == ["north"]
+    # What was made before it broke is still there.
+    assert way("failed", asked_s=0.0) == ["north"]
+    served = ways.plan(remaining(ring, [FaultView(a="centre", b="north", fault="failed", share=1.0)], 0.0))
+    assert all(one.booked_bits == one.asked_bits for one in served.demands)
+    assert remaining(ring, [], 0.0) is ring
 
 
 def test_a_key_too_large_for_a_way_is_told_what_there_is_room_for(micius: Survey, ring: Survey) -> None:

@@ -6,13 +6,14 @@ What takes long is computed by a process of its own (``desk``); what is read her
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
 
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from qfleet_controlplane.network import entangled, ways
+from qfleet_controlplane.network.remaining import remaining
 from qfleet_controlplane.network.survey import Survey, network_of
 from qfleet_controlplane.network.twin.model import Twin, pair
 from qfleet_controlplane.service import twin_views
@@ -48,6 +49,9 @@ class Desk(Protocol):
         """Return the text of a shipped one; raises ``NotFound``."""
 
 
+_Basis: TypeAlias = tuple[int, tuple[api.FaultView, ...], float]
+
+
 class _Known(NamedTuple):
     id: int
     loaded: Millis
@@ -64,7 +68,8 @@ class NetworkOffice:
     desk: Desk
     clock: Callable[[], Millis]
     _known: _Known | None = None
-    _plan: tuple[int, api.KeyPlanView] | None = None
+    _plan: tuple[_Basis, api.KeyPlanView] | None = None
+    """With the scenario's number, the faults, and the twin's time where there are any."""
     _loading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -146,12 +151,14 @@ class NetworkOffice:
         )
 
     async def routes(self, request: api.RouteRequest) -> api.RoutesView:
-        """Say how a key comes from one node to another."""
+        """Say how a key comes from one node to another, with the links as they are in the twin now."""
         known = await self._take()
         _refuse_unknown(known.survey, request.a, request.b, may_be_empty=False)
         if request.a == request.b:
             raise InvalidRequest(f"a key goes between two nodes, and both are {request.a!r}")
-        return await asyncio.to_thread(ways.routes, known.survey, request)
+        twin = await self.twin()
+        survey = remaining(known.survey, twin.faults, twin.at_s)
+        return await asyncio.to_thread(ways.routes, survey, request)
 
     async def entanglement(self, request: api.EntanglementRequest) -> api.EntanglementView:
         """Say which ways deliver most entangled pairs of at least a fidelity."""
@@ -160,12 +167,17 @@ class NetworkOffice:
         return await asyncio.to_thread(entangled.ways, known.survey, request)
 
     async def plan(self) -> api.KeyPlanView:
-        """Book every demand of the scenario, the most urgent first."""
+        """Book every demand, the most urgent first, with the links as they are in the twin now."""
         async with self._planning:  # whoever asks meanwhile gets the same answer
-            known = await self._take()
-            if self._plan is None or self._plan[0] != known.id:
-                planned = msgspec.json.decode(await self.desk.plan(known.encoded), type=api.KeyPlanView)
-                self._plan = (known.id, planned)
+            known, twin = await self._take(), await self.twin()
+            basis = (known.id, twin.faults, twin.at_s if twin.faults else 0.0)
+            if self._plan is None or self._plan[0] != basis:
+                encoded = known.encoded
+                if twin.faults:
+                    left = remaining(known.survey, twin.faults, twin.at_s)
+                    encoded = await asyncio.to_thread(msgspec.json.encode, left)
+                planned = msgspec.json.decode(await self.desk.plan(encoded), type=api.KeyPlanView)
+                self._plan = (basis, planned)
             return self._plan[1]
 
     async def simulate(self, request: api.SimulationRequest, who: str) -> api.TwinView:
