@@ -71,6 +71,11 @@ def _option8(rate: float, bits: int) -> tuple[int, ...]:
     return _within(bits, (*[2**power for power in powers], *[bits // 2] * 11))
 
 
+def _thrifty(rate: float, bits: int) -> tuple[int, ...]:
+    # A pass of two halves costs one bit where the parity of the whole is known, so there are more of them.
+    return (*_option7(rate, bits)[:2], *[max(1, bits // 2)] * 16)
+
+
 def _within(bits: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(max(1, min(size, bits)) for size in sizes)
 
@@ -83,7 +88,7 @@ VARIANTS: Mapping[Name, Variant] = {
     "option4": Variant(sizes=_option3, deep=True),
     "option7": Variant(sizes=_option7, deep=True),
     "option8": Variant(sizes=_option8, deep=True),
-    "thrifty": Variant(sizes=_option8, deep=True, patient=True, total_once=True),
+    "thrifty": Variant(sizes=_thrifty, deep=True, patient=True, total_once=True),
 }
 
 
