@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from qfleet_agent.errors import PeerCut, PeerMessageTooLong
+from qfleet_agent.errors import AgentError, PeerCut, PeerMessageTooLong
 from qfleet_agent.keylink.protocol import NotSent
 from qfleet_agent.peers.stream import MOST_MESSAGE, Cut, Stream
 from qfleet_agent.ways.backoff import Backoff
@@ -20,6 +20,7 @@ from qfleet_wire.channel.derivation import Random
 from qfleet_wire.channel.initiator import Standing
 from qfleet_wire.channel.peering import Peering
 from qfleet_wire.channel.preshared import Ring
+from qfleet_wire.errors import WireError
 from qfleet_wire.names import DeviceName, Millis
 from qfleet_wire.profile import Security
 
@@ -120,7 +121,7 @@ class Line:
         try:
             self._peering.own = self._around.own()
             standing = self._around.standing()
-        except Exception as error:  # noqa: BLE001 - an identity that is being replaced, or cannot be read
+        except (AgentError, WireError, OSError) as error:
             self.trouble = f"this device's identity cannot be read: {error}"
             return
         taken = self._peering.take(body, standing, now=now, random=self._around.random)
@@ -197,7 +198,7 @@ class Line:
         try:
             self._peering.own = self._around.own()
             self._around.post(self.peer, self._peering.begin(self._around.random))
-        except Exception as error:  # noqa: BLE001 - a suite, a pre-shared key or the identity is missing
+        except (AgentError, WireError, OSError) as error:
             self.trouble = f"no handshake with device {self.peer!r} can begin: {error}"
             log.warning("%s", self.trouble, extra={"action": "peer-hello"})
         if self._hello_since is None:
