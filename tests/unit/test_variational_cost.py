@@ -6,7 +6,7 @@ from tests.unit import workload_runs
 from tests.unit.variational_cases import request
 
 from qfleet_controlplane.compile import evaluations
-from qfleet_controlplane.planning import kinds
+from qfleet_controlplane.planning import kinds, plan
 from qfleet_controlplane.planning.plan import Fleet
 from qfleet_wire import api, codec, payloads, workload
 
@@ -33,6 +33,11 @@ def test_what_python_does_is_counted_on_small_states_too(asked: api.JobRequest, 
 def test_starts_of_a_small_ansatz_are_spread() -> None:
     job = workload_runs.specified(request(CHAIN, DEEP, starts=8))
     assert len(kinds.plan(job, Fleet(3, 3, kinds.rates(job, FAST))).slices) > 3
+
+
+def test_the_grouping_is_said_without_a_number_that_says_nothing() -> None:
+    told = [plan.grouping(units, "start", number, 1.0) for units, number in ((1, 1), (4, 4), (9, 4))]
+    assert told == ["1 start: 1 task.", "4 starts: a task each.", "9 starts: 4 tasks of up to 3."]
 
 
 @pytest.mark.parametrize("asked", [request(cases.ring(6), QAOA, starts=3), request(CHAIN, ROTATED, starts=3)])

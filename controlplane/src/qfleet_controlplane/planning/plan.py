@@ -105,7 +105,10 @@ def grouping(units: int, unit: str, number: int, each_ms: float) -> str:
             f"{many(units, unit)} of about {cost.in_words(each_ms)} stay together: a task of its own costs "
             f"about {cost.in_words(cost.TASK_MS)}, so splitting would cost more than it saves."
         )
-    return f"{many(units, unit)}: {many(number, 'task')} of up to {math.ceil(units / number)}."
+    if units == number > 1:
+        return f"{many(units, unit)}: a task each."
+    size = f" of up to {math.ceil(units / number)}" if number > 1 else ""
+    return f"{many(units, unit)}: {many(number, 'task')}{size}."
 
 
 def capacity(fleet: Fleet) -> str:
