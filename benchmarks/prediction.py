@@ -52,7 +52,7 @@ def run() -> list[Figure]:
     families = {name: [pair for pair in pairs if pair.family == name] for name in prediction_bag.NAMES}
     return [
         _figure("all", pairs, goal=True),
-        _figure("all, by processor time in one process", alone, goal=True),
+        _figure("circuits, by processor time in one process", alone, goal=True),
         *(
             _figure(family, [pair for pair in pairs if pair.family == family], goal=False)
             for family in families
@@ -61,7 +61,7 @@ def run() -> list[Figure]:
 
 
 def _alone() -> list[tuple[str, float, float]]:
-    """The same bag without the fleet and without what else the computer does."""
+    """The circuits of the bag without the fleet and without what else the computer does."""
     command = [sys.executable, "-m", "benchmarks.prediction_model", str(SEED)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     return [msgspec.json.decode(line, type=tuple[str, float, float]) for line in done.stdout.splitlines()]

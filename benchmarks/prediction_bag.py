@@ -1,10 +1,12 @@
-"""Two hundred jobs of one task each, as mixed as people's: widths, depths, shots, points, methods.
+"""Two hundred jobs of one task each, as mixed as people's: kinds, widths, depths, shots, points, methods.
 
 Drawn from a seed, none of them like the small programs that a device measures itself with.
 """
 
 import random
 from collections.abc import Callable
+
+from benchmarks import prediction_kinds as kinds
 
 from qfleet import JobRequest
 
@@ -15,7 +17,8 @@ _MOST_AMPLITUDES = 2**20
 def bag(seed: int, jobs: int = JOBS) -> list[tuple[str, JobRequest]]:
     """Jobs with the name of their family."""
     draw = random.Random(seed)
-    return [(name, make(draw)) for name, make in draw.choices(_FAMILIES, _WEIGHTS, k=jobs)]
+    weights = [weight for _, _, weight in _FAMILIES]
+    return [(name, make(draw)) for name, make, _ in draw.choices(_FAMILIES, weights, k=jobs)]
 
 
 def _sampled(draw: random.Random) -> JobRequest:
@@ -119,13 +122,21 @@ def _shots(draw: random.Random) -> int:
     return int(10 ** draw.uniform(0.0, 4.7))
 
 
-_FAMILIES: tuple[tuple[str, Callable[[random.Random], JobRequest]], ...] = (
-    ("random circuit, sampled", _sampled),
-    ("Fourier transform", _fourier),
-    ("expectation values", _expected),
-    ("parameter sweep", _swept),
-    ("steered by outcomes", _dynamic),
-    ("qubit reused", _reset),
+_CIRCUITS: tuple[tuple[str, Callable[[random.Random], JobRequest], int], ...] = (
+    ("random circuit, sampled", _sampled, 6),
+    ("Fourier transform", _fourier, 2),
+    ("expectation values", _expected, 5),
+    ("parameter sweep", _swept, 3),
+    ("steered by outcomes", _dynamic, 3),
+    ("qubit reused", _reset, 1),
 )
-_WEIGHTS = (6, 2, 5, 3, 3, 1)
-NAMES = tuple(name for name, _ in _FAMILIES)
+_FAMILIES = (
+    *_CIRCUITS,
+    ("annealing", kinds.annealed, 2),
+    ("open and closed systems", kinds.solved, 2),
+    ("QAOA, minimised", kinds.minimised, 2),
+    ("amplitude estimation", kinds.estimated, 2),
+    ("kernel matrix", kinds.compared, 2),
+)
+CIRCUITS = frozenset(name for name, _, _ in _CIRCUITS)
+NAMES = tuple(name for name, _, _ in _FAMILIES)
