@@ -22,6 +22,17 @@ def test_the_time_is_the_round_trips_both_ways() -> None:
     assert choice.chosen(0.01, 0.6, within_s=600.0).name == "thrifty"
 
 
+def test_a_long_link_may_have_one_message() -> None:
+    found = choice.chosen(0.02, 0.6, within_s=20.0, one_way=True)
+    assert (found.name, found.rounds) == ("one-way", 3)
+    # One way, and a round trip for each further message.
+    assert found.on_the_way_s == pytest.approx(0.6 + 2 * 2 * 0.6)
+    assert choice.chosen(0.02, 0.005, within_s=20.0, one_way=True).name == "thrifty"
+    # There is no code for such rates.
+    assert choice.chosen(0.001, 0.6, within_s=20.0, one_way=True).name == "original"
+    assert choice.chosen(0.15, 0.6, within_s=20.0, one_way=True).name == "original"
+
+
 def test_costs_go_from_few_revealed_bits_to_few_round_trips() -> None:
     for cheaper, quicker in zip(choice.COSTS, choice.COSTS[1:], strict=False):
         assert all(one < other for one, other in zip(cheaper.efficiency, quicker.efficiency, strict=True))
