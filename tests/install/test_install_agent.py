@@ -7,8 +7,9 @@ import pytest
 from tests.install import wheels
 
 pytestmark = pytest.mark.install
-EXTRAS = {"numpy", "scipy", "qulacs", "stim", "qutip", "dimod", "dwave", "dask", "distributed"}
-"""What only engines and the executor for clusters may import."""
+EXTRAS = {"numpy", "scipy", "qulacs", "stim", "qutip", "dimod", "dwave", "dask", "distributed", "uvicorn"}
+"""What only engines, the executor for clusters, and the exchange and delivery of keys may import."""
+ROOMS = ("engines", "workers", "qkd", "delivery", "command.keys")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def python(bin_folder: Path, program: str, *, cwd: Path) -> str:
 
 def test_every_module_of_the_agent_imports_without_an_engine(bare: Path, tmp_path: Path) -> None:
     program = (
-        f"EXTRAS = {EXTRAS!r}"
+        f"EXTRAS, ROOMS = {EXTRAS!r}, {ROOMS!r}"
         """
 import importlib, pkgutil, qfleet_agent
 found = pkgutil.walk_packages(qfleet_agent.__path__, "qfleet_agent.")
@@ -61,7 +62,7 @@ for name in names:
     except ModuleNotFoundError as error:
         assert error.name in EXTRAS, (name, error.name)
         skipped.append(name)
-assert all(".engines." in name or ".workers." in name for name in skipped), skipped
+assert all(name.removeprefix("qfleet_agent.").startswith(ROOMS) for name in skipped), skipped
 print(len(names) - len(skipped))
 """
     )
@@ -74,6 +75,13 @@ print(len(names) - len(skipped))
 def test_the_bare_agent_brings_nothing_heavy(bare: Path, tmp_path: Path, module: str) -> None:
     program = f"import importlib.util; print(importlib.util.find_spec({module!r}))"
     assert python(bare, program, cwd=tmp_path) == "None"
+
+
+def test_a_command_whose_extra_is_missing_says_so(bare: Path, tmp_path: Path) -> None:
+    done = run(bare / "qfleet-agent", "keys", "status", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "install qfleet-agent[keys]" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_agent_explains_itself(bare: Path, tmp_path: Path) -> None:
