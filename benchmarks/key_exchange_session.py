@@ -61,7 +61,9 @@ def long() -> plan.Plan:
     """10^9 pulses at 35 dB, with the settings that give the most key."""
     best = optimum.lasting(
         links.Link(
-            transmittance=np.array([10 ** (-LOSS_DB / 10)]), receiver=DETECTOR.model(), pulses_hz=HERTZ
+            transmittance=np.array([10 ** (-LOSS_DB / 10)]),
+            receiver=plan.receiver_model(DETECTOR),
+            pulses_hz=HERTZ,
         ),
         seconds=PULSES / HERTZ,
     )

@@ -53,8 +53,8 @@ LINES = [
 def test_counts_of_weak_pulses_are_those_expected(session: plan.Plan) -> None:
     events, settings = whole(session)
     expected = expectation.counts(
-        SOURCE.source(),
-        session.line.bob.model(),
+        plan.source_model(SOURCE),
+        plan.receiver_model(session.line.bob),
         transmittance=session.line.transmittance,
         pulses_hz=session.line.pulses_hz,
         seconds=session.pulses / session.line.pulses_hz,
@@ -85,7 +85,7 @@ def test_counts_of_pairs_are_those_expected(afterpulsing: float) -> None:
     protocol = session.protocol
     assert isinstance(protocol, plan.Pairs)
     events, settings = whole(session)
-    receivers = protocol.alice.model(), session.line.bob.model()
+    receivers = plan.receiver_model(protocol.alice), plan.receiver_model(session.line.bob)
     seen = pairs.coincidences(0.05, pairs.split(session.line.transmittance, place=0.5), *receivers)
     rates = bbm92.sifted(seen, session.line.pulses_hz, *receivers, key_basis=0.7)
     seconds = session.pulses / session.line.pulses_hz
@@ -106,8 +106,8 @@ def test_the_law_of_a_line_is_the_sum_over_photons() -> None:
     factorial = np.cumprod(np.concatenate([[1.0], n[1:]]))
     for k, mu in enumerate(SOURCE.intensities):
         chance = np.exp(-mu) * mu**n / factorial
-        yields = detection.yields(n, PULSES.line.transmittance, PULSES.line.bob.model())
-        errors = detection.photon_errors(n, PULSES.line.transmittance, PULSES.line.bob.model())
+        yields = detection.yields(n, PULSES.line.transmittance, plan.receiver_model(PULSES.line.bob))
+        errors = detection.photon_errors(n, PULSES.line.transmittance, plan.receiver_model(PULSES.line.bob))
         assert law.gain[k] == pytest.approx(np.full(2, (chance * yields).sum()), rel=1e-12)
         assert law.gain[k] * law.error[k] == pytest.approx(
             np.full(2, (chance * yields * errors).sum()), rel=1e-12

@@ -14,6 +14,7 @@ from tests.unit.qkd_cases import ENTANGLED, LINE, PULSES, SOURCE
 from qfleet_agent.qkd import estimation, plan, watch
 from qfleet_agent.qkd.errors import ExchangeMisused
 from qfleet_agent.qkd.quantum import attacks, laws
+from qfleet_wire.errors import InvalidQuantity
 from qfleet_wire.qkd import bb84_finite, decoys, detection, reconciliation
 
 LONG = msgspec.structs.replace(PULSES, block_pulses=20_000_000)
@@ -124,7 +125,9 @@ def test_the_bound_on_single_photons_holds_while_they_are_blocked(blocked: float
     """Against the single photons that such a line counts: what she splits is not taken for secret."""
     law = attacks.photon_number_splitting(SOURCE, LINE, blocked=blocked)
     found = estimation.estimated(LONG, qkd_cases.tally(LONG, law), leak_bits=0)
-    single, none = (float(detection.yields(n, LINE.transmittance, LINE.bob.model())) for n in (1.0, 0.0))
+    single, none = (
+        float(detection.yields(n, LINE.transmittance, plan.receiver_model(LINE.bob))) for n in (1.0, 0.0)
+    )
     sent = sum(p * mu * np.exp(-mu) for p, mu in zip(SOURCE.probabilities, SOURCE.intensities, strict=True))
     counted = LONG.pulses * SOURCE.key_basis**2 * sent * ((1.0 - blocked) * single + blocked * none)
     assert found.single <= counted + 6.4 * np.sqrt(counted)
@@ -140,7 +143,7 @@ def test_the_estimate_is_the_bound_that_it_names() -> None:
         counts: Any = {name: getattr(tally, name) for name in ("key", "check", "check_errors")}
         direct = bb84_finite.length(
             decoys.Counts(key_errors=0, **counts),
-            SOURCE.source(),
+            plan.source_model(SOURCE),
             leak_bits=5000,
             variant=session.variant,
         )
@@ -181,8 +184,8 @@ def test_errors_of_the_key_basis_count_too() -> None:
     ],
 )
 def test_a_plan_that_nobody_can_follow_is_refused(change: dict[str, Any], words: str) -> None:
-    with pytest.raises(ExchangeMisused, match=words):
-        msgspec.structs.replace(PULSES, **change)
+    with pytest.raises((ExchangeMisused, InvalidQuantity), match=words):
+        plan.checked(msgspec.structs.replace(PULSES, **change))
 
 
 def test_an_impossible_attack_is_refused() -> None:

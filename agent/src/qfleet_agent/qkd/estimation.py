@@ -56,9 +56,9 @@ def _pulses(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally, leak: i
     counts = decoys.Counts(key=tally.key, check=tally.check, key_errors=0, check_errors=tally.check_errors)
     key = bb84_finite.length(
         counts,
-        protocol.source(),
+        plan.source_model(protocol),
         leak_bits=leak,
-        security=session.security(),
+        security=plan.security(session),
         variant=session.variant,
     )
     return Estimate(
@@ -74,7 +74,7 @@ def _pulses(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally, leak: i
 def _pairs(session: plan.Plan, tally: Tally, leak: int) -> Estimate:
     bits, compared = int(tally.key.sum()), int(tally.check.sum())
     key = bbm92.length(
-        bits, compared, np.float64(tally.error_rate), leak_bits=leak, security=session.security()
+        bits, compared, np.float64(tally.error_rate), leak_bits=leak, security=plan.security(session)
     )
     return Estimate(
         bits=int(key.bits),

@@ -99,7 +99,7 @@ def _pulses(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally) -> list
     gains = [laws.of_pulses(protocol, line).gain[:, 0] for line in lines(session)]
     counted = [weights * gain for gain in gains]
     alive = [
-        float(detection.live(each.sum(), line.pulses_hz, line.bob.model()))
+        float(detection.live(each.sum(), line.pulses_hz, plan.receiver_model(line.bob)))
         for each, line in zip(counted, lines(session), strict=True)
     ]
     totals = [float(each.sum()) * live for each, live in zip(counted, alive, strict=True)]
@@ -131,7 +131,7 @@ def _single_yield(session: plan.Plan, protocol: plan.WeakPulses, tally: Tally) -
     """Y_1 ≤ Q_2 e^μ2 / μ2: what the weak decoy leaves of single photons, beside what the line would count."""
     mu, share = protocol.intensities[1], protocol.probabilities[1]
     most = int(tally.known[1]) / (session.pulses * share) * np.exp(mu) / mu
-    expected = float(detection.yields(1.0, session.line.transmittance, session.line.bob.model()))
+    expected = float(detection.yields(1.0, session.line.transmittance, plan.receiver_model(session.line.bob)))
     return f"single photons have a yield of no more than {most:.2e}, expected {expected:.2e}"
 
 
@@ -152,9 +152,9 @@ def _pairs(session: plan.Plan, protocol: plan.Pairs, tally: Tally) -> list[Sign]
     for line in lines(session):
         law = laws.of_pairs(protocol, line)
         seen = law.both + law.bob_alone
-        alive = float(detection.live(seen, line.pulses_hz, line.bob.model()))
+        alive = float(detection.live(seen, line.pulses_hz, plan.receiver_model(line.bob)))
         other = law.both + law.alice_alone
-        either = alive * float(detection.live(other, line.pulses_hz, protocol.alice.model()))
+        either = alive * float(detection.live(other, line.pulses_hz, plan.receiver_model(protocol.alice)))
         bob.append(seen * alive)
         both.append(law.both * either)
     found = _rate(session, "counts", tally.counted, (bob[0], bob[1]))

@@ -87,8 +87,9 @@ def checked(session: plan.Plan) -> None:
     """Refuse a plan whose announcements or whose key would be too long.
 
     Raises:
-        ExchangeMisused: With what to shorten.
+        ExchangeMisused: With what to shorten, or the value that is not possible.
     """
+    plan.checked(session)
     _, bob = _chances(session)
     counted, sifted = _above(session.block_pulses * bob), most_sifted(session)
     if counted > BLOCK_COUNTS:

@@ -102,7 +102,7 @@ def blinding_pairs(law: laws.PairLaw, *, share: float = 1.0) -> laws.PairLaw:
 
 def _split(protocol: plan.WeakPulses, line: plan.Line, blocked: float, through: float) -> laws.PulseLaw:
     """The law where what is left of a pulse of several photons passes with the transmittance ``through``."""
-    bob = line.bob.model()
+    bob = plan.receiver_model(line.bob)
     photons = np.arange(_PHOTONS)
     passed = np.where(photons > 1, photons - 1, 0)
     yields = detection.yields(passed, through, bob)

@@ -37,14 +37,16 @@ class PairLaw:
 
 def of_pulses(protocol: plan.WeakPulses, line: plan.Line) -> PulseLaw:
     """The law of a line that nobody listens on."""
-    seen = detection.gains(protocol.intensities, line.transmittance, line.bob.model())
+    seen = detection.gains(protocol.intensities, line.transmittance, plan.receiver_model(line.bob))
     return PulseLaw(_each_basis(seen.gain), _each_basis(seen.error))
 
 
 def of_pairs(protocol: plan.Pairs, line: plan.Line) -> PairLaw:
     """The law of a line that nobody listens on."""
     arms = pairs.split(line.transmittance, place=protocol.place)
-    seen = pairs.coincidences(protocol.pairs_per_pulse, arms, protocol.alice.model(), line.bob.model())
+    seen = pairs.coincidences(
+        protocol.pairs_per_pulse, arms, plan.receiver_model(protocol.alice), plan.receiver_model(line.bob)
+    )
     both, error = float(seen.gain), float(seen.error)
     alone = max(float(seen.alice) - both, 0.0), max(float(seen.bob) - both, 0.0)
     return PairLaw(both, *alone, np.full(2, error))
