@@ -144,6 +144,10 @@ class PeerMessageTooLong(LocalError, ValueError):
     """A message to another device is over the limit: split it."""
 
 
+class KeyParcelInvalid(RemoteError, ValueError):
+    """A message of another device's key process is none."""
+
+
 class PartEnded(LocalError):
     """A part of the daemon that must last has ended."""
 
