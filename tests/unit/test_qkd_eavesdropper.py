@@ -19,6 +19,7 @@ from qfleet_agent.qkd.exchange.effects import Role
 from qfleet_agent.qkd.exchange.states import State
 from qfleet_agent.qkd.quantum import attacks, laws
 from qfleet_wire import codec
+from qfleet_wire.key_plans import Authentication
 
 LOSSY = msgspec.structs.replace(PULSES, block_pulses=20_000_000)
 QUICK = msgspec.structs.replace(BRIGHT, block_pulses=70_000, secrecy=1e-3)
@@ -100,7 +101,7 @@ def test_keys_that_differ_do_not_pass() -> None:
 
 
 @functools.cache
-def path(authentication_: plan.Authentication) -> tuple[tuple[World, Role], ...]:
+def path(authentication_: Authentication) -> tuple[tuple[World, Role], ...]:
     """The world before each message, and who is to hear it."""
     session = msgspec.structs.replace(QUICK, authentication=authentication_)
     key = LINK_KEY if authentication_ == "tagged" else b""

@@ -101,9 +101,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidQuantity("a session needs at least one block, each of 1 to 2^31 - 1 pulses")
         if not (0.0 < self.line.pulses_hz < inf and isfinite(self.delay_s) and self.delay_s >= 0.0):
             raise InvalidQuantity("pulses per second must be over 0, and the delay not under 0")
-        if not 0.0 < self.line.transmittance <= 1.0:
+        if not 0.0 <= self.line.transmittance <= 1.0:
             raise InvalidQuantity(
-                f"transmittance is {self.line.transmittance:g}, and must be over 0 and at most 1: give "
+                f"transmittance is {self.line.transmittance:g}, and must be 0 to 1: give "
                 "10 ** (-loss_db / 10) of a loss in dB"
             )
         bounds = self.bounds
