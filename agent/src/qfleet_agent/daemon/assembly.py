@@ -129,7 +129,7 @@ def _damage(error: BaseException) -> str | None:
 
 async def assemble(place: Place, notifier: Notifier, journal: Journal, contents: Contents) -> Daemon:
     """Rebuild what the journal remembers and connect the parts; nothing runs yet."""
-    settings, profile = place.settings, place.profile
+    settings = place.settings
     handshakes = await _handshakes(place, journal)
     clustered = None if settings.scheduler is None else await cluster_site.remembered(place, journal)
     place = place if clustered is None else clustered.place
@@ -146,30 +146,13 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
     contacts = await _contacts(journal)
     if contacts is not None:
         helm.plan(contacts)
-    rhythm = Rhythm(
-        profile.link.keep_alive_s,
-        settings.link.reconnect_base_s,
-        settings.link.reconnect_most_s,
-        settings.link.answer_s,
-    )
     keys = KeyDesk(path_for(settings), handshakes, pulse.set)
-    link = Link(helm, rhythm, handshakes, journal, Ears(performer.number, performer.tell, keys.changed))
+    ears = Ears(performer.number, performer.tell, keys.changed)
+    link = Link(helm, _rhythm(place), handshakes, journal, ears)
     keys.connect(link)
     executor = _executor(place, clustered, performer)
     performer.connect(link, executor)
-    # The first number is a time, so that those of a later journal of the same device are above it.
-    start = handshakes.clock.now() // 1000
-    telemetry = contents.telemetry or events.StoredTelemetry((), start, start, 0)
-    performer.tell(
-        events.Restored(
-            performer.number(),
-            max(contents.epoch, handshakes.epoch),
-            contents.tasks,
-            contents.results,
-            telemetry,
-            contacts,
-        )
-    )
+    performer.tell(_restored(performer.number(), handshakes, contents, contacts))
     damage = _set_aside(await journal.get(Name.SET_ASIDE))
     return Daemon(
         place,
@@ -185,6 +168,24 @@ async def assemble(place: Place, notifier: Notifier, journal: Journal, contents:
         cluster=clustered,
         keys=keys,
     )
+
+
+def _rhythm(place: Place) -> Rhythm:
+    link = place.settings.link
+    return Rhythm(
+        place.profile.link.keep_alive_s, link.reconnect_base_s, link.reconnect_most_s, link.answer_s
+    )
+
+
+def _restored(
+    number: int, handshakes: Handshakes, contents: Contents, contacts: payloads.Contacts | None
+) -> events.Restored:
+    """What the journal tells the machine first."""
+    # The first number is a time, so that those of a later journal of the same device are above it.
+    start = handshakes.clock.now() // 1000
+    telemetry = contents.telemetry or events.StoredTelemetry((), start, start, 0)
+    epoch = max(contents.epoch, handshakes.epoch)
+    return events.Restored(number, epoch, contents.tasks, contents.results, telemetry, contacts)
 
 
 async def _contacts(journal: Journal) -> payloads.Contacts | None:
