@@ -168,6 +168,9 @@ def _handles() -> set[tuple[str, str]]:
             target = str(number.readlink())
         except OSError:
             continue  # the listing's own handle
+        # matplotlib keeps each font that it has drawn with, once for the process
+        if "/mpl-data/fonts/" in target:
+            continue
         if not target.startswith(("/dev/", "/proc/")) and not target.endswith(" (deleted)"):
             found.add((number.name, target))
     return found

@@ -2,6 +2,7 @@
 
 import math
 from io import StringIO
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ from qfleet import (
 )
 from qfleet.demo import exercises, report
 from qfleet_applications import maxcut
-from qfleet_applications.answer import Answer, Estimate, duration
 from qfleet_applications.errors import InvalidProblem, UnexpectedResult
+from qfleet_applications.frame.durations import duration
+from qfleet_applications.frame.report import Comparison, Measured
 from qfleet_applications.graphs import Graph, largest_cut
 
 TRIANGLE = Graph(4, ((0, 1, 1.0), (1, 2, 2.0), (0, 2, -0.5), (2, 3, 1.5)))
@@ -130,8 +132,8 @@ def test_solve_puts_both_answers_beside_each_other() -> None:
     assert solution.best.measured == max(point.measured for point in solution.landscape)
     assert solution.cut == TRIANGLE.cut(solution.side) == largest_cut(TRIANGLE)[0]
     assert (solution.answer.quantum.seconds, solution.answer.classical.seconds) == (3.0, 0.5)
-    assert "no difference in value" in solution.answer.verdict
-    assert "6 times as long" in solution.answer.verdict
+    assert "no difference in cut that counts" in solution.answer.sentence
+    assert "in 3.00 s, simulated" in solution.answer.sentence
     assert [request.kind for request in fleet.requests] == ["circuit.expect", "circuit.sample"]
 
 
@@ -154,25 +156,30 @@ def test_a_result_of_another_kind_is_refused() -> None:
         maxcut.sample(Liar(), TRIANGLE, point, shots=1)
 
 
-def estimate(value: float, error: float = 0.0, seconds: float = 1.0) -> Estimate:
-    return Estimate("a method", value, error, seconds)
+def measured(value: float, error: float = 0.0, seconds: float = 1.0) -> Measured:
+    return Measured("a method", value, value - error, value + error, seconds)
+
+
+def compared(goal: Literal["higher", "lower"], quantum: Measured, classical: Measured) -> Comparison:
+    return Comparison("a problem", "cost", "EUR", goal, quantum, classical)
 
 
 def test_a_pack_that_loses_says_so() -> None:
-    answer = Answer("a problem", "higher", estimate(9.0, 0.1, 10.0), estimate(10.0))
-    assert answer.verdict.startswith("a problem: the classical method did better by 1 (")
-    assert "10 times as long" in answer.verdict
+    answer = compared("higher", measured(9.0, 0.1, 10.0), measured(10.0))
+    assert answer.winner == "classical"
+    assert answer.sentence.startswith("a problem: the classical method did better in cost by 1 EUR (")
+    assert "found 9 (8.9 to 9.1) EUR in 10.00 s, simulated" in answer.sentence
 
 
 def test_lower_is_better_where_the_goal_says_so() -> None:
-    answer = Answer("a problem", "lower", estimate(9.0, seconds=0.5), estimate(10.0))
-    assert answer.verdict.startswith("a problem: the quantum method did better by 1 (")
-    assert "0.5 of the time" in answer.verdict
+    answer = compared("lower", measured(9.0, seconds=0.5), measured(10.0))
+    assert answer.winner == "quantum"
+    assert answer.sentence.startswith("a problem: the quantum method did better in cost by 1 EUR (")
 
 
 def test_a_difference_within_its_errors_is_none() -> None:
-    assert not Answer("a problem", "higher", estimate(9.9, 0.1), estimate(10.0, 0.1)).significant
-    assert not Answer("a problem", "higher", estimate(0.1 + 0.2), estimate(0.3)).significant
+    assert compared("higher", measured(9.9, 0.1), measured(10.0, 0.1)).winner == "neither"
+    assert compared("higher", measured(0.1 + 0.2), measured(0.3)).winner == "neither"
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(5e-6, "5 µs"), (0.0123, "12.3 ms"), (12.345, "12.35 s")])

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from qfleet import ExpectResultView, JobRequest, ResultView, SampleResultView
-from qfleet_applications.answer import Answer, Estimate
 from qfleet_applications.errors import UnexpectedResult
+from qfleet_applications.frame.report import Comparison, Measured
 from qfleet_applications.graphs import Graph, largest_cut
 
 
@@ -51,7 +51,7 @@ class Solution:
     best: Point
     cut: float
     side: int
-    answer: Answer
+    answer: Comparison
 
     @property
     def deviation(self) -> float:
@@ -79,12 +79,12 @@ def solve(
     points = landscape(fleet, graph, grid)
     best = max(points, key=lambda point: point.measured)
     cut, side = sample(fleet, graph, best, shots=shots)
-    quantum = Estimate("QAOA of depth 1", cut, 0.0, clock() - started)
+    quantum = Measured("QAOA of depth 1", cut, cut, cut, clock() - started)
     started = clock()
     optimum, _ = largest_cut(graph)
-    classical = Estimate("exhaustive search", optimum, 0.0, clock() - started)
+    classical = Measured("exhaustive search", optimum, optimum, optimum, clock() - started)
     problem = f"largest cut of {graph.vertices} vertices and {len(graph.edges)} edges"
-    return Solution(points, best, cut, side, Answer(problem, "higher", quantum, classical))
+    return Solution(points, best, cut, side, Comparison(problem, "cut", "", "higher", quantum, classical))
 
 
 def landscape(fleet: Runner, graph: Graph, grid: Grid) -> tuple[Point, ...]:

@@ -1,0 +1,1 @@
+"""Smart cities: traffic, charging stations, power plants and sensors."""

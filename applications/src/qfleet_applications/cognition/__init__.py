@@ -1,0 +1,1 @@
+"""Cognition: order effects, the disjunction effect, and integrated information of quantum mechanisms."""

@@ -1,0 +1,1 @@
+"""Finance: risk and option prices by amplitude estimation, and portfolios."""

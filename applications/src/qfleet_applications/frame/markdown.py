@@ -1,0 +1,78 @@
+"""A report in Markdown; its plots are files beside it."""
+
+from pathlib import Path
+
+from qfleet_applications.frame import drawing
+from qfleet_applications.frame.durations import duration
+from qfleet_applications.frame.report import Cell, Comparison, Figure, Report, Table
+
+
+def write(report: Report, file: Path) -> None:
+    """Write a report, and its plots beside it under the file's name."""
+    pictures = {one.name: f"{file.stem}-{one.name}.png" for one in report.figures}
+    for one in report.figures:
+        file.with_name(pictures[one.name]).write_bytes(drawing.png(one))
+    file.write_text(text(report, pictures), encoding="utf-8")
+
+
+def text(report: Report, pictures: dict[str, str] | None = None) -> str:
+    """A report; ``pictures`` gives the address of each figure by its name, others are left out."""
+    parts = [f"# {report.title}", *(one.sentence for one in report.comparisons)]
+    parts += [_comparisons(report.comparisons)] if report.comparisons else []
+    parts += [_table(one) for one in report.tables]
+    parts += [_figure(one, pictures[one.name]) for one in report.figures if pictures and one.name in pictures]
+    if report.notes:
+        parts += ["## What to know", "\n".join(f"- {note}" for note in report.notes)]
+    parts += ["## To get it again", _again(report)]
+    return "\n\n".join(parts) + "\n"
+
+
+def spelled(cell: Cell) -> str:
+    """A cell as people read it."""
+    if cell is None:
+        return ""
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+
+
+def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
+    """Both answers of each comparison as rows."""
+    columns = ("problem", "quantity", "method", "value", "interval", "time", "better")
+    rows: list[tuple[Cell, ...]] = []
+    for one in comparisons:
+        for side, found in (("quantum", one.quantum), ("classical", one.classical)):
+            value = f"{found.value:.6g}{f' {one.unit}' if one.unit else ''}"
+            interval = "exact" if found.exact else f"{found.low:.5g} to {found.high:.5g}"
+            method = f"{found.method}{', simulated' if side == 'quantum' else ''}"
+            better = "yes" if one.winner == side else ("equal" if one.winner == "neither" else "")
+            problem = one.problem if side == "quantum" else ""
+            quantity = f"{one.quantity}, {one.goal} is better" if side == "quantum" else ""
+            rows.append((problem, quantity, method, value, interval, duration(found.seconds), better))
+    return Table("Quantum against classical", columns, tuple(rows))
+
+
+def _comparisons(comparisons: tuple[Comparison, ...]) -> str:
+    meanings = sorted({one.interval for one in comparisons})
+    return f"{_table(comparison_table(comparisons))}\n\nIntervals: {'; '.join(meanings)}."
+
+
+def _table(table: Table) -> str:
+    lines = [_row(table.columns), "|" + "---|" * len(table.columns)]
+    lines += [_row(tuple(spelled(cell) for cell in row)) for row in table.rows]
+    return f"## {table.title}\n\n" + "\n".join(lines)
+
+
+def _row(cells: tuple[str, ...]) -> str:
+    escaped = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def _figure(figure: Figure, address: str) -> str:
+    return f"![{figure.title}]({address})"
+
+
+def _again(report: Report) -> str:
+    rows = [("command", f"qfleet app {report.pack} {report.command}")]
+    rows += [*report.settings.items(), *((f"version of {name}", it) for name, it in report.versions.items())]
+    rows += [("jobs", ", ".join(report.jobs) or "none"), ("time", duration(report.seconds))]
+    lines = ["| | |", "|---|---|", *(_row(row) for row in rows)]
+    return "\n".join(lines)

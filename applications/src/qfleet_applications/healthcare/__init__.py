@@ -1,0 +1,1 @@
+"""Healthcare: classifiers with quantum kernels, feature selection, survival risk. No medical device."""

@@ -1,0 +1,1 @@
+"""Manufacturing: job shop schedules, routes and maintenance windows."""

@@ -1,0 +1,68 @@
+"""Reports as Markdown, HTML and JSON: every number of one stands in the others."""
+
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from qfleet_applications.frame import html, markdown
+from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+
+BARS = Series("cost", (0.0, 1.0), (2.0, 3.0), (1.5, 2.5), (2.5, 3.5), "bars")
+REPORT = Report(
+    pack="finance",
+    command="risk",
+    title="Risk of <a> book",
+    comparisons=(
+        Comparison(
+            "the book",
+            "loss",
+            "EUR",
+            "lower",
+            Measured("amplitude estimation", 3.25, 3.0, 3.5, 2.0),
+            Measured("enumeration", 3.125, 3.125, 3.125, 0.001),
+        ),
+    ),
+    tables=(Table("Levels | all", ("level", "loss"), ((0.95, 2), ("a|b", None))),),
+    figures=(Figure("losses", "Losses", "method", "EUR", (BARS,), ("one", "two")),),
+    notes=("It is <simulated>.",),
+    settings={"seed": "7"},
+    versions={"numpy": "2.0"},
+    jobs=("job-1",),
+    seconds=2.5,
+)
+
+
+def test_markdown_shows_all_and_its_plot_lies_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "report.md"
+    markdown.write(REPORT, file)
+    text = file.read_text(encoding="utf-8")
+    for shown in ("3.25", "3 to 3.5", "3.125", "exact", "a\\|b", "| seed | 7 |", "job-1", "no difference"):
+        assert shown in text
+    picture = tmp_path / "report-losses.png"
+    assert f"]({picture.name})" in text
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_html_escapes_what_it_shows_and_needs_no_other_file(tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    html.write(REPORT, file)
+    text = file.read_text(encoding="utf-8")
+    assert "Risk of &lt;a&gt; book" in text
+    assert "It is &lt;simulated&gt;." in text
+    assert re.findall(r'(?:src|href)="(.{10})', text) == ["data:image"]
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_json_holds_the_report_whole() -> None:
+    assert msgspec.json.decode(msgspec.json.encode(REPORT), type=Report) == REPORT
+
+
+def test_tables_and_series_that_do_not_fit_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 cells below 2 columns"):
+        Table("t", ("a", "b"), ((1,),))
+    with pytest.raises(ValueError, match="equally many"):
+        Series("s", (1.0,), ())
+    with pytest.raises(ValueError, match="1 intervals for 2 points"):
+        Series("s", (1.0, 2.0), (1.0, 2.0), (0.0,), (1.0,))
