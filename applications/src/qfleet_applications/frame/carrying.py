@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 from rich.markdown import Markdown
 
-from qfleet import Fleet, JobRequest, PlanView, Refused
+from qfleet import Fleet, JobRequest, PlanView
 from qfleet.errors import UserError
 from qfleet.render import plans, progress, terminal
 from qfleet_applications.errors import TooLarge
@@ -72,6 +72,7 @@ def price(fleet: Fleet, study: Study) -> Cost:
 
     Raises:
         TooLarge: no device can hold one of its jobs.
+        Refused: the control plane says why one of them cannot be.
     """
     requests = study.requests()
     found = tuple(_priced(fleet, study, request) for request in requests[:MOST_PRICED])
@@ -80,16 +81,12 @@ def price(fleet: Fleet, study: Study) -> Cost:
 
 
 def _priced(fleet: Fleet, study: Study, request: JobRequest) -> PlanView:
-    needs = f"{study.title}: the job {request.name!r} needs {study.qubits} qubits"
-    try:
-        view = fleet.plan(request)
-    except Refused as error:
-        if not study.qubits:
-            raise
-        raise TooLarge(f"{needs} and is refused: {error}", qubits=study.qubits, hint=error.hint) from error
+    # one that is too wide for any device is refused with its number of qubits by the control plane itself
+    view = fleet.plan(request)
     lacking = [device.lacks for device in view.devices if device.lacks]
     if view.devices and len(lacking) == len(view.devices):
         hint = "give a smaller problem, or join a larger device with the engines that it needs"
+        needs = f"{study.title}: the job {request.name!r} needs {study.qubits} qubits"
         raise TooLarge(f"{needs}; no device can run it: {lacking[0]}", qubits=study.qubits, hint=hint)
     return view
 

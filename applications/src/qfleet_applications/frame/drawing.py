@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 _SIZE = (6.4, 3.8)
 _DPI = 120
+_MARKS = "osD^vx"
+_ROOM = 60
+"""Letters below the axis; more of them are turned."""
 
 
 def png(figure: Figure) -> bytes:
@@ -34,17 +37,26 @@ def _drawn(figure: Figure) -> "Drawn":
     sheet = Sheet(figsize=_SIZE, dpi=_DPI, layout="constrained")
     axes = sheet.add_subplot()
     bars = [one for one in figure.series if one.style == "bars"]
-    for one in figure.series:
-        _draw(axes, one, bars)
+    for number, one in enumerate(figure.series):
+        _draw(axes, one, bars, number)
     axes.set(title=figure.title, xlabel=figure.x_label, ylabel=figure.y_label)
     if figure.x_names:
-        axes.set_xticks(range(len(figure.x_names)), figure.x_names, rotation=_turn(figure.x_names))
+        turned = sum(map(len, figure.x_names)) > _ROOM
+        aligned: dict[str, Any] = {"rotation": 30, "ha": "right"} if turned else {}
+        axes.set_xticks(range(len(figure.x_names)), figure.x_names, **aligned)
     if len(figure.series) > 1:
-        axes.legend()
+        sheet.legend(loc="outside lower center", ncols=_beside(figure), frameon=False)
     return sheet
 
 
-def _draw(axes: "Axes", series: Series, bars: list[Series]) -> None:
+def _beside(figure: Figure) -> int:
+    """How many labels there is room for in a row."""
+    longest = max(len(one.label) for one in figure.series)
+    return max(1, min(len(figure.series), _ROOM // (longest + 6)))
+
+
+def _draw(axes: "Axes", series: Series, bars: list[Series], number: int) -> None:
+    look: dict[str, Any] = {"color": f"C{number}", "label": series.label}
     reach: Any = None
     if series.low:
         below = [max(y - low, 0.0) for y, low in zip(series.y, series.low, strict=True)]
@@ -53,14 +65,10 @@ def _draw(axes: "Axes", series: Series, bars: list[Series]) -> None:
     if series.style == "bars":
         width = 0.8 / len(bars)
         shift = (bars.index(series) + 0.5) * width - 0.4
-        axes.bar([x + shift for x in series.x], series.y, width, yerr=reach, capsize=3, label=series.label)
+        # light enough that points on them are seen
+        axes.bar([x + shift for x in series.x], series.y, width, yerr=reach, capsize=3, alpha=0.55, **look)
     elif series.style == "steps":
-        axes.step(series.x, series.y, where="post", label=series.label)
+        axes.step(series.x, series.y, where="post", **look)
     else:
-        form = "o" if series.style == "points" else ".-"
-        axes.errorbar(series.x, series.y, reach, fmt=form, capsize=3, label=series.label)
-
-
-def _turn(names: tuple[str, ...]) -> int:
-    """Long names would run into each other."""
-    return 30 if sum(map(len, names)) > 60 else 0
+        form = _MARKS[number % len(_MARKS)] if series.style == "points" else ".-"
+        axes.errorbar(series.x, series.y, reach, fmt=form, capsize=3, **look)

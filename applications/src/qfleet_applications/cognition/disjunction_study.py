@@ -1,0 +1,180 @@
+"""``disjunction``: is acting without knowing outside of what the law of total probability allows?"""
+
+import math
+import time
+from dataclasses import dataclass
+
+from qfleet import ExpectResultView, JobRequest
+from qfleet_applications.cognition import disjunctions
+from qfleet_applications.cognition.disjunctions import Experiment, Fit
+from qfleet_applications.errors import UnexpectedResult
+from qfleet_applications.frame.desk import Runner, expect
+from qfleet_applications.frame.report import Cell, Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.versions import versions
+
+_COUNTS = 1.0
+_CONDITIONS = ("event known", "opposite known", "unknown")
+_PROGRAM = """OPENQASM 3.0;
+include "stdgates.inc";
+input float act;
+input float memory_if_acting;
+input float memory_if_not;
+qubit[2] q;
+ry(act) q[0];
+x q[0];
+cry(memory_if_acting) q[0], q[1];
+x q[0];
+cry(memory_if_not) q[0], q[1];
+"""
+NOTES = (
+    "The quantum model is a statement about probabilities of acts, not about physics in brains.",
+    (
+        "Two orthogonal states can interfere only within the bound that the report prints; where the "
+        "data lie beyond it, the quantum model misses them, and the table says by how much."
+    ),
+    (
+        "Interference and three rates of their own have the same number of parameters: the data of "
+        "one experiment cannot tell them apart where interference reaches them. What is tested is the "
+        "mixture."
+    ),
+    (
+        "The counts are rebuilt from published percentages, and the same people answered under all "
+        "conditions, so that the z score is conservative."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class DisjunctionStudy:
+    """Experiments, each fitted by a mixture, by rates of their own and by interference."""
+
+    experiments: tuple[Experiment, ...]
+    source: str
+
+    title = "Disjunction effect"
+    qubits = 2
+
+    def requests(self) -> tuple[JobRequest, ...]:
+        """One program at three points for each experiment."""
+        return tuple(_request(experiment, (0.5, 0.5, 0.5)) for experiment in self.experiments)
+
+    def conduct(self, desk: Runner) -> Report:
+        """Fit, run the fitted interference on the fleet, and judge."""
+        comparisons: list[Comparison] = []
+        rows: list[tuple[Cell, ...]] = []
+        for experiment in self.experiments:
+            began = time.perf_counter()
+            quantum = _measured(desk, experiment, disjunctions.interference(experiment))
+            took = time.perf_counter() - began
+            began = time.perf_counter()
+            classical = (disjunctions.mixture(experiment), disjunctions.separate(experiment))
+            others_took = time.perf_counter() - began
+            best = min(classical, key=lambda fit: fit.aic)
+            comparisons.append(_comparison(experiment, quantum, took, best, others_took))
+            fits = (quantum, *classical)
+            rows += [(experiment.name, fit.model, *map(_rounded, fit.probabilities), round(fit.aic, 2))
+                     for fit in fits]  # fmt: skip
+        return Report(
+            pack="cognition",
+            command="disjunction",
+            title="The disjunction effect",
+            comparisons=tuple(comparisons),
+            tables=(
+                self._violations(),
+                Table("Models", ("experiment", "model", *_CONDITIONS, "AIC"), tuple(rows)),
+            ),
+            figures=(self._figure(),),
+            notes=NOTES,
+            settings={"file": self.source},
+            versions=versions("numpy", "scipy"),
+        )
+
+    def _violations(self) -> Table:
+        rows: list[tuple[Cell, ...]] = []
+        for one in self.experiments:
+            found = disjunctions.violation(one)
+            bound = disjunctions.most_interference(*one.shares[:2])
+            needed = abs(one.shares[2] - (one.shares[0] + one.shares[1]) / 2)
+            shares = tuple(map(_rounded, one.shares))
+            rows.append(
+                (one.name, *shares, _rounded(found.distance), round(found.z, 2), f"{found.p:.2g}",
+                 _rounded(needed), _rounded(bound))
+            )  # fmt: skip
+        columns = ("experiment", *_CONDITIONS, "outside by", "z", "one-sided p", "interference", "its bound")
+        return Table("Against the law of total probability", columns, tuple(rows))
+
+    def _figure(self) -> Figure:
+        places = tuple(float(place) for place in range(3))
+        series = []
+        for one in self.experiments:
+            reach = [
+                1.96 * math.sqrt(share * (1 - share) / people)
+                for share, people in zip(one.shares, one.people, strict=True)
+            ]
+            low = tuple(share - by for share, by in zip(one.shares, reach, strict=True))
+            high = tuple(share + by for share, by in zip(one.shares, reach, strict=True))
+            series.append(Series(one.name, places, one.shares, low, high, "bars"))
+        title = "Acting with and without knowing"
+        return Figure("acting", title, "condition", "share who act, 95 %", tuple(series), _CONDITIONS)
+
+
+def _comparison(
+    experiment: Experiment, quantum: Fit, took: float, other: Fit, other_took: float
+) -> Comparison:
+    return Comparison(
+        experiment.name,
+        "AIC",
+        "",
+        "lower",
+        Measured(quantum.model, quantum.aic, quantum.aic - _COUNTS, quantum.aic + _COUNTS, took),
+        Measured(other.model, other.aic, other.aic - _COUNTS, other.aic + _COUNTS, other_took),
+        "AIC ± 1: differences below 2 do not count",
+    )
+
+
+def _measured(desk: Runner, experiment: Experiment, fit: Fit) -> Fit:
+    """The same fit with the probabilities that the fleet computes."""
+    result = expect(
+        desk.run(_request(experiment, fit.probabilities), f"interference: {experiment.name}"),
+        ExpectResultView,
+    )
+    if len(result.items) != 3:
+        raise UnexpectedResult(f"asked for three conditions, got {len(result.items)}")
+    one, two, three = ((1 + item.values[0].value) / 2 for item in result.items)
+    shares = (one, two, three)
+    return Fit(fit.model, fit.free, disjunctions.log_likelihood(experiment, shares), shares)
+
+
+def _request(experiment: Experiment, shares: tuple[float, float, float]) -> JobRequest:
+    """Both states and their superposition: qubit 0 acts (outcome 0), qubit 1 remembers the event.
+
+    Known 1 is v₁ = √p₁|act,0⟩ + √q₁|not,0⟩, known 2 is v₂ with the memory turned by α where it acts and β
+    where it does not, such that ⟨v₁|v₂⟩ = 0; the unknown is (v₁ + v₂)/√2, spelled by its own three angles.
+    """
+    one, two, unknown = shares
+    c = unknown - (one + two) / 2
+    acting, not_acting = math.sqrt(one * two), math.sqrt((1 - one) * (1 - two))
+    alpha = math.acos(max(-1.0, min(1.0, c / acting))) if acting else math.pi / 2
+    beta = math.acos(max(-1.0, min(1.0, -c / not_acting))) if not_acting else math.pi / 2
+    first = (2 * math.asin(math.sqrt(1 - one)), 0.0, 0.0)
+    second = (2 * math.asin(math.sqrt(1 - two)), 2 * alpha, 2 * beta)
+    both = _superposed(one, two, alpha, beta)
+    names = ("act", "memory_if_acting", "memory_if_not")
+    points = tuple(dict(zip(names, angles, strict=True)) for angles in (first, second, both))
+    return JobRequest(
+        kind="circuit.expect", name=experiment.name, program=_PROGRAM, observables=("Z0",), parameters=points
+    )
+
+
+def _superposed(one: float, two: float, alpha: float, beta: float) -> tuple[float, float, float]:
+    """The angles of (v₁ + v₂)/√2."""
+    parts = []
+    for p1, p2, turn in ((one, two, alpha), (1 - one, 1 - two, beta)):
+        along = (math.sqrt(p1) + math.sqrt(p2) * math.cos(turn)) / math.sqrt(2)
+        parts.append((along, math.sqrt(p2) * math.sin(turn) / math.sqrt(2)))
+    acting, resting = (math.hypot(*part) for part in parts)
+    return 2 * math.atan2(resting, acting), 2 * math.atan2(*parts[0][::-1]), 2 * math.atan2(*parts[1][::-1])
+
+
+def _rounded(value: float) -> float:
+    return round(value, 4)

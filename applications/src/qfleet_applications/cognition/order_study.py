@@ -1,0 +1,185 @@
+"""``order-effects``: does the order of two questions change the answers, and which theory says how?"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from qfleet import JobRequest
+from qfleet_applications.cognition import order_circuit, order_models
+from qfleet_applications.cognition.order_models import Fit
+from qfleet_applications.cognition.orders import Survey, qq, similarity
+from qfleet_applications.frame.desk import Runner
+from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.versions import versions
+
+_COUNTS = 1.0
+"""AIC differences below twice this are not counted: Burnham and Anderson, Model Selection, 2nd ed., 2002."""
+_CELLS = ("yes, yes", "yes, no", "no, yes", "no, no")
+NOTES = (
+    (
+        "A quantum model of judgement is a statement about probabilities of answers. It says nothing "
+        "about quantum physics in brains, and nothing here measures consciousness."
+    ),
+    (
+        "Boyer-Kassem, Duchêne and Guerci, Synthese 193, 2971 (2016): models whose answers are rays "
+        "(one dimension) must fulfil equations between conditional probabilities that most surveys "
+        "violate; the model of two rays is therefore fitted here too. Larger subspaces escape that "
+        "test by having more parameters."
+    ),
+    (
+        "Kellen, Singmann and Batchelder, Decision 5, 127 (2018): the QQ equality does not single out "
+        "quantum models; classical ones in which some people repeat or mirror their first answer "
+        "fulfil it as well, so one of these is fitted here."
+    ),
+    (
+        "The QQ equality was derived before it was tested and holds in most national surveys looked "
+        "at (Wang, Solloway, Shiffrin and Busemeyer, PNAS 111, 9431 (2014)); a high p value does not "
+        "prove it."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class OrderStudy:
+    """One survey, fitted by every model."""
+
+    survey: Survey
+    seed: int
+    source: str
+
+    title = "Order effects"
+    qubits = order_circuit.QUBITS
+
+    def requests(self) -> tuple[JobRequest, ...]:
+        """The fitted model in both orders; its angles are not known before the fit, its size is."""
+        share = np.full((2, 4), 0.25)
+        return (order_circuit.request(Fit("", 5, 0.0, share, (0.1, 0.2, 0.3, 0.4, 0.5))),)
+
+    def conduct(self, desk: Runner) -> Report:
+        """Fit, run the fitted quantum model on the fleet, and judge."""
+        began = time.perf_counter()
+        fitted = order_models.question_model(self.survey, self.seed)
+        measured = order_circuit.probabilities(desk, fitted)
+        quantum = Fit(
+            fitted.model,
+            fitted.free,
+            order_models.log_likelihood(self.survey, measured),
+            measured,
+            fitted.parameters,
+        )
+        took = time.perf_counter() - began
+        began = time.perf_counter()
+        classical = (
+            order_models.no_order(self.survey),
+            order_models.repeat_choice(self.survey, self.seed),
+            order_models.markov(self.survey),
+        )
+        others_took = time.perf_counter() - began
+        rays = order_models.one_ray(self.survey, self.seed)
+        seconds = (took, others_took)
+        return Report(
+            pack="cognition",
+            command="order-effects",
+            title=f"Order effects: {self.survey.name}",
+            comparisons=self._comparisons(quantum, classical, seconds),
+            tables=(self._tests(), self._models((quantum, rays, *classical)), self._cells(quantum)),
+            figures=(self._figure(quantum, classical),),
+            notes=NOTES,
+            settings={"file": self.source, "seed": str(self.seed), "survey": self.survey.name},
+            versions=versions("numpy", "scipy"),
+        )
+
+    def _comparisons(
+        self, quantum: Fit, classical: tuple[Fit, ...], seconds: tuple[float, float]
+    ) -> tuple[Comparison, ...]:
+        people = self.survey.people
+        by_aic = min(classical, key=lambda fit: fit.aic)
+        by_bic = min(classical, key=lambda fit: fit.bic(people))
+        found = (
+            ("AIC", quantum, quantum.aic, by_aic, by_aic.aic),
+            ("BIC", quantum, quantum.bic(people), by_bic, by_bic.bic(people)),
+        )
+        return tuple(
+            Comparison(
+                self.survey.name,
+                criterion,
+                "",
+                "lower",
+                Measured(ours.model, value, value - _COUNTS, value + _COUNTS, seconds[0]),
+                Measured(other.model, its, its - _COUNTS, its + _COUNTS, seconds[1]),
+                f"{criterion} ± 1: differences below 2 do not count",
+            )
+            for criterion, ours, value, other, its in found
+        )
+
+    def _tests(self) -> Table:
+        tested, shares = qq(self.survey), self.survey.marginals
+        first, second = self.survey.first, self.survey.second
+        rows = (
+            (f"yes to {first!r}, asked first", shares.a_first),
+            (f"yes to {first!r}, asked second", shares.a_second),
+            (f"yes to {second!r}, asked first", shares.b_first),
+            (f"yes to {second!r}, asked second", shares.b_second),
+            ("q of the QQ equality", round(tested.q, 6)),
+            ("pooled z of q", round(tested.z, 4)),
+            ("two-sided p of z", round(tested.p, 4)),
+            ("similarity index of the two questions", round(similarity(self.survey), 4)),
+            ("people", self.survey.people),
+        )
+        return Table("Before any model", ("figure", "value"), rows)
+
+    def _models(self, fits: tuple[Fit, ...]) -> Table:
+        saturated = max(fit.log_likelihood for fit in fits)
+        rows = tuple(
+            (
+                fit.model,
+                "quantum" if number < 2 else "classical",
+                fit.free,
+                round(2 * (saturated - fit.log_likelihood), 3),
+                round(fit.aic, 2),
+                round(fit.bic(self.survey.people), 2),
+            )
+            for number, fit in enumerate(fits)
+        )
+        columns = ("model", "kind", "parameters", "G² to the best fit", "AIC", "BIC")
+        return Table("Models", columns, rows)
+
+    def _cells(self, quantum: Fit) -> Table:
+        rows = []
+        orders = ((self.survey.first, self.survey.ab), (self.survey.second, self.survey.ba))
+        for (first, counts), predicted in zip(orders, quantum.probabilities, strict=True):
+            for cell, count, share in zip(_CELLS, counts, predicted, strict=True):
+                rows.append((first, cell, count, count / sum(counts), float(share)))
+        columns = ("asked first", "answers", "people", "share", "quantum model (simulated)")
+        return Table("Answers", columns, tuple(rows))
+
+    def _figure(self, quantum: Fit, classical: tuple[Fit, ...]) -> Figure:
+        places = tuple(float(place) for place in range(8))
+        best = min(classical, key=lambda fit: fit.aic)
+        counts = np.array([self.survey.ab, self.survey.ba], dtype=float)
+        totals = counts.sum(axis=1, keepdims=True)
+        shares = counts / totals
+        reach = 1.96 * np.sqrt(shares * (1 - shares) / totals)
+        drawn = (
+            ("observed, 95 %", shares, reach, "bars"),
+            (quantum.model, quantum.probabilities, None, "points"),
+            (best.model, best.probabilities, None, "points"),
+        )
+        series = tuple(
+            Series(
+                label,
+                places,
+                _flat(values),
+                () if spread is None else _flat(values - spread),
+                () if spread is None else _flat(values + spread),
+                style,  # type: ignore[arg-type] # a literal above
+            )
+            for label, values, spread, style in drawn
+        )
+        names = tuple(f"{order}: {cell}" for order in ("A first", "B first") for cell in _CELLS)
+        return Figure("answers", self.survey.name, "order and answers", "share of people", series, names)
+
+
+def _flat(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> tuple[float, ...]:
+    return tuple(float(value) for value in np.ravel(values))

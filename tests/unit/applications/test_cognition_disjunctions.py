@@ -1,0 +1,79 @@
+"""The disjunction effect: the test of total probability, the bound of interference, and its circuit."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.applications.local import Local
+
+from qfleet import ExpectResultView
+from qfleet_applications.cognition import disjunction_study, disjunctions
+from qfleet_applications.cognition.command import DATA
+from qfleet_applications.cognition.disjunction_study import DisjunctionStudy
+from qfleet_applications.cognition.disjunctions import Experiment
+from qfleet_applications.errors import InvalidData
+
+GAMBLE, DILEMMA = disjunctions.load(DATA / "disjunctions.csv")
+shares = st.floats(0.01, 0.99)
+
+
+def test_the_bundled_counts_are_the_published_percentages() -> None:
+    assert [round(100 * share) for share in GAMBLE.shares] == [69, 59, 36]
+    assert [round(100 * share, 1) for share in DILEMMA.shares] == [97.5, 83.8, 62.5]
+
+
+def test_the_law_of_total_probability_is_violated_by_both_and_not_by_a_mixture() -> None:
+    for experiment in (GAMBLE, DILEMMA):
+        found = disjunctions.violation(experiment)
+        assert found.distance > 0.2
+        assert found.p < 0.001
+    between = Experiment("between", (100, 100, 100), (80, 20, 50))
+    assert disjunctions.violation(between).p == 1.0
+    above = Experiment("above", (100, 100, 100), (80, 20, 95))
+    assert disjunctions.violation(above).distance == pytest.approx(0.15)
+
+
+@given(shares, shares, st.floats(-1, 1))
+def test_the_circuit_shows_the_probabilities_that_it_was_made_for(
+    one: float, two: float, strength: float
+) -> None:
+    unknown = (one + two) / 2 + strength * disjunctions.most_interference(one, two)
+    request = disjunction_study._request(GAMBLE, (one, two, unknown))
+    result = Local().run(request)
+    assert isinstance(result, ExpectResultView)
+    acted = [(1 + item.values[0].value) / 2 for item in result.items]
+    np.testing.assert_allclose(acted, (one, two, unknown), atol=1e-7)
+
+
+@given(shares, shares, st.integers(0, 2**32 - 1))
+def test_no_orthogonal_states_interfere_more_than_the_bound(one: float, two: float, seed: int) -> None:
+    """Random unit vectors with these shares, made orthogonal where that is possible at all."""
+    random = np.random.default_rng(seed)
+    acting = [vector / np.linalg.norm(vector) for vector in random.normal(size=(2, 2))]
+    overlap = float(acting[0] @ acting[1]) * np.sqrt(one * two)
+    # ⟨v₁|v₂⟩ = 0 needs the parts that do not act to overlap by as much with the other sign
+    if abs(overlap) <= np.sqrt((1 - one) * (1 - two)):
+        assert abs(overlap) <= disjunctions.most_interference(one, two) + 1e-12
+
+
+def test_interference_reaches_the_gamble_and_misses_the_dilemma() -> None:
+    reached = disjunctions.interference(GAMBLE).probabilities
+    assert reached == pytest.approx(GAMBLE.shares, abs=1e-3)
+    assert disjunctions.interference(DILEMMA).probabilities[2] > DILEMMA.shares[2] + 0.05
+
+
+def test_the_report_puts_the_best_classical_model_beside_it() -> None:
+    gamble, dilemma = DisjunctionStudy((GAMBLE, DILEMMA), "bundled").conduct(Local()).comparisons
+    assert gamble.winner == "neither"
+    assert dilemma.winner == "classical"
+    assert {one.classical.method for one in (gamble, dilemma)} == {"three rates of their own"}
+
+
+def test_more_who_acted_than_there_were_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.csv"
+    heading = (DATA / "disjunctions.csv").read_text(encoding="utf-8").splitlines()[0]
+    file.write_text(f"{heading}\nx,10,11,10,5,10,5\n", encoding="utf-8")
+    with pytest.raises(InvalidData, match="line 2, column 'yes_known_1': 11 of 10 cannot be"):
+        disjunctions.load(file)
