@@ -30,7 +30,7 @@ NAMES = (
     "key_delivery",
     "key_exchange",
 )
-LONG = ("prediction", "network_profiles", "chaos", "fleet_size", "keyrate", "reconciliation")
+LONG = ("applications", "prediction", "network_profiles", "chaos", "fleet_size", "keyrate", "reconciliation")
 PEERS = ("qulacs", "qiskit-aer", "distributed")
 
 
