@@ -1,0 +1,141 @@
+"""Maintenance: each machine is out for some periods in a row; when, so that the load is met as evenly as can be?
+
+Levelised reserve (Christiaanse and Palmer, IEEE Trans. PAS 91, 149, 1972; Dahal and McDonald 1997): the sum
+of squares of load and outage over the periods is least. What is out in sum is fixed, so that this minimises the
+variance of the reserve too.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+from qfleet_applications.errors import InvalidProblem
+from qfleet_applications.qubo.model import Qubo
+
+
+class Machine(NamedTuple):
+    """A machine: what it gives, for how many periods it is out, and the first and last period it may be out."""
+
+    name: str
+    capacity: int
+    periods: int
+    earliest: int
+    latest: int
+
+
+@dataclass(frozen=True)
+class Plant:
+    """Machines and the load of each period, in whole ``unit``."""
+
+    name: str
+    machines: tuple[Machine, ...]
+    load: tuple[int, ...]
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        for one in range(len(self.machines)):
+            if not self.starts(one):
+                machine = self.machines[one]
+                raise InvalidProblem(
+                    f"{self.name}: machine {machine.name} is out for {machine.periods} periods and may be out from "
+                    f"{machine.earliest + 1} to {min(machine.latest + 1, len(self.load))}; widen its window"
+                )
+
+    @property
+    def capacity(self) -> int:
+        """What all machines give together."""
+        return sum(machine.capacity for machine in self.machines)
+
+    def starts(self, one: int) -> range:
+        """Periods at which a machine's maintenance may begin."""
+        machine = self.machines[one]
+        last = min(machine.latest, len(self.load) - 1)
+        return range(machine.earliest, last - machine.periods + 2)
+
+    def levels(self, starts: Sequence[int | None]) -> list[int]:
+        """Load and outage of each period; a machine without a start is never out."""
+        levels = list(self.load)
+        for machine, start in zip(self.machines, starts, strict=True):
+            if start is not None:
+                for period in range(start, start + machine.periods):
+                    levels[period] += machine.capacity
+        return levels
+
+    def spread(self, starts: Sequence[int]) -> float:
+        """Standard deviation of the reserve over the periods."""
+        levels = self.levels(starts)
+        mean = math.fsum(levels) / len(levels)
+        return math.sqrt(math.fsum((level - mean) ** 2 for level in levels) / len(levels))
+
+    def squares(self, starts: Sequence[int]) -> int:
+        """What is minimised."""
+        return sum(level**2 for level in self.levels(starts))
+
+
+def greedy(plant: Plant) -> list[int]:
+    """A first plan: the machine with most outage first, each where the sum of squares grows least."""
+    starts: list[int | None] = [None] * len(plant.machines)
+    machines = plant.machines
+    for one in sorted(range(len(starts)), key=lambda one: (-machines[one].capacity * machines[one].periods, one)):
+        levels = plant.levels(starts)
+        starts[one] = min(
+            plant.starts(one), key=lambda start: sum(levels[start : start + machines[one].periods])
+        )
+    return [start for start in starts if start is not None]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The machines ``free`` are planned anew while the others stay at ``starts``."""
+
+    plant: Plant
+    starts: tuple[int, ...]
+    free: tuple[int, ...]
+
+    @property
+    def weight(self) -> float:
+        """Weight of a machine without one start: what the most expensive one can save by having none, and as much again."""
+        load = max(self.plant.levels([None if one in self.free else at for one, at in enumerate(self.starts)]))
+        out = [self.plant.machines[one].capacity * self.plant.machines[one].periods for one in self.free]
+        return 2.0 * max(out) * (load + sum(self.plant.machines[one].capacity for one in self.free)) / self.scale
+
+    @property
+    def scale(self) -> float:
+        """Energies are divided by this, the mean square of the outages."""
+        return math.fsum(self.plant.machines[one].capacity ** 2 for one in self.free) / len(self.free)
+
+
+def model(block: Block) -> tuple[Qubo, list[list[int]]]:
+    """The block's model, a bit for each machine and start, and the bits of each free machine."""
+    plant, qubo = block.plant, Qubo()
+    fixed = plant.levels([None if one in block.free else at for one, at in enumerate(block.starts)])
+    rows: list[list[int]] = []
+    out: list[list[tuple[int, float]]] = [[] for _ in fixed]
+    for one in block.free:
+        machine = plant.machines[one]
+        rows.append(qubo.variables(f"{machine.name} from {start + 1}" for start in plant.starts(one)))
+        for bit, start in zip(rows[-1], plant.starts(one), strict=True):
+            for period in range(start, start + machine.periods):
+                out[period].append((bit, float(machine.capacity)))
+    least = min(fixed)
+    for level, terms in zip(fixed, out, strict=True):
+        # (level + Σ)² without what every valid state has in common, so that numbers stay small
+        for bit, capacity in terms:
+            qubo.add(bit, capacity * (capacity + 2 * (level - least)) / block.scale)
+        for (bit, capacity), (other, second) in combinations(terms, 2):
+            qubo.couple(bit, other, 2 * capacity * second / block.scale)
+    for row in rows:
+        qubo.exactly_one(row, block.weight)
+    return qubo, rows
+
+
+def read(block: Block, rows: Sequence[Sequence[int]], bits: Sequence[int]) -> tuple[tuple[int, ...], bool]:
+    """The plan that a state means, and whether it was valid; a machine without one start keeps its own."""
+    starts, valid = list(block.starts), True
+    for one, row in zip(block.free, rows, strict=True):
+        chosen = [start for bit, start in zip(row, block.plant.starts(one), strict=True) if bits[bit]]
+        valid &= len(chosen) == 1
+        starts[one] = chosen[0] if len(chosen) == 1 else block.starts[one]
+    return tuple(starts), valid

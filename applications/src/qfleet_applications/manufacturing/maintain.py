@@ -1,0 +1,127 @@
+"""The study ``manufacturing maintain``: when each machine is out, so that the reserve is as even as can be."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from qfleet import JobRequest
+from qfleet_applications.frame.desk import Runner
+from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.versions import versions
+from qfleet_applications.manufacturing import calendar, exact, planning
+from qfleet_applications.manufacturing.calendar import Plant
+from qfleet_applications.manufacturing.planning import Plan, Rounds
+from qfleet_applications.qubo.proving import Proof
+from qfleet_applications.qubo.sampling import Effort
+
+EFFORT = Effort(reads=16, sweeps=500)
+
+
+@dataclass(frozen=True)
+class MaintainStudy:
+    """A plant and how long to search; ``clock`` gives seconds."""
+
+    plant: Plant
+    rounds: Rounds
+    clock: Callable[[], float] = time.perf_counter
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return f"Maintenance of {self.plant.name}, {len(self.plant.machines)} machines in {len(self.plant.load)} periods"
+
+    @property
+    def qubits(self) -> int:
+        """Qubits of the widest model, which only QAOA needs."""
+        if self.rounds.effort.method != "qaoa":
+            return 0
+        return max(len(calendar.model(block)[0]) for block in self._first())
+
+    def requests(self) -> tuple[JobRequest, ...]:
+        """The first round."""
+        return planning.requests(self._first(), self.rounds, self.rounds.seed)
+
+    def conduct(self, desk: Runner) -> Report:
+        """Search on the fleet, ask CP-SAT, and compare."""
+        began = self.clock()
+        plan = planning.begun(self.plant)
+        planning.search(plan, desk, self.rounds, self._chance())
+        seconds = self.clock() - began
+        return self._report(plan, exact.levelled(self.plant, seed=self.rounds.seed), seconds)
+
+    def _chance(self) -> np.random.Generator:
+        return np.random.default_rng(self.rounds.seed)
+
+    def _first(self) -> list[calendar.Block]:
+        return planning.blocks(planning.begun(self.plant), self.rounds, self._chance())
+
+    def _report(self, plan: Plan, proof: Proof[tuple[int, ...]], seconds: float) -> Report:
+        plant, described = self.plant, self.rounds.effort.described
+        ours, theirs = plant.spread(plan.starts), plant.spread(proof.solution)
+        begun = plant.spread(planning.begun(plant).starts)
+        comparison = Comparison(
+            self.title,
+            "standard deviation of the reserve",
+            plant.unit,
+            "lower",
+            Measured(described, ours, ours, ours, seconds),
+            Measured("CP-SAT", theirs, theirs, theirs, proof.seconds, _note(proof)),
+            "exact values",
+        )
+        return Report(
+            pack="manufacturing",
+            command="maintain",
+            title=self.title,
+            comparisons=(comparison,),
+            tables=(_starts(plant, plan, proof), _steps(plan)),
+            figures=(_reserve(plant, plan, proof),),
+            notes=(
+                f"CP-SAT's plan is {_note(proof)}.",
+                f"The search began at a spread of {begun:.4g}, by a greedy rule.",
+                "The sum of squares of load and outage is minimised; what is out in sum is fixed, so that this "
+                "levels the reserve. A machine without one start in a state keeps the one it had.",
+            ),
+            settings={
+                "seed": str(self.rounds.seed),
+                "method": described,
+                "weight of a machine without one start": "twice what the costliest machine can add",
+                "largest model": f"{self.rounds.largest} variables",
+            },
+            versions=versions("ortools"),
+        )
+
+
+def _note(proof: Proof[tuple[int, ...]]) -> str:
+    if proof.proved:
+        return "proved optimal"
+    return f"not proved: its sum of squares is {100 * (proof.value / proof.bound - 1):.2g} % above the bound"
+
+
+def _starts(plant: Plant, plan: Plan, proof: Proof[tuple[int, ...]]) -> Table:
+    unit = f" [{plant.unit}]" if plant.unit else ""
+    columns = ("machine", f"capacity{unit}", "periods out", "from period (fleet)", "from period (CP-SAT)")
+    rows = tuple(
+        (machine.name, machine.capacity, machine.periods, ours + 1, theirs + 1)
+        for machine, ours, theirs in zip(plant.machines, plan.starts, proof.solution, strict=True)
+    )
+    return Table("When each machine is out", columns, rows)
+
+
+def _steps(plan: Plan) -> Table:
+    columns = ("machines", "variables", "states read", "of them valid", "spread before", "spread found")
+    rows = tuple(
+        (one.machines, one.variables, one.kept, one.valid, one.before, one.after) for one in plan.steps
+    )
+    return Table("Models that the fleet was asked", columns, rows)
+
+
+def _reserve(plant: Plant, plan: Plan, proof: Proof[tuple[int, ...]]) -> Figure:
+    x = tuple(float(period + 1) for period in range(len(plant.load)))
+    series = [Series("nothing out", x, tuple(float(plant.capacity - load) for load in plant.load), style="steps")]
+    for label, starts in (("CP-SAT", proof.solution), ("fleet", plan.starts)):
+        reserve = tuple(float(plant.capacity - level) for level in plant.levels(starts))
+        series.append(Series(label, x, reserve, style="steps"))
+    unit = f" [{plant.unit}]" if plant.unit else ""
+    return Figure("reserve", f"Reserve of {plant.name}", "period", f"reserve{unit}", tuple(series))

@@ -1,0 +1,68 @@
+"""The classical side: OR-Tools CP-SAT with one worker and a seed, so that it finds the same again.
+
+Its answer is a value and a bound; where they meet, the value is proved optimal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from qfleet_applications.errors import InvalidProblem
+
+T = TypeVar("T")
+
+LIMIT_S = 20.0
+"""CP-SAT stops after so many seconds of its deterministic time; what it has then is told with its bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof(Generic[T]):
+    """A solution, its value, the bound below which no solution lies, and the wall time in seconds."""
+
+    solution: T
+    value: float
+    bound: float
+    seconds: float
+
+    @property
+    def proved(self) -> bool:
+        """Whether nothing is better."""
+        return abs(self.value - self.bound) <= 1e-6 * max(1.0, abs(self.value))
+
+    @property
+    def note(self) -> str:
+        """How much is proved, for people."""
+        return "proved optimal" if self.proved else f"not proved; nothing is below {self.bound:.6g}"
+
+
+def constraints() -> Any:
+    """An empty model of CP-SAT.
+
+    Raises:
+        InvalidProblem: OR-Tools is not installed.
+    """
+    try:
+        # takes most of a second, which other commands need not wait for
+        from ortools.sat.python import cp_model  # noqa: PLC0415
+    except ImportError:
+        hint = "pip install 'qfleet-applications[all]'"
+        raise InvalidProblem("the classical baseline needs OR-Tools, which is missing", hint=hint) from None
+    return cp_model.CpModel()
+
+
+def minimised(model: Any, read: Callable[[Any], T], what: str, *, seed: int = 0) -> Proof[T]:
+    """Solve a model of CP-SAT; ``read`` takes the solver's values.
+
+    Raises:
+        InvalidProblem: nothing meets the constraints, or nothing was found in time.
+    """
+    from ortools.sat.python import cp_model  # noqa: PLC0415 - as above
+
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = seed
+    solver.parameters.max_deterministic_time = LIMIT_S
+    status = solver.solve(model)
+    if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
+        raise InvalidProblem(f"{what}: CP-SAT finds no solution ({solver.status_name(status).lower()})")
+    return Proof(read(solver), solver.objective_value, solver.best_objective_bound, solver.wall_time)

@@ -1,0 +1,164 @@
+"""Asking a fleet for low states of a model, and reading them: annealing, or QAOA where the model is small."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from qfleet import (
+    AnnealRequest,
+    AnnealResultView,
+    Coupling,
+    Field,
+    JobRequest,
+    QaoaAnsatz,
+    QuboCost,
+    ResultView,
+    VariationalRequest,
+    VariationalResultView,
+)
+from qfleet_applications.errors import InvalidProblem, TooLarge, UnexpectedResult
+from qfleet_applications.qubo.model import Qubo
+
+Method: TypeAlias = Literal["simulated", "path-integral", "tabu", "qaoa"]
+METHODS: tuple[Method, ...] = get_args(Method)
+LARGEST_QAOA = 24
+"""Qubits of a QAOA state vector: more take hours on a small device."""
+PART_QAOA = 16
+"""Qubits of the parts of a larger problem, which QAOA answers in about a second."""
+LARGEST_MODEL = 4000
+"""Variables of an annealed model; tabu search takes no more."""
+LARGEST_TERMS = 190_000
+"""Coefficients of a model: what a request may carry, and ten states of which may be checked."""
+_QAOA_SHOTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How hard a fleet tries: ``reads`` runs of ``sweeps`` passes, or ``layers`` of QAOA from 2 starts.
+
+    ``beta`` are the first and the last inverse temperature of simulated annealing, in the units of the model.
+    """
+
+    method: Method = "simulated"
+    reads: int = 64
+    sweeps: int = 1000
+    layers: int = 2
+    keep: int = 10
+    beta: tuple[float, float] | None = None
+
+    @property
+    def described(self) -> str:
+        """The method for people."""
+        if self.method == "qaoa":
+            return f"QAOA, {self.layers} layers, simulated"
+        names = {"simulated": "simulated annealing", "path-integral": "path-integral annealing (simulated)"}
+        return f"{names.get(self.method, 'tabu search')}, {self.reads} reads of {self.sweeps} sweeps"
+
+    @property
+    def largest(self) -> int:
+        """Most variables of a model that this method takes."""
+        return LARGEST_QAOA if self.method == "qaoa" else LARGEST_MODEL
+
+    @property
+    def part(self) -> int:
+        """Most variables of a model into which a larger problem is divided: what this method answers quickly."""
+        return PART_QAOA if self.method == "qaoa" else LARGEST_MODEL
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An assignment that came back, its energy (recomputed here), and how many reads or shots gave it."""
+
+    bits: tuple[int, ...]
+    energy: float
+    count: int
+
+
+def request(qubo: Qubo, effort: Effort, *, seed: int, name: str) -> JobRequest:
+    """State a model as a job.
+
+    Raises:
+        InvalidProblem: the model has no variables.
+        TooLarge: it has more than the method takes; the message says how many.
+    """
+    check(len(qubo), qubo.terms, effort, name)
+    if effort.method == "qaoa":
+        ansatz = QaoaAnsatz(layers=effort.layers)
+        minimise = VariationalRequest(cost=_cost(qubo), ansatz=ansatz, starts=2, best=effort.keep)
+        return JobRequest(
+            kind="variational.minimise", name=name, work=minimise, seed=seed, shots=_QAOA_SHOTS
+        )
+    work = AnnealRequest(
+        model=coordinates(qubo),
+        method=effort.method,
+        reads=effort.reads,
+        sweeps=effort.sweeps,
+        keep=effort.keep,
+        beta_range=effort.beta if effort.method == "simulated" else None,
+    )
+    return JobRequest(kind="anneal.sample", name=name, work=work, seed=seed)
+
+
+def check(variables: int, terms: int, effort: Effort, name: str) -> None:
+    """Refuse a model that no device takes.
+
+    Raises:
+        InvalidProblem: it has no variables.
+        TooLarge: it has too many of them, or of terms.
+    """
+    unit = "qubits" if effort.method == "qaoa" else "variables"
+    if variables < 1:
+        raise InvalidProblem(f"{name}: the model has no variables; nothing is left to decide")
+    if variables > effort.largest:
+        told = f"{name} needs {variables} {unit}, and {effort.method} takes at most {effort.largest}"
+        hint = "give a smaller problem" + (", or anneal it" if effort.method == "qaoa" else "")
+        raise TooLarge(told, qubits=variables, hint=hint)
+    if terms > LARGEST_TERMS:
+        told = f"{name} needs {variables} {unit} and {terms} coefficients; a request carries {LARGEST_TERMS}"
+        raise TooLarge(told, qubits=variables, hint="give a smaller problem")
+
+
+def coordinates(qubo: Qubo) -> str:
+    """A model as text in dimod's COOrdinate format; it has no offset, and every variable gets a line."""
+    linear = (f"{index} {index} {weight!r}" for index, weight in enumerate(qubo.linear))
+    pairs = (f"{one} {other} {weight!r}" for (one, other), weight in qubo.quadratic.items() if weight)
+    return "\n".join(("# vartype=BINARY", *linear, *pairs, ""))
+
+
+def states(qubo: Qubo, view: ResultView) -> list[State]:
+    """The lowest states of a result, ascending in energy.
+
+    Raises:
+        UnexpectedResult: the result is none of this model.
+    """
+    found = _found(qubo, view)
+    if not found or any(len(bits) != len(qubo) for bits, _ in found):
+        raise UnexpectedResult(f"asked for states of {len(qubo)} bits, got {type(view).__name__}")
+    return sorted(
+        (State(bits, qubo.energy(bits), count) for bits, count in found),
+        key=lambda state: (state.energy, state.bits),
+    )
+
+
+def _cost(qubo: Qubo) -> QuboCost:
+    return QuboCost(
+        linear=tuple(Field(index, weight) for index, weight in enumerate(qubo.linear)),
+        quadratic=tuple(
+            Coupling(one, other, weight) for (one, other), weight in qubo.quadratic.items() if weight
+        ),
+        offset=qubo.offset,
+    )
+
+
+def _found(qubo: Qubo, view: ResultView) -> Sequence[tuple[tuple[int, ...], int]]:
+    if isinstance(view, AnnealResultView):
+        place = {label: index for index, label in enumerate(view.variables)}
+        order = [place.get(index, place.get(str(index), -1)) for index in range(len(qubo))]
+        if min(order, default=-1) < 0:
+            raise UnexpectedResult("the states of the result do not have the variables of the model")
+        return [(tuple(state.values[at] for at in order), state.reads) for state in view.states]
+    if isinstance(view, VariationalResultView):
+        # qubit 0 stands rightmost; the lowest string may have come from another start than the samples
+        strings = {one.bits: one.count for one in (*view.samples, *filter(None, [view.lowest]))}
+        return [(tuple(int(bit) for bit in reversed(bits)), count) for bits, count in strings.items()]
+    raise UnexpectedResult(f"asked for low states of a model, got {type(view).__name__}")
