@@ -16,6 +16,6 @@ class Here:
     def run(self, request: JobRequest, label: str = "") -> ResultView:
         return self.run_all((request,), label)[0]
 
-    def run_all(self, requests: Sequence[JobRequest], label: str = "") -> tuple[ResultView, ...]:
+    def run_all(self, requests: Sequence[JobRequest], label: str = "") -> tuple[ResultView, ...]:  # noqa: ARG002 - as a desk
         self.asked += requests
         return tuple(workload_runs.run(request).view for request in requests)

@@ -1,8 +1,8 @@
-"""Maintenance: each machine is out for some periods in a row; when, so that the load is met as evenly as can be?
+"""Maintenance: each machine is out for some periods in a row; when is the load met most evenly?
 
 Levelised reserve (Christiaanse and Palmer, IEEE Trans. PAS 91, 149, 1972; Dahal and McDonald 1997): the sum
-of squares of load and outage over the periods is least. What is out in sum is fixed, so that this minimises the
-variance of the reserve too.
+of squares of load and outage over the periods is least. What is out in sum is fixed, so that this minimises
+the variance of the reserve too.
 """
 
 import math
@@ -16,7 +16,7 @@ from qfleet_applications.qubo.model import Qubo
 
 
 class Machine(NamedTuple):
-    """A machine: what it gives, for how many periods it is out, and the first and last period it may be out."""
+    """A machine: what it gives, for how many periods it is out, and the first and last that it may be."""
 
     name: str
     capacity: int
@@ -37,10 +37,11 @@ class Plant:
     def __post_init__(self) -> None:
         for one in range(len(self.machines)):
             if not self.starts(one):
-                machine = self.machines[one]
+                machine, last = self.machines[one], len(self.load)
                 raise InvalidProblem(
-                    f"{self.name}: machine {machine.name} is out for {machine.periods} periods and may be out from "
-                    f"{machine.earliest + 1} to {min(machine.latest + 1, len(self.load))}; widen its window"
+                    f"{self.name}: machine {machine.name} is out for {machine.periods} periods, and may be "
+                    f"from {machine.earliest + 1} to {min(machine.latest + 1, last)}",
+                    hint="widen its window",
                 )
 
     @property
@@ -78,7 +79,9 @@ def greedy(plant: Plant) -> list[int]:
     """A first plan: the machine with most outage first, each where the sum of squares grows least."""
     starts: list[int | None] = [None] * len(plant.machines)
     machines = plant.machines
-    for one in sorted(range(len(starts)), key=lambda one: (-machines[one].capacity * machines[one].periods, one)):
+    for one in sorted(
+        range(len(starts)), key=lambda one: (-machines[one].capacity * machines[one].periods, one)
+    ):
         levels = plant.levels(starts)
         starts[one] = min(
             plant.starts(one), key=lambda start: sum(levels[start : start + machines[one].periods])
@@ -94,12 +97,15 @@ class Block:
     starts: tuple[int, ...]
     free: tuple[int, ...]
 
-    @property
-    def weight(self) -> float:
-        """Weight of a machine without one start: what the most expensive one can save by having none, and as much again."""
-        load = max(self.plant.levels([None if one in self.free else at for one, at in enumerate(self.starts)]))
-        out = [self.plant.machines[one].capacity * self.plant.machines[one].periods for one in self.free]
-        return 2.0 * max(out) * (load + sum(self.plant.machines[one].capacity for one in self.free)) / self.scale
+    def weight(self, one: int) -> float:
+        """Weight of a machine without one start: all that its overlaps with other free machines can cost.
+
+        With costs counted from each machine's cheapest start, leaving it out never saves more.
+        """
+        machine = self.plant.machines[one]
+        others = (self.plant.machines[other] for other in self.free if other != one)
+        overlaps = math.fsum(other.capacity * min(other.periods, machine.periods) for other in others)
+        return max(2.0 * machine.capacity * overlaps, float(machine.capacity) ** 2) / self.scale
 
     @property
     def scale(self) -> float:
@@ -119,15 +125,18 @@ def model(block: Block) -> tuple[Qubo, list[list[int]]]:
         for bit, start in zip(rows[-1], plant.starts(one), strict=True):
             for period in range(start, start + machine.periods):
                 out[period].append((bit, float(machine.capacity)))
-    least = min(fixed)
     for level, terms in zip(fixed, out, strict=True):
-        # (level + Σ)² without what every valid state has in common, so that numbers stay small
+        # (level + Σ)² without level²
         for bit, capacity in terms:
-            qubo.add(bit, capacity * (capacity + 2 * (level - least)) / block.scale)
+            qubo.add(bit, capacity * (capacity + 2 * level) / block.scale)
         for (bit, capacity), (other, second) in combinations(terms, 2):
             qubo.couple(bit, other, 2 * capacity * second / block.scale)
-    for row in rows:
-        qubo.exactly_one(row, block.weight)
+    for one, row in zip(block.free, rows, strict=True):
+        # every valid state has one start of each machine: what the cheapest costs may be left out
+        cheapest = min(qubo.linear[bit] for bit in row)
+        for bit in row:
+            qubo.add(bit, -cheapest)
+        qubo.exactly_one(row, block.weight(one))
     return qubo, rows
 
 

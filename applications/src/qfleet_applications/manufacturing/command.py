@@ -7,7 +7,6 @@ import typer
 
 from qfleet_applications.frame.carrying import carry_out
 from qfleet_applications.frame.options import DataFile, Json, Output, Plan, Seed
-from qfleet_applications.frame.outcome import reported
 from qfleet_applications.qubo.options import Layers, MethodName, Reads, Sweeps, effort
 
 application = typer.Typer(
@@ -22,7 +21,6 @@ Unit = Annotated[str, typer.Option(help="The unit of your file's numbers.")]
 
 
 @application.command()
-@reported
 def schedule(  # noqa: PLR0913 - options of a command
     file: DataFile = None,
     *,
@@ -46,7 +44,6 @@ def schedule(  # noqa: PLR0913 - options of a command
 
 
 @application.command()
-@reported
 def route(  # noqa: PLR0913 - options of a command
     file: DataFile = None,
     *,
@@ -73,7 +70,6 @@ def route(  # noqa: PLR0913 - options of a command
 
 
 @application.command()
-@reported
 def maintain(  # noqa: PLR0913 - options of a command
     file: DataFile = None,
     *,
@@ -94,4 +90,6 @@ def maintain(  # noqa: PLR0913 - options of a command
 
     asked = effort(maintain.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
     turns = planning.Rounds(asked, seed=seed, rounds=planning.ROUNDS if rounds is None else rounds)
-    carry_out(maintain.MaintainStudy(files.plant(file, load, unit), turns), plan=plan, json=json, output=output)
+    carry_out(
+        maintain.MaintainStudy(files.plant(file, load, unit), turns), plan=plan, json=json, output=output
+    )

@@ -6,7 +6,7 @@ every state gives one that is possible.
 
 from collections.abc import Sequence
 
-from qfleet_applications.manufacturing.shop import Place, Shop, without_gaps
+from qfleet_applications.manufacturing.shop import Place, without_gaps
 from qfleet_applications.manufacturing.windows import Model, Question
 
 
@@ -20,17 +20,20 @@ def schedule(question: Question, model: Model, bits: Sequence[int]) -> dict[Plac
 
 
 def _placed(question: Question, wished: dict[Place, int]) -> dict[Place, int]:
-    """List scheduling: of the free operations that nothing free must precede, the one that wishes to be first."""
-    left, rank = list(wished), {}
+    """List scheduling: of the free operations that nothing free must precede, the one that wishes first."""
+    left = list(wished)
+    rank: dict[Place, int] = {}
     while left:
-        ready = [one for one in left if not any(one in question.paths[other] for other in left if other != one)]
+        ready = [
+            one for one in left if not any(one in question.paths[other] for other in left if other != one)
+        ]
         chosen = min(ready, key=lambda one: (wished[one], one))
         rank[chosen] = len(rank)
         left.remove(chosen)
-    return without_gaps(question.shop, _rows(question.shop, question, rank))
+    return without_gaps(question.shop, _rows(question, rank))
 
 
-def _rows(shop: Shop, question: Question, rank: dict[Place, int]) -> dict[str, list[Place]]:
+def _rows(question: Question, rank: dict[Place, int]) -> dict[str, list[Place]]:
     """Each machine's order: free operations by rank, on the seats that free ones had; the others stay."""
     rows = {}
     for machine, row in question.rows.items():

@@ -37,7 +37,13 @@ def shop(file: Path | None, unit: str = "min") -> Shop:
     )
     table = read(path, columns, least_rows=2)
     jobs: dict[str, dict[int, Operation]] = {}
-    cells = zip(table.texts("job"), table.numbers("step"), table.texts("machine"), table.numbers("duration"), strict=True)
+    cells = zip(
+        table.texts("job"),
+        table.numbers("step"),
+        table.texts("machine"),
+        table.numbers("duration"),
+        strict=True,
+    )
     for line, (job, step, machine, duration) in zip(table.lines, cells, strict=True):
         steps = jobs.setdefault(job, {})
         if int(step) in steps:
@@ -45,8 +51,12 @@ def shop(file: Path | None, unit: str = "min") -> Shop:
         steps[int(step)] = Operation(machine, int(duration))
     for job, steps in jobs.items():
         if missing := set(range(1, len(steps) + 1)) - steps.keys():
-            raise InvalidData(path, f"job {job} has no step {min(missing)}", hint="number its steps 1, 2, 3 …")
-    return Shop(name, tuple(jobs), tuple(tuple(steps[at] for at in sorted(steps)) for steps in jobs.values()), unit)
+            raise InvalidData(
+                path, f"job {job} has no step {min(missing)}", hint="number its steps 1, 2, 3 …"
+            )
+    return Shop(
+        name, tuple(jobs), tuple(tuple(steps[at] for at in sorted(steps)) for steps in jobs.values()), unit
+    )
 
 
 def places(file: Path | None, unit: str = "mm") -> Places:
@@ -85,9 +95,7 @@ def places(file: Path | None, unit: str = "mm") -> Places:
 
 
 def _points(table: Frame, one: str, other: str) -> tuple[tuple[float, float], ...]:
-    return tuple(
-        (float(x), float(y)) for x, y in zip(table.numbers(one), table.numbers(other), strict=True)
-    )
+    return tuple((float(x), float(y)) for x, y in zip(table.numbers(one), table.numbers(other), strict=True))
 
 
 def _once(path: Path, table: Frame) -> tuple[str, ...]:
@@ -118,7 +126,7 @@ def _pairs(name: str, path: Path, table: Frame, unit: str) -> Places:
 
 
 def plant(machines: Path | None, load: Path | None, unit: str = "MW") -> Plant:
-    """Machines and load: columns machine, capacity, periods and, if wanted, earliest and latest; period, load.
+    """Machines (machine, capacity, periods and, if wanted, earliest and latest) and the load by period.
 
     Without files, the 32 units of the IEEE Reliability Test System and its 52 weekly peaks.
 
@@ -143,12 +151,10 @@ def plant(machines: Path | None, load: Path | None, unit: str = "MW") -> Plant:
     table = read(path, columns)
     earliest = table.numbers("earliest") if table.has("earliest") else [1.0] * table.rows
     latest = table.numbers("latest") if table.has("latest") else [float(last)] * table.rows
-    cells = zip(
-        table.texts("machine"), table.numbers("capacity"), table.numbers("periods"), earliest, latest, strict=True
-    )
+    numbers = table.numbers("capacity"), table.numbers("periods"), earliest, latest
     rows = tuple(
         Machine(machine, int(capacity), int(periods), int(first) - 1, int(until) - 1)
-        for machine, capacity, periods, first, until in cells
+        for machine, capacity, periods, first, until in zip(table.texts("machine"), *numbers, strict=True)
     )
     return Plant(name, rows, tuple(map(int, levels)), unit)
 

@@ -1,4 +1,4 @@
-"""The study ``manufacturing maintain``: when each machine is out, so that the reserve is as even as can be."""
+"""The study ``manufacturing maintain``: when each machine is out, so that the reserve is even."""
 
 import time
 from collections.abc import Callable
@@ -30,7 +30,8 @@ class MaintainStudy:
     @property
     def title(self) -> str:
         """What it is about."""
-        return f"Maintenance of {self.plant.name}, {len(self.plant.machines)} machines in {len(self.plant.load)} periods"
+        sizes = f"{len(self.plant.machines)} machines in {len(self.plant.load)} periods"
+        return f"Maintenance of {self.plant.name}, {sizes}"
 
     @property
     def qubits(self) -> int:
@@ -80,13 +81,13 @@ class MaintainStudy:
             notes=(
                 f"CP-SAT's plan is {_note(proof)}.",
                 f"The search began at a spread of {begun:.4g}, by a greedy rule.",
-                "The sum of squares of load and outage is minimised; what is out in sum is fixed, so that this "
-                "levels the reserve. A machine without one start in a state keeps the one it had.",
+                "Minimised is the sum of squares of load and outage: what is out in sum is fixed.",
+                "A machine that has no start in a state, or two, keeps the one it had.",
             ),
             settings={
                 "seed": str(self.rounds.seed),
                 "method": described,
-                "weight of a machine without one start": "twice what the costliest machine can add",
+                "weight of a machine without one start": "all that its overlaps can cost",
                 "largest model": f"{self.rounds.largest} variables",
             },
             versions=versions("ortools"),
@@ -119,7 +120,9 @@ def _steps(plan: Plan) -> Table:
 
 def _reserve(plant: Plant, plan: Plan, proof: Proof[tuple[int, ...]]) -> Figure:
     x = tuple(float(period + 1) for period in range(len(plant.load)))
-    series = [Series("nothing out", x, tuple(float(plant.capacity - load) for load in plant.load), style="steps")]
+    series = [
+        Series("nothing out", x, tuple(float(plant.capacity - load) for load in plant.load), style="steps")
+    ]
     for label, starts in (("CP-SAT", proof.solution), ("fleet", plan.starts)):
         reserve = tuple(float(plant.capacity - level) for level in plant.levels(starts))
         series.append(Series(label, x, reserve, style="steps"))

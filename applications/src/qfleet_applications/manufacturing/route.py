@@ -10,7 +10,9 @@ from qfleet_applications.frame.report import Comparison, Figure, Measured, Repor
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.manufacturing import exact, touring
 from qfleet_applications.manufacturing.places import Places
+from qfleet_applications.manufacturing.stretches import SHARE
 from qfleet_applications.manufacturing.touring import Path, Walk
+from qfleet_applications.qubo import proving
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
@@ -66,7 +68,6 @@ class RouteStudy:
             "exact values",
         )
         begun = self.places.length(touring.nearest(self.places))
-        gap = 100 * (length / proof.value - 1) if proof.value else 0.0
         return Report(
             pack="manufacturing",
             command="route",
@@ -75,10 +76,10 @@ class RouteStudy:
             tables=(_steps(path), _path(path, proof)),
             figures=(_map(self.places, path, proof),),
             notes=(
-                f"The fleet's path of {length:.0f} is {gap:.2f} % above CP-SAT's {proof.value:.0f}, which is {proof.note}.",
+                proving.gap("path", length, proof),
                 f"The search began at {begun}, by going to the nearest place each time.",
                 "States that are no order of the places were repaired; the table says how many were valid.",
-                "Each broken one-hot constraint weighs as much as the longest distance of its model.",
+                f"Each broken one-hot constraint weighs {SHARE:g} of the longest distance of its model.",
             ),
             settings={
                 "seed": str(self.walk.seed),
@@ -92,7 +93,9 @@ class RouteStudy:
 
 def _steps(path: Path) -> Table:
     columns = ("places ordered", "variables", "states read", "of them valid", "length before", "length after")
-    rows = tuple((one.places, one.variables, one.kept, one.valid, one.before, one.after) for one in path.steps)
+    rows = tuple(
+        (one.places, one.variables, one.kept, one.valid, one.before, one.after) for one in path.steps
+    )
     return Table("Models that the fleet was asked", columns, rows)
 
 

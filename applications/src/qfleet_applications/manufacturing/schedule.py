@@ -13,8 +13,9 @@ from qfleet_applications.frame.report import Comparison, Figure, Measured, Repor
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.manufacturing import exact, scheduling
 from qfleet_applications.manufacturing.scheduling import Asked, Course, Search
-from qfleet_applications.manufacturing.shop import Shop, dispatched, fault, makespan
+from qfleet_applications.manufacturing.shop import Place, Shop, dispatched, fault, makespan
 from qfleet_applications.manufacturing.windows import CONFLICT, ONE_START
+from qfleet_applications.qubo import proving
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
@@ -64,7 +65,7 @@ class ScheduleStudy:
             return [whole]
         return scheduling.parts(course, self.search, np.random.default_rng(self.search.seed))
 
-    def _report(self, course: Course, proof: Proof, seconds: float) -> Report:
+    def _report(self, course: Course, proof: Proof[dict[Place, int]], seconds: float) -> Report:
         length = float(course.length)
         method = f"{self.search.effort.described} with repair"
         comparison = Comparison(
@@ -76,7 +77,7 @@ class ScheduleStudy:
             Measured("CP-SAT", proof.value, proof.value, proof.value, proof.seconds, proof.note),
             "exact values",
         )
-        gap = 100 * (length / proof.value - 1)
+        begun = makespan(self.shop, dispatched(self.shop))
         return Report(
             pack="manufacturing",
             command="schedule",
@@ -85,17 +86,17 @@ class ScheduleStudy:
             tables=(_steps(course), _rows(course)),
             figures=(_gantt(course), _progress(course)),
             notes=(
-                f"The fleet's schedule of {length:.0f} is {gap:.2f} % above CP-SAT's {proof.value:.0f}, which is {proof.note}.",
-                f"The search began at {makespan(self.shop, dispatched(self.shop))}, by the dispatching rule MWKR.",
+                proving.gap("schedule", length, proof),
+                f"The search began at {begun}, by the dispatching rule MWKR.",
                 "An annealer that finds no schedule within a makespan has not proved that there is none.",
-                "States that broke constraints were repaired to schedules; the table says how many constraints.",
+                "States that broke constraints were repaired to schedules; the table says how many.",
             ),
             settings={
                 "seed": str(self.search.seed),
                 "method": self.search.effort.described,
                 "weight of an operation without one start": f"{ONE_START:g}",
                 "weight of a pair of starts that exclude each other": f"{CONFLICT:g}",
-                "largest model of the whole, of a part": f"{self.search.largest}, {self.search.part} variables",
+                "largest model (whole, part)": f"{self.search.largest}, {self.search.part} variables",
             },
             versions=versions("ortools"),
         )
@@ -115,7 +116,10 @@ def _rows(course: Course) -> Table:
     rows = tuple(
         (
             machine,
-            " ".join(f"{shop.names[one.job]}@{course.best[one]}" for one in sorted(places, key=lambda one: course.best[one])),
+            " ".join(
+                f"{shop.names[one.job]}@{course.best[one]}"
+                for one in sorted(places, key=lambda one: course.best[one])
+            ),
         )
         for machine, places in shop.machines.items()
     )
@@ -150,4 +154,6 @@ def _progress(course: Course) -> Figure:
         Series("shortest so far", x, tuple(map(float, best)), style="steps"),
         Series("this model, repaired", x[1:], tuple(found), style="points"),
     )
-    return Figure("progress", f"{course.shop.name}: makespan by models asked", "models asked", "makespan", series)
+    return Figure(
+        "progress", f"{course.shop.name}: makespan by models asked", "models asked", "makespan", series
+    )

@@ -138,7 +138,7 @@ def _orders(course: Course, number: int, chance: Random) -> Iterator[list[Place]
 
 
 def _part(course: Course, search: Search, order: Sequence[Place]) -> Asked | None:
-    """The largest neighbourhood that fits: within one unit less if that can be, else as long (a step aside)."""
+    """The largest neighbourhood that fits: one unit shorter if that can be, else as long (a step aside)."""
     most = min(search.part, search.effort.part)
     for limit in (course.length - 1, course.length):
         low, high, best = 2, len(order), None

@@ -8,6 +8,7 @@ orders (Roy and Sussmann, 1964).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from qfleet_applications.errors import InvalidProblem
@@ -39,11 +40,11 @@ class Shop:
     def __post_init__(self) -> None:
         if not self.jobs or not all(self.jobs):
             raise InvalidProblem(f"{self.name}: a shop needs jobs, each with an operation")
-        short = [
-            (name, one.duration) for name, job in zip(self.names, self.jobs, strict=True) for one in job
-        ]
+        short = [(name, one.duration) for name, job in zip(self.names, self.jobs, strict=True) for one in job]
         if wrong := next((one for one in short if one[1] < 1), None):
-            raise InvalidProblem(f"{self.name}: job {wrong[0]} has a duration of {wrong[1]}; at least 1 is meant")
+            raise InvalidProblem(
+                f"{self.name}: job {wrong[0]} has a duration of {wrong[1]}; at least 1 is meant"
+            )
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -94,7 +95,7 @@ def fault(shop: Shop, starts: Starts) -> str | None:
             return f"job {shop.names[place.job]}, step {place.step + 1} ends at {end}, after the next begins"
     for machine, places in shop.machines.items():
         row = sorted(places, key=lambda place: starts[place])
-        for one, other in zip(row, row[1:], strict=False):
+        for one, other in pairwise(row):
             if starts[one] + shop.duration(one) > starts[other]:
                 return f"machine {machine} is occupied twice at {starts[other]}"
     return None
@@ -109,7 +110,7 @@ def orders(shop: Shop, starts: Starts) -> dict[str, tuple[Place, ...]]:
 
 
 def dispatched(shop: Shop) -> dict[Place, int]:
-    """A first schedule without delay: what can begin earliest begins, of equals the one with most work to come.
+    """A first schedule: what can begin earliest begins, of equals the one with most work to come.
 
     The rule MWKR of Panwalkar and Iskander, Oper. Res. 25, 45 (1977).
     """
@@ -139,7 +140,7 @@ def without_gaps(shop: Shop, rows: Mapping[str, Sequence[Place]]) -> dict[Place,
     """
     before = {place: [Place(place.job, place.step - 1)] if place.step else [] for place in shop.places}
     for row in rows.values():
-        for one, other in zip(row, row[1:], strict=False):
+        for one, other in pairwise(row):
             before[other].append(one)
     starts: dict[Place, int] = {}
     waiting = list(shop.places)

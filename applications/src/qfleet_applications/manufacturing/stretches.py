@@ -11,6 +11,9 @@ from itertools import pairwise
 from qfleet_applications.manufacturing.places import Places
 from qfleet_applications.qubo.model import Qubo
 
+SHARE = 0.6
+"""Weight of a broken one-hot constraint, as a share of the longest distance."""
+
 
 @dataclass(frozen=True)
 class Stretch:
@@ -23,9 +26,13 @@ class Stretch:
 
     @property
     def weight(self) -> float:
-        """Weight of each broken one-hot constraint: the longest distance, below which breaking one could pay."""
+        """Weight of each broken one-hot constraint.
+
+        At the longest distance no state that breaks one is lowest (Lucas, section 7). Annealers move more
+        freely below it, and what they break is repaired.
+        """
         ends = (self.before, *self.inner, self.after)
-        return float(max(self.places.distances[one][other] for one in ends for other in ends) or 1)
+        return SHARE * float(max(self.places.distances[one][other] for one in ends for other in ends) or 1)
 
     def length(self, order: Sequence[int]) -> int:
         """Length of the stretch in an order of its places."""
@@ -54,8 +61,8 @@ def model(stretch: Stretch) -> Qubo:
 def order(stretch: Stretch, bits: Sequence[int]) -> tuple[tuple[int, ...], bool]:
     """The order that a state means, and whether it was valid; else it is repaired.
 
-    Repair keeps each seat with one place that has no other seat; places left over go, one by one, where they lengthen
-    the path least.
+    Repair gives each seat the first place that stands on it and has no seat yet; places left over go, one by
+    one, where they lengthen the path least.
     """
     size = len(stretch.inner)
     seats = [[one for one in range(size) if bits[one * size + seat]] for seat in range(size)]

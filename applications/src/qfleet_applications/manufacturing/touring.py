@@ -15,7 +15,6 @@ from qfleet_applications.manufacturing.stretches import Stretch
 from qfleet_applications.qubo import sampling
 from qfleet_applications.qubo.sampling import Effort
 
-
 ROUNDS = 4
 
 
@@ -61,12 +60,14 @@ def nearest(places: Places) -> tuple[int, ...]:
     tour = [0]
     while len(tour) < len(places):
         row = places.distances[tour[-1]]
-        tour.append(min((one for one in range(len(places)) if one not in tour), key=lambda one: (row[one], one)))
+        tour.append(
+            min((one for one in range(len(places)) if one not in tour), key=lambda one: (row[one], one))
+        )
     return tuple(tour)
 
 
 def first(path: Path, walk: Walk) -> list[Stretch]:
-    """The first round: the whole where it fits, else stretches of the path that always goes to the nearest."""
+    """The first round: the whole where it fits, else stretches of the path to the nearest each time."""
     inner = path.tour[1:]
     if len(inner) ** 2 <= min(walk.largest, walk.effort.largest):
         return [Stretch(path.places, 0, inner, 0)]
@@ -88,7 +89,10 @@ def requests(asked: Sequence[Stretch], walk: Walk, seed: int) -> tuple[JobReques
     """The jobs of a round."""
     return tuple(
         sampling.request(
-            stretches.model(one), walk.effort, seed=seed + at, name=f"{one.places.name}: {len(one.inner)} places"
+            stretches.model(one),
+            walk.effort,
+            seed=seed + at,
+            name=f"{one.places.name}: {len(one.inner)} places",
         )
         for at, one in enumerate(asked)
     )
@@ -113,9 +117,7 @@ def _take(path: Path, asked: Sequence[Stretch], desk: Runner, walk: Walk) -> Non
         if one.length(best) < one.length(one.inner):
             path.tour = _replaced(path.tour, one.inner, best)
         valid = sum(valid for _, valid in read)
-        path.steps.append(
-            Step(len(one.inner), len(one.inner) ** 2, valid, len(read), before, path.length)
-        )
+        path.steps.append(Step(len(one.inner), len(one.inner) ** 2, valid, len(read), before, path.length))
 
 
 def _replaced(tour: Sequence[int], old: Sequence[int], new: Sequence[int]) -> tuple[int, ...]:

@@ -5,8 +5,8 @@ longest path through what keeps its order is a distance, and each free operation
 start) and a *tail* (the least time from its start to the end). A schedule within the makespan T then exists
 exactly where starts with head ≤ t ≤ T - tail meet all distances and machines take one operation at a time.
 
-The model has a bit for each operation and start (Venturelli, Marchand, Rojo, arXiv:1506.08479), without costs: its
-energy is the number of broken constraints, 0 for a schedule.
+The model has a bit for each operation and start (Venturelli, Marchand, Rojo, arXiv:1506.08479), without
+costs: its energy is the weight of the broken constraints, 0 for a schedule.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ from qfleet_applications.qubo.model import Qubo
 ONE_START = 2.0
 """Weight of an operation with no start, or with two."""
 CONFLICT = 1.0
-"""Weight of a pair of starts that exclude each other; below ``ONE_START``, so that dropping one never pays."""
+"""Weight of a pair of starts that exclude each other."""
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ class Qubo:
 
 def slack_steps(bound: int) -> list[int]:
     """Coefficients of bits whose sums are all of 0 … ``bound`` and nothing else: 1, 2, 4, …, the rest."""
-    steps, left = [], bound
+    steps: list[int] = []
+    left = bound
     while left > 0:
         step = min(1 << len(steps), left)
         steps.append(step)

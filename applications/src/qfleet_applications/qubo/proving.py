@@ -12,7 +12,7 @@ from qfleet_applications.errors import InvalidProblem
 T = TypeVar("T")
 
 LIMIT_S = 20.0
-"""CP-SAT stops after so many seconds of its deterministic time; what it has then is told with its bound."""
+"""CP-SAT stops after so much of its deterministic time, about seconds; what it has is told with its bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,10 @@ def constraints() -> Any:
     return cp_model.CpModel()
 
 
-def minimised(model: Any, read: Callable[[Any], T], what: str, *, seed: int = 0) -> Proof[T]:
-    """Solve a model of CP-SAT; ``read`` takes the solver's values.
+def minimised(
+    model: Any, read: Callable[[Any], T], what: str, *, seed: int = 0, limit_s: float = LIMIT_S
+) -> Proof[T]:
+    """Solve a model of CP-SAT; ``read`` takes the solver's values, ``limit_s`` is of its deterministic time.
 
     Raises:
         InvalidProblem: nothing meets the constraints, or nothing was found in time.
@@ -61,8 +63,14 @@ def minimised(model: Any, read: Callable[[Any], T], what: str, *, seed: int = 0)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = seed
-    solver.parameters.max_deterministic_time = LIMIT_S
+    solver.parameters.max_deterministic_time = limit_s
     status = solver.solve(model)
     if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
         raise InvalidProblem(f"{what}: CP-SAT finds no solution ({solver.status_name(status).lower()})")
     return Proof(read(solver), solver.objective_value, solver.best_objective_bound, solver.wall_time)
+
+
+def gap(what: str, found: float, proof: Proof[Any]) -> str:
+    """How far the fleet's answer is above that of CP-SAT, as a sentence."""
+    share = f"{100 * (found / proof.value - 1):.2f} % above" if proof.value else "beside"
+    return f"The fleet's {what} of {found:.6g} is {share} CP-SAT's {proof.value:.6g}, which is {proof.note}."

@@ -30,6 +30,7 @@ LARGEST_MODEL = 4000
 LARGEST_TERMS = 190_000
 """Coefficients of a model: what a request may carry, and ten states of which may be checked."""
 _QAOA_SHOTS = 4096
+_QAOA_EVALUATIONS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Effort:
 
     @property
     def part(self) -> int:
-        """Most variables of a model into which a larger problem is divided: what this method answers quickly."""
+        """Most variables of a part of a larger problem: what this method answers quickly."""
         return PART_QAOA if self.method == "qaoa" else LARGEST_MODEL
 
 
@@ -84,10 +85,10 @@ def request(qubo: Qubo, effort: Effort, *, seed: int, name: str) -> JobRequest:
     check(len(qubo), qubo.terms, effort, name)
     if effort.method == "qaoa":
         ansatz = QaoaAnsatz(layers=effort.layers)
-        minimise = VariationalRequest(cost=_cost(qubo), ansatz=ansatz, starts=2, best=effort.keep)
-        return JobRequest(
-            kind="variational.minimise", name=name, work=minimise, seed=seed, shots=_QAOA_SHOTS
+        minimise = VariationalRequest(
+            cost=_cost(qubo), ansatz=ansatz, starts=2, best=effort.keep, evaluations=_QAOA_EVALUATIONS
         )
+        return JobRequest(kind="variational.minimise", name=name, work=minimise, seed=seed, shots=_QAOA_SHOTS)
     work = AnnealRequest(
         model=coordinates(qubo),
         method=effort.method,
@@ -141,12 +142,14 @@ def states(qubo: Qubo, view: ResultView) -> list[State]:
 
 
 def _cost(qubo: Qubo) -> QuboCost:
+    """The cost in units of its largest coefficient, so that the angles of QAOA are of order 1."""
+    unit = max(map(abs, (*qubo.linear, *qubo.quadratic.values()))) or 1.0
     return QuboCost(
-        linear=tuple(Field(index, weight) for index, weight in enumerate(qubo.linear)),
+        linear=tuple(Field(index, weight / unit) for index, weight in enumerate(qubo.linear)),
         quadratic=tuple(
-            Coupling(one, other, weight) for (one, other), weight in qubo.quadratic.items() if weight
+            Coupling(one, other, weight / unit) for (one, other), weight in qubo.quadratic.items() if weight
         ),
-        offset=qubo.offset,
+        offset=qubo.offset / unit,
     )
 
 

@@ -1,0 +1,94 @@
+"""Maintenance: the model against every plan of a small plant, published data, files."""
+
+import statistics
+from itertools import product
+from pathlib import Path
+
+import pytest
+from tests.unit.applications.decisions_runs import Here
+
+from qfleet_applications.errors import InvalidData, InvalidProblem
+from qfleet_applications.manufacturing import calendar, exact, files, planning
+from qfleet_applications.manufacturing.calendar import Block, Machine, Plant
+from qfleet_applications.manufacturing.maintain import EFFORT, MaintainStudy
+from qfleet_applications.manufacturing.planning import Rounds
+
+PLANT = Plant(
+    "a mill",
+    (Machine("saw", 30, 2, 0, 4), Machine("press", 20, 1, 0, 5), Machine("lathe", 20, 1, 0, 5)),
+    (50, 20, 45, 30, 25, 60),
+    "units",
+)
+
+
+def plans() -> list[tuple[int, ...]]:
+    return list(product(*(PLANT.starts(one) for one in range(3))))
+
+
+def test_levels_and_spread_are_those_of_the_reserve() -> None:
+    assert PLANT.levels((1, 4, 4)) == [50, 50, 75, 30, 65, 60]
+    reserve = [PLANT.capacity - level for level in PLANT.levels((1, 4, 4))]
+    assert PLANT.spread((1, 4, 4)) == pytest.approx(statistics.pstdev(reserve))
+
+
+def test_energies_of_valid_states_differ_as_the_sums_of_squares_do() -> None:
+    block = Block(PLANT, (0, 0, 0), (0, 2))
+    qubo, rows = calendar.model(block)
+    first = None
+    for saw, lathe in product(PLANT.starts(0), PLANT.starts(2)):
+        bits = [0] * len(qubo)
+        bits[rows[0][saw]] = bits[rows[1][lathe]] = 1
+        starts, valid = calendar.read(block, rows, bits)
+        assert (starts, valid) == ((saw, 0, lathe), True)
+        rest = qubo.energy(bits) * block.scale - PLANT.squares(starts)
+        first = rest if first is None else first
+        assert rest == pytest.approx(first)
+
+
+def test_no_state_without_a_start_or_with_two_is_lowest() -> None:
+    block = Block(PLANT, (0, 0, 0), (0, 1, 2))
+    qubo, rows = calendar.model(block)
+    energies = {bits: qubo.energy(bits) for bits in product((0, 1), repeat=len(qubo)) if sum(bits) <= 4}
+    best = min(energies.values())
+    lowest = [bits for bits, energy in energies.items() if energy <= best + 1e-9]
+    read = [calendar.read(block, rows, bits) for bits in lowest]
+    assert any(valid for _, valid in read)
+    assert {PLANT.squares(starts) for starts, valid in read if valid} == {min(map(PLANT.squares, plans()))}
+
+
+def test_the_baseline_finds_the_best_of_all_plans() -> None:
+    proof = exact.levelled(PLANT)
+    assert proof.proved
+    assert proof.value == min(map(PLANT.squares, plans())) == PLANT.squares(proof.solution)
+
+
+def test_the_fleet_finds_it_too() -> None:
+    report = MaintainStudy(PLANT, Rounds(EFFORT, rounds=1)).conduct(Here())
+    assert report.comparisons[0].quantum.value == pytest.approx(min(map(PLANT.spread, plans())))
+    assert report.comparisons[0].winner == "neither"
+
+
+def test_the_published_units_and_weeks_are_there() -> None:
+    plant = files.plant(None, None)
+    assert (len(plant.machines), plant.capacity, len(plant.load), max(plant.load)) == (32, 3405, 52, 2850)
+    assert sum(machine.periods for machine in plant.machines) == 96
+    begun = planning.begun(plant)
+    desk = Here()
+    planning.search(begun, desk, Rounds(EFFORT, rounds=1), MaintainStudy(plant, Rounds(EFFORT))._chance())
+    assert plant.spread(begun.starts) <= plant.spread(calendar.greedy(plant))
+    assert len(desk.asked) == 3
+
+
+def test_windows_of_a_file_hold_and_impossible_ones_are_refused(tmp_path: Path) -> None:
+    machines, load = tmp_path / "machines.csv", tmp_path / "load.csv"
+    load.write_text("period,load [units]\n1,5\n2,6\n3,4\n")
+    machines.write_text("machine,capacity [units],periods,earliest,latest\na,3,1,2,2\n")
+    assert list(files.plant(machines, load, "units").starts(0)) == [1]
+    machines.write_text("machine,capacity,periods,earliest,latest\na,3,2,2,2\n")
+    with pytest.raises(InvalidProblem, match="machine a is out for 2 periods, and may be from 2 to 2"):
+        files.plant(machines, load, "units")
+    machines.write_text("machine,capacity,periods\na,3,4\n")
+    with pytest.raises(InvalidData, match="column 'periods': 4 is not within 1 to 3"):
+        files.plant(machines, load, "units")
+    with pytest.raises(InvalidData, match="belong together"):
+        files.plant(machines, None)

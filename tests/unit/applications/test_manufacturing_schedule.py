@@ -1,0 +1,173 @@
+"""Job shops: published optima, the model against all orders of small shops, and the decomposed search."""
+
+import random
+from dataclasses import replace
+from itertools import permutations, product
+from pathlib import Path
+
+import msgspec
+import pytest
+from tests.unit.applications.decisions_runs import Here
+
+from qfleet_applications.errors import InvalidData, InvalidProblem
+from qfleet_applications.frame.report import Report
+from qfleet_applications.manufacturing import decoding, exact, files
+from qfleet_applications.manufacturing.schedule import EFFORT, ScheduleStudy
+from qfleet_applications.manufacturing.scheduling import Search
+from qfleet_applications.manufacturing.shop import (
+    Operation,
+    Place,
+    Shop,
+    dispatched,
+    fault,
+    makespan,
+    without_gaps,
+)
+from qfleet_applications.manufacturing.windows import Question, candidates, model
+
+
+def tiny(seed: int) -> Shop:
+    """Three jobs on two machines, four to six operations."""
+    draw = random.Random(seed)
+    jobs = tuple(
+        tuple(Operation(machine, draw.randint(1, 4)) for machine in draw.sample("AB", draw.randint(1, 2)))
+        for _ in range(3)
+    )
+    return Shop(f"tiny {seed}", ("a", "b", "c"), jobs)
+
+
+def shortest(shop: Shop) -> int:
+    """The least makespan over all orders of all machines."""
+    found = []
+    for rows in product(*(permutations(places) for places in shop.machines.values())):
+        try:
+            starts = without_gaps(shop, dict(zip(shop.machines, rows, strict=True)))
+        except InvalidProblem:
+            continue
+        found.append(makespan(shop, starts))
+    return min(found)
+
+
+@pytest.mark.parametrize(("name", "optimum"), [("ft06", 55), ("la01", 666)])
+def test_the_baseline_proves_the_published_optimum(name: str, optimum: int) -> None:
+    shop = files.shop(Path(name))
+    proof = exact.shortest_schedule(shop)
+    assert proof.proved
+    assert proof.value == optimum == makespan(shop, proof.solution)
+    assert fault(shop, proof.solution) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_model_has_energy_zero_exactly_where_a_schedule_is_within_the_limit(seed: int) -> None:
+    shop = tiny(seed)
+    best, begun = shortest(shop), dispatched(shop)
+    question = Question(shop, begun, shop.places)
+    longest = max(sum(one.duration for one in job) for job in shop.jobs)
+    assert candidates(question, longest - 1) is None
+    for limit, possible in ((best - 1, False), (best, True)):
+        times = candidates(question, limit)
+        if times is None:
+            assert not possible
+            continue
+        asked = model(question, times)
+        lowest = min(
+            asked.qubo.energy(_bits(asked.meaning, dict(zip(times, chosen, strict=True))))
+            for chosen in product(*times.values())
+        )
+        assert (lowest == 0) == possible
+
+
+def _bits(meaning: tuple[tuple[Place, int], ...], starts: dict[Place, int]) -> list[int]:
+    return [int(starts[place] == start) for place, start in meaning]
+
+
+def test_a_part_leaves_what_is_not_free_in_order_and_any_state_gives_a_schedule() -> None:
+    shop, draw = files.shop(Path("la01")), random.Random(1)
+    begun = dispatched(shop)
+    for _ in range(10):
+        question = Question(shop, begun, tuple(sorted(draw.sample(shop.places, 12))))
+        times = candidates(question, makespan(shop, begun))
+        assert times is not None
+        asked = model(question, times)
+        found = decoding.schedule(question, asked, [draw.randint(0, 1) for _ in asked.meaning])
+        assert fault(shop, found) is None
+        for places in shop.machines.values():
+            kept = [place for place in places if place not in question.free]
+            assert sorted(kept, key=begun.__getitem__) == sorted(kept, key=found.__getitem__)
+
+
+def test_a_state_without_broken_constraints_is_the_schedule_that_it_says() -> None:
+    shop = files.shop(Path("ft06"))
+    best = exact.shortest_schedule(shop).solution
+    question = Question(shop, dispatched(shop), shop.places)
+    times = candidates(question, 55)
+    assert times is not None
+    asked = model(question, times)
+    early = without_gaps(
+        shop, {machine: sorted(row, key=best.__getitem__) for machine, row in shop.machines.items()}
+    )
+    bits = _bits(asked.meaning, early)
+    assert asked.qubo.energy(bits) == 0
+    assert decoding.schedule(question, asked, bits) == early
+
+
+def test_the_fleet_finds_the_optimum_of_ft06_and_says_that_it_is_no_better() -> None:
+    study = ScheduleStudy(files.shop(None), Search(EFFORT, seed=0, rounds=1, abreast=2))
+    desk = Here()
+    report = study.conduct(desk)
+    assert report.comparisons[0].classical.value == 55
+    assert report.comparisons[0].quantum.value == 55
+    assert report.comparisons[0].winner == "neither"
+    assert desk.asked[0] == study.requests()[0]
+    assert study.qubits == 0
+
+
+def test_la01_is_decomposed_and_its_gap_is_printed() -> None:
+    study = ScheduleStudy(files.shop(Path("la01")), Search(EFFORT, seed=0, rounds=2))
+    report = study.conduct(Here())
+    found = report.comparisons[0].quantum.value
+    assert report.comparisons[0].classical.value == 666
+    assert 666 <= found <= 735
+    assert (
+        f"is {100 * (found / 666 - 1):.2f} % above CP-SAT's 666, which is proved optimal" in report.notes[0]
+    )
+    assert {row[0] for row in report.tables[0].rows} == {"part"}
+    assert all(int(str(row[3])) <= 250 for row in report.tables[0].rows)
+    assert msgspec.json.decode(msgspec.json.encode(report.comparisons)) != []
+    assert isinstance(report, Report)
+
+
+def test_qaoa_gets_parts_of_sixteen_qubits() -> None:
+    study = ScheduleStudy(tiny(2), Search(replace(EFFORT, method="qaoa", layers=1), rounds=1, abreast=1))
+    assert 0 < study.qubits <= 24
+    assert study.conduct(Here()).comparisons[0].quantum.value == shortest(tiny(2))
+
+
+def test_a_users_file_is_read_with_its_unit(tmp_path: Path) -> None:
+    file = tmp_path / "bikes.csv"
+    file.write_text("job,step,machine,duration [h]\nx,1,saw,2\nx,2,drill,1\ny,1,drill,3\n")
+    shop = files.shop(file, "h")
+    assert shop.jobs == ((Operation("saw", 2), Operation("drill", 1)), (Operation("drill", 3),))
+    assert (shop.name, shop.unit, shop.floor) == ("bikes", "h", 4)
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("x,1,saw,2\nx,1,drill,1\n", "line 3, column 'step': job x has step 1 twice"),
+        ("x,1,saw,2\nx,3,drill,1\n", "job x has no step 2"),
+        ("x,1,saw,0\nx,2,drill,1\n", "line 2, column 'duration': 0 is not within"),
+        ("x,1,saw,1.5\nx,2,drill,1\n", "line 2, column 'duration': 1.5 is no whole number"),
+    ],
+)
+def test_a_file_that_is_no_shop_is_refused(tmp_path: Path, rows: str, told: str) -> None:
+    file = tmp_path / "shop.csv"
+    file.write_text(f"job,step,machine,duration\n{rows}")
+    with pytest.raises(InvalidData, match=told):
+        files.shop(file)
+
+
+def test_faults_are_found() -> None:
+    shop = tiny(0)
+    assert fault(shop, {}) is not None
+    assert fault(shop, dict.fromkeys(shop.places, 0)) is not None
