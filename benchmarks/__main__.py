@@ -29,6 +29,7 @@ NAMES = (
     "key_volume",
     "key_delivery",
     "key_exchange",
+    "key_sessions",
 )
 LONG = ("applications", "prediction", "network_profiles", "chaos", "fleet_size", "keyrate", "reconciliation")
 PEERS = ("qulacs", "qiskit-aer", "distributed")

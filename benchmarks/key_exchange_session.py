@@ -97,14 +97,34 @@ def short() -> plan.Plan:
     )
 
 
-def processed() -> tuple[Ran, float]:
-    """Everything between light and key, and f: the bits told over the Shannon limit of the real errors."""
-    session = short()
+@dataclass(frozen=True)
+class Light:
+    """The light of a session, drawn before it begins."""
+
+    alice: SimulatedDevice
+    bob: SimulatedDevice
+    events: list[Events]
+    settings: list[Settings]
+
+    def device(self, _: bytes, role: Role) -> Drawn:
+        """An end's device, whatever the seed."""
+        return Drawn(self.alice if role == "alice" else self.bob, self.events, self.settings)
+
+
+def light(session: plan.Plan) -> Light:
+    """Draw it."""
     seed = bytes(range(32))
     alice, bob = (SimulatedDevice(session, seed, role) for role in ("alice", "bob"))
     events = [bob.events(block) for block in range(session.blocks)]
-    settings = [alice.settings(block, seen.slot) for block, seen in enumerate(events)]
-    found = ran(session, lambda _, role: Drawn(alice if role == "alice" else bob, events, settings))
+    return Light(alice, bob, events, [alice.settings(at, seen.slot) for at, seen in enumerate(events)])
+
+
+def processed() -> tuple[Ran, float]:
+    """Everything between light and key, and f: the bits told over the Shannon limit of the real errors."""
+    session = short()
+    drawn = light(session)
+    events, settings = drawn.events, drawn.settings
+    found = ran(session, drawn.device)
     errors = sum(
         int(np.count_nonzero((seen.bit != sent.bit) & (seen.basis == KEY) & (sent.basis == KEY)))
         for seen, sent in zip(events, settings, strict=True)

@@ -186,7 +186,13 @@ class Told:
         self._keys: list[Bits] = []
         self._spoil = spoil
 
-    def answerer(self, key: Bits, error_rate: float) -> "_ToldAnswerer":
+    def named(self, bits: int, error_rate: float) -> str:
+        assert bits
+        assert 0.0 < error_rate < 0.5
+        return "told"
+
+    def answerer(self, key: Bits, error_rate: float, secret: bytes) -> "_ToldAnswerer":
+        assert secret
         assert 0.0 < error_rate < 0.5
         self._keys.append(key)
         return _ToldAnswerer(len(key) // 8)
@@ -204,6 +210,9 @@ class Told:
 class _ToldAnswerer:
     def __init__(self, leaked: int) -> None:
         self.leaked = leaked
+
+    def begin(self) -> bytes:
+        return b""
 
     def answer(self, question: bytes) -> bytes:
         return question

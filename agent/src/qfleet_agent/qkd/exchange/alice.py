@@ -10,6 +10,7 @@ from qfleet_agent.qkd.exchange.effects import Effect
 from qfleet_agent.qkd.exchange.end import End, Kit, plan_digest
 from qfleet_agent.qkd.exchange.messages import (
     Answer,
+    Chosen,
     Corrected,
     Finish,
     Held,
@@ -18,6 +19,7 @@ from qfleet_agent.qkd.exchange.messages import (
     Question,
     Settling,
 )
+from qfleet_agent.qkd.exchange.oneway import filling_bytes
 from qfleet_agent.qkd.exchange.reconciling import Answerer
 from qfleet_agent.qkd.exchange.states import State, Step
 from qfleet_agent.qkd.quantum import draws
@@ -70,11 +72,18 @@ class Alice(End):
         if self._block < self._plan.blocks:
             return said
         self._key, ended = self._sifted()
-        return said + ended
+        return said + (ended or self._choose())
+
+    def _choose(self) -> list[Effect]:
+        """Name the method right behind the last comparison, so that it costs no way of its own."""
+        method, rate = self._kit.method, self._expected_errors()
+        filling = self._kit.randomness[-filling_bytes(len(self._key)) :]
+        self._answerer = method.answerer(self._key, rate, filling)
+        return self._say(Chosen(method.named(len(self._key), rate), self._answerer.begin()))
 
     def _answer(self, question: Question) -> list[Effect]:
         if self._answerer is None:
-            self._answerer = self._kit.method.answerer(self._key, self._expected_errors())
+            raise ExchangeInvalid("a question came before the method was named")
         return self._say(Answer(self._answerer.answer(question.data)))
 
     def _finish(self, corrected: Corrected) -> list[Effect]:

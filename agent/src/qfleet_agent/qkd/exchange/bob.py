@@ -6,7 +6,7 @@ from qfleet_agent.qkd import amplification, sifting, verification, watch
 from qfleet_agent.qkd.errors import ExchangeInvalid, ExchangeMisused
 from qfleet_agent.qkd.exchange.effects import Effect
 from qfleet_agent.qkd.exchange.end import AHEAD, End, Kit, plan_digest
-from qfleet_agent.qkd.exchange.messages import Answer, Corrected, Finish, Numbered, Open, Question
+from qfleet_agent.qkd.exchange.messages import Answer, Chosen, Corrected, Finish, Numbered, Open, Question
 from qfleet_agent.qkd.exchange.reconciling import Corrector, Done
 from qfleet_agent.qkd.exchange.states import Step
 from qfleet_agent.qkd.quantum import draws
@@ -24,6 +24,7 @@ class Bob(End):
         self._block = 0
         self._key: Bits = np.zeros(0, dtype=np.uint8)
         self._corrector: Corrector | None = None
+        self._chosen = False
         self._leaked = 0
 
     def begin(self) -> list[Effect]:
@@ -36,6 +37,8 @@ class Bob(End):
                 return self._open(body)
             case sifting.Compared():
                 return self._conclude(body)
+            case Chosen():
+                return self._begin_correcting(body)
             case Answer():
                 return self._correct(body)
             case Finish():
@@ -67,19 +70,28 @@ class Bob(End):
         self._block += 1
         if self._announced < self._plan.blocks:
             return self._announce()
-        return self._ask() if self._block == self._plan.blocks else []
-
-    def _ask(self) -> list[Effect]:
+        if self._block < self._plan.blocks:
+            return []
         self._key, ended = self._sifted()
-        if ended:
-            return ended
-        self._corrector = self._kit.method.corrector(self._key, self._expected_errors(), self._kit.randomness)
+        return ended
+
+    def _begin_correcting(self, chosen: Chosen) -> list[Effect]:
+        method, rate = self._kit.method, self._expected_errors()
+        mine = method.named(len(self._key), rate)
+        if chosen.method != mine or self._chosen:
+            raise ExchangeInvalid(f"{chosen.method!r} was chosen where {mine!r} follows from plan and counts")
+        self._chosen = True
+        self._corrector = method.corrector(self._key, rate, self._kit.randomness)
+        if chosen.data:
+            return self._going_on(self._corrector.heard(chosen.data))
         return self._say(Question(self._corrector.begin()))
 
     def _correct(self, answer: Answer) -> list[Effect]:
         if self._corrector is None:
             raise ExchangeInvalid("an answer came before any question")
-        following = self._corrector.heard(answer.data)
+        return self._going_on(self._corrector.heard(answer.data))
+
+    def _going_on(self, following: bytes | Done) -> list[Effect]:
         if isinstance(following, bytes):
             return self._say(Question(following))
         return self._corrected(following)

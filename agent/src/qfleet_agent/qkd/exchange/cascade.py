@@ -30,6 +30,10 @@ class Cascade:
         self._variant = variant
         self._frame_bits = frame_bits
 
+    def named(self, bits: int, error_rate: float) -> str:  # noqa: ARG002 # one variant for every key
+        """What this is called between the ends."""
+        return f"cascade {self._variant}"
+
     def corrector(self, key: Bits, error_rate: float, seed: bytes) -> "_Corrector":
         """Bob's side."""
         rows = self._frames(key)
@@ -38,7 +42,12 @@ class Cascade:
         plan = passes.Plan(self._variant, frames, bits, rate, seed[: permutations.SEED_BYTES])
         return _Corrector(Corrector(rows, plan), len(key))
 
-    def answerer(self, key: Bits, error_rate: float) -> "_Answerer":  # noqa: ARG002 # Bob's plan has it
+    def answerer(
+        self,
+        key: Bits,
+        error_rate: float,  # noqa: ARG002 # Bob's plan has it
+        secret: bytes,  # noqa: ARG002 # nothing is made up
+    ) -> "_Answerer":
         """Alice's side, who tells no more parities than the key has bits."""
         return _Answerer(Answerer(self._frames(key), most=len(key)))
 
@@ -74,6 +83,9 @@ class _Answerer:
     @property
     def leaked(self) -> int:
         return int(self._answerer.leaked.sum())
+
+    def begin(self) -> bytes:
+        return b""
 
     def answer(self, question: bytes) -> bytes:
         return codec.encode(self._answerer.answer(_decoded(question, Ask)))

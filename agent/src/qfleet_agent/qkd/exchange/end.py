@@ -16,6 +16,7 @@ from qfleet_agent.qkd.exchange.effects import Effect, Record, Role, Send
 from qfleet_agent.qkd.exchange.messages import (
     Answer,
     Body,
+    Chosen,
     Corrected,
     Finish,
     Numbered,
@@ -23,6 +24,7 @@ from qfleet_agent.qkd.exchange.messages import (
     Question,
     Settling,
 )
+from qfleet_agent.qkd.exchange.oneway import filling_bytes
 from qfleet_agent.qkd.exchange.reconciling import Method
 from qfleet_agent.qkd.exchange.settling import Settler, broken, started
 from qfleet_agent.qkd.exchange.states import State, Step
@@ -46,6 +48,7 @@ PLACES: Mapping[tuple[Role, type[Numbered]], State] = {
     ("bob", Open): State.STARTED,
     ("alice", sifting.Counted): State.COUNTING,
     ("bob", sifting.Compared): State.COUNTING,
+    ("bob", Chosen): State.CORRECTING,
     ("alice", Question): State.CORRECTING,
     ("bob", Answer): State.CORRECTING,
     ("alice", Corrected): State.CORRECTING,
@@ -74,7 +77,8 @@ def randomness_bytes(session: plan.Plan, role: Role) -> int:
     """How many random bytes an end of this session takes."""
     if role == "bob":
         return RECONCILIATION_SEED_BYTES
-    return draws.SEED_BYTES + verification.SEED_BYTES + 2 * -(-most_sifted(session) // 8)
+    most = most_sifted(session)
+    return draws.SEED_BYTES + verification.SEED_BYTES + 2 * -(-most // 8) + filling_bytes(most)
 
 
 def most_sifted(session: plan.Plan) -> int:

@@ -43,6 +43,13 @@ class Open(msgspec.Struct, frozen=True, tag="open"):
         return "Open(…)"
 
 
+class Chosen(msgspec.Struct, frozen=True, tag="chosen"):
+    """Alice names the reconciliation; ``data`` is what it tells unasked, empty where Bob asks first."""
+
+    method: str
+    data: bytes
+
+
 class Question(msgspec.Struct, frozen=True, tag="question"):
     """Bob's reconciliation asks; ``data`` is the method's own."""
 
@@ -91,6 +98,6 @@ class Forgotten(msgspec.Struct, frozen=True, tag="forgotten"):
     """The sender has nothing of the session left that the other end could wait for."""
 
 
-Numbered: TypeAlias = Open | Counted | Compared | Question | Answer | Corrected | Finish
+Numbered: TypeAlias = Open | Counted | Compared | Chosen | Question | Answer | Corrected | Finish
 Settling: TypeAlias = Held | Released | Gone | Forgotten
 Body: TypeAlias = Numbered | Settling

@@ -23,7 +23,11 @@ class Corrector(Protocol):
     """Bob's side."""
 
     def begin(self) -> bytes:
-        """The first question."""
+        """The first question, where Alice said nothing unasked.
+
+        Raises:
+            RemoteError: Where she should have.
+        """
 
     def heard(self, answer: bytes) -> bytes | Done:
         """The next question, or the end.
@@ -40,6 +44,9 @@ class Answerer(Protocol):
     def leaked(self) -> int:
         """How many bits were told so far."""
 
+    def begin(self) -> bytes:
+        """What can be told unasked; nothing with a method where Bob asks first."""
+
     def answer(self, question: bytes) -> bytes:
         """The answer to a question.
 
@@ -51,8 +58,11 @@ class Answerer(Protocol):
 class Method(Protocol):
     """A method, or a choice among several by the error rate, which both ends know to be the same number."""
 
+    def named(self, bits: int, error_rate: float) -> str:
+        """What this end takes for a key of so many bits: Alice says it, and Bob's must be the same."""
+
     def corrector(self, key: Bits, error_rate: float, seed: bytes) -> Corrector:
         """Bob's side of a key that differs from Alice's at about this rate; the seed is public and fresh."""
 
-    def answerer(self, key: Bits, error_rate: float) -> Answerer:
-        """Alice's side."""
+    def answerer(self, key: Bits, error_rate: float, secret: bytes) -> Answerer:
+        """Alice's side; the secret bytes are fresh, at least ``oneway.filling_bytes`` of them."""
