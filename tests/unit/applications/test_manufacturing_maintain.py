@@ -46,7 +46,7 @@ def test_energies_of_valid_states_differ_as_the_sums_of_squares_do() -> None:
 
 
 def test_no_state_without_a_start_or_with_two_is_lowest() -> None:
-    block = Block(PLANT, (0, 0, 0), (0, 1, 2))
+    block = Block(PLANT, (0, 0, 0), (0, 1, 2), share=1.0)
     qubo, rows = calendar.model(block)
     energies = {bits: qubo.energy(bits) for bits in product((0, 1), repeat=len(qubo)) if sum(bits) <= 4}
     best = min(energies.values())
@@ -77,6 +77,16 @@ def test_the_published_units_and_weeks_are_there() -> None:
     planning.search(begun, desk, Rounds(EFFORT, rounds=1), MaintainStudy(plant, Rounds(EFFORT))._chance())
     assert plant.spread(begun.starts) <= plant.spread(calendar.greedy(plant))
     assert len(desk.asked) == 3
+    assert {step.variables for step in begun.steps} == {16 * 8}
+
+
+def test_a_machine_may_begin_where_it_does_and_where_the_load_is_least() -> None:
+    block = Block(PLANT, (0, 0, 5), (2,), choices=2)
+    # without the lathe: saw in 0 and 1, press in 0; the least load is in period 4
+    assert block.fixed == [100, 50, 45, 30, 25, 60]
+    assert block.times == [[4, 5]]
+    assert calendar.read(block, [[0, 1]], (0, 0)) == ((0, 0, 5), False)
+    assert calendar.read(block, [[0, 1]], (1, 1)) == ((0, 0, 4), False)
 
 
 def test_windows_of_a_file_hold_and_impossible_ones_are_refused(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ the variance of the reserve too.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from typing import NamedTuple
 
@@ -89,6 +90,10 @@ def greedy(plant: Plant) -> list[int]:
     return [start for start in starts if start is not None]
 
 
+SHARE = 0.3
+"""Weight of a machine without one start, as a share of what is safe."""
+
+
 @dataclass(frozen=True)
 class Block:
     """The machines ``free`` are planned anew while the others stay at ``starts``."""
@@ -96,16 +101,37 @@ class Block:
     plant: Plant
     starts: tuple[int, ...]
     free: tuple[int, ...]
+    choices: int = 1000
+    share: float = SHARE
+
+    @cached_property
+    def fixed(self) -> list[int]:
+        """Load and outage of each period without the free machines."""
+        return self.plant.levels([None if one in self.free else at for one, at in enumerate(self.starts)])
+
+    @cached_property
+    def times(self) -> list[list[int]]:
+        """Starts that each free machine may have: its own, and those where the load is least."""
+        return [self._times(one) for one in self.free]
+
+    def _times(self, one: int) -> list[int]:
+        span = self.plant.machines[one].periods
+        ranked = sorted(
+            self.plant.starts(one),
+            key=lambda start: (start != self.starts[one], sum(self.fixed[start : start + span]), start),
+        )
+        return sorted(ranked[: self.choices])
 
     def weight(self, one: int) -> float:
-        """Weight of a machine without one start: all that its overlaps with other free machines can cost.
+        """Weight of a machine without one start: a share of what its overlaps with free ones can cost.
 
-        With costs counted from each machine's cheapest start, leaving it out never saves more.
+        With costs counted from each machine's cheapest start, leaving it out never saves more than the whole
+        of that. Annealers move more freely below, and what they break is repaired.
         """
         machine = self.plant.machines[one]
         others = (self.plant.machines[other] for other in self.free if other != one)
         overlaps = math.fsum(other.capacity * min(other.periods, machine.periods) for other in others)
-        return max(2.0 * machine.capacity * overlaps, float(machine.capacity) ** 2) / self.scale
+        return self.share * max(2.0 * machine.capacity * overlaps, float(machine.capacity) ** 2) / self.scale
 
     @property
     def scale(self) -> float:
@@ -116,16 +142,15 @@ class Block:
 def model(block: Block) -> tuple[Qubo, list[list[int]]]:
     """The block's model, a bit for each machine and start, and the bits of each free machine."""
     plant, qubo = block.plant, Qubo()
-    fixed = plant.levels([None if one in block.free else at for one, at in enumerate(block.starts)])
     rows: list[list[int]] = []
-    out: list[list[tuple[int, float]]] = [[] for _ in fixed]
-    for one in block.free:
+    out: list[list[tuple[int, float]]] = [[] for _ in block.fixed]
+    for one, times in zip(block.free, block.times, strict=True):
         machine = plant.machines[one]
-        rows.append(qubo.variables(f"{machine.name} from {start + 1}" for start in plant.starts(one)))
-        for bit, start in zip(rows[-1], plant.starts(one), strict=True):
+        rows.append(qubo.variables(f"{machine.name} from {start + 1}" for start in times))
+        for bit, start in zip(rows[-1], times, strict=True):
             for period in range(start, start + machine.periods):
                 out[period].append((bit, float(machine.capacity)))
-    for level, terms in zip(fixed, out, strict=True):
+    for level, terms in zip(block.fixed, out, strict=True):
         # (level + Σ)² without level²
         for bit, capacity in terms:
             qubo.add(bit, capacity * (capacity + 2 * level) / block.scale)
@@ -141,10 +166,13 @@ def model(block: Block) -> tuple[Qubo, list[list[int]]]:
 
 
 def read(block: Block, rows: Sequence[Sequence[int]], bits: Sequence[int]) -> tuple[tuple[int, ...], bool]:
-    """The plan that a state means, and whether it was valid; a machine without one start keeps its own."""
+    """The plan that a state means, and whether it was valid.
+
+    A machine without a start keeps its own, one with several takes the first.
+    """
     starts, valid = list(block.starts), True
-    for one, row in zip(block.free, rows, strict=True):
-        chosen = [start for bit, start in zip(row, block.plant.starts(one), strict=True) if bits[bit]]
+    for one, row, times in zip(block.free, rows, block.times, strict=True):
+        chosen = [start for bit, start in zip(row, times, strict=True) if bits[bit]]
         valid &= len(chosen) == 1
-        starts[one] = chosen[0] if len(chosen) == 1 else block.starts[one]
+        starts[one] = chosen[0] if chosen else block.starts[one]
     return tuple(starts), valid

@@ -55,7 +55,7 @@ def _walked(solver: Any, arcs: dict[tuple[int, int], Any], size: int) -> tuple[i
     return tuple(tour)
 
 
-LEVELLING_S = 4.0
+LEVELLING_S = 2.0
 """No plan of 32 machines is proved best in minutes."""
 
 

@@ -11,12 +11,12 @@ from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.manufacturing import calendar, exact, planning
-from qfleet_applications.manufacturing.calendar import Plant
+from qfleet_applications.manufacturing.calendar import SHARE, Plant
 from qfleet_applications.manufacturing.planning import Plan, Rounds
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
-EFFORT = Effort(reads=16, sweeps=500)
+EFFORT = Effort(reads=16, sweeps=500, keep=16)
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,13 @@ class MaintainStudy:
                 f"CP-SAT's plan is {_note(proof)}.",
                 f"The search began at a spread of {begun:.4g}, by a greedy rule.",
                 "Minimised is the sum of squares of load and outage: what is out in sum is fixed.",
-                "A machine that has no start in a state, or two, keeps the one it had.",
+                "A machine without a start in a state keeps its own; one with several takes the first.",
             ),
             settings={
                 "seed": str(self.rounds.seed),
                 "method": described,
-                "weight of a machine without one start": "all that its overlaps can cost",
-                "largest model": f"{self.rounds.largest} variables",
+                "weight of a machine without one start": f"{SHARE:g} of all that its overlaps can cost",
+                "machines and starts in a model": f"{self.rounds.machines}, {self.rounds.choices} for each",
             },
             versions=versions("ortools"),
         )

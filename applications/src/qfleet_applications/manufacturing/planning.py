@@ -1,5 +1,6 @@
 """The search for a level plan of maintenance: blocks of machines are planned anew while the others stay."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -20,11 +21,12 @@ ROUNDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How long to search: ``rounds`` of ``abreast`` blocks, each of at most ``largest`` variables."""
+    """How long to search: ``rounds`` of ``abreast`` blocks of ``machines`` with ``choices`` of starts."""
 
     effort: Effort
     seed: int = 0
-    largest: int = 250
+    machines: int = 16
+    choices: int = 8
     rounds: int = ROUNDS
     abreast: int = 3
 
@@ -56,19 +58,11 @@ def begun(plant: Plant) -> Plan:
 
 
 def blocks(plan: Plan, rounds: Rounds, chance: Random) -> list[Block]:
-    """Some random blocks of machines, each as large as a model may be."""
-    largest = min(rounds.largest, rounds.effort.part)
-    found = []
-    for _ in range(rounds.abreast):
-        free: list[int] = []
-        size = 0
-        for one in chance.permutation(len(plan.plant.machines)):
-            size += len(plan.plant.starts(int(one)))
-            if free and size > largest:
-                break
-            free.append(int(one))
-        found.append(Block(plan.plant, plan.starts, tuple(sorted(free))))
-    return found
+    """Some random blocks of machines."""
+    side = math.isqrt(rounds.effort.part)
+    number, choices = min(rounds.machines, side), min(rounds.choices, side)
+    rows = (chance.permutation(len(plan.starts))[:number] for _ in range(rounds.abreast))
+    return [Block(plan.plant, plan.starts, tuple(sorted(map(int, row))), choices) for row in rows]
 
 
 def requests(asked: Sequence[Block], rounds: Rounds, seed: int) -> tuple[JobRequest, ...]:

@@ -115,7 +115,10 @@ def _map(places: Places, path: Path, proof: Proof[tuple[int, ...]]) -> Figure:
         series = Series("fleet", tuple(map(float, range(len(lengths)))), tuple(lengths), style="steps")
         return Figure("path", places.name, "models asked", "length", (series,))
     drawn = []
-    for label, tour in (("CP-SAT", proof.solution), ("fleet", path.tour)):
+    paths = [("CP-SAT", proof.solution), ("fleet", path.tour)]
+    if places.length(proof.solution) == path.length:
+        paths = [("fleet, and CP-SAT as short", path.tour)]
+    for label, tour in paths:
         points = [places.points[one] for one in (*tour, tour[0])]
         drawn.append(Series(label, tuple(x for x, _ in points), tuple(y for _, y in points)))
     return Figure("path", f"Closed path through {places.name}", *places.axes, tuple(drawn))
