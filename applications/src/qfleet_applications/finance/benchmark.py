@@ -1,6 +1,6 @@
 """The pack's rows of the table "quantum against classical"."""
 
-from qfleet_applications.finance import pricing, risk
+from qfleet_applications.finance import portfolio, pricing, risk
 from qfleet_applications.finance.assessment import Terms
 from qfleet_applications.finance.pricing import OptionTerms
 from qfleet_applications.frame.desk import Runner
@@ -14,5 +14,6 @@ def rows(desk: Runner) -> list[Comparison]:
         risk.of_book(None, Terms()),
         risk.of_history("sp500", Terms(unit="%")),
         pricing.of_file(None, OptionTerms()),
+        portfolio.of_file(None, portfolio.Ways()),
     )
     return [one for study in studies for one in study.conduct(desk).comparisons]

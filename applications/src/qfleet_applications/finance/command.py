@@ -1,6 +1,6 @@
 """``qfleet app finance``: ``risk``, ``option`` and ``portfolio``."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -49,7 +49,7 @@ def risk(  # noqa: PLR0913 - each is an option of the command
     A book is CSV with the columns loan, probability, sensitivity (0 to 1) and loss [EUR]; past prices have
     date and price.
     """
-    from qfleet_applications.errors import InvalidProblem  # noqa: PLC0415 - see the module's top
+    from qfleet_applications.errors import InvalidProblem  # noqa: PLC0415 - see above
     from qfleet_applications.finance import risk as studies  # noqa: PLC0415
     from qfleet_applications.finance.assessment import Terms  # noqa: PLC0415
     from qfleet_applications.frame.carrying import carry_out  # noqa: PLC0415
@@ -89,9 +89,41 @@ def option(  # noqa: PLR0913 - each is an option of the command
     [EUR], rate and days [d]; spreads have cap [EUR] too. Rows of one contract are the assets of a basket,
     with weight and correlation.
     """
-    from qfleet_applications.finance import pricing  # noqa: PLC0415 - see the module's top
+    from qfleet_applications.finance import pricing  # noqa: PLC0415 - see above
     from qfleet_applications.frame.carrying import carry_out  # noqa: PLC0415
 
     terms = pricing.OptionTerms(qubits, reach, scale, epsilon, confidence, seed, currency)
     study = pricing.of_file(file, terms, only=tuple(contract or ()))
+    carry_out(study, plan=plan, json=json, output=output)
+
+
+@application.command()
+@outcome.reported
+def portfolio(  # noqa: PLR0913 - each is an option of the command
+    file: DataFile = None,
+    *,
+    choose: Annotated[int, typer.Option(help="How many assets to hold, in equal parts.")] = 3,
+    aversion: Annotated[float, typer.Option(help="What a unit of variance costs, in return.")] = 2.0,
+    per_year: Annotated[float, typer.Option(help="Periods between prices in a year.")] = 12.0,
+    method: Annotated[
+        Literal["both", "qaoa", "anneal"], typer.Option(help="QAOA, annealing, or both.")
+    ] = "both",
+    layers: Annotated[int, typer.Option(help="Of QAOA.")] = 3,
+    shots: Annotated[int, typer.Option(min=1, help="Drawn from QAOA's state.")] = 1024,
+    reads: Annotated[int, typer.Option(min=1, help="Runs of annealing.")] = 100,
+    sweeps: Annotated[int, typer.Option(min=1, help="Passes over all assets in a run of annealing.")] = 100,
+    seed: Seed = 0,
+    plan: Plan = False,
+    json: Json = False,
+    output: Output = None,
+) -> None:
+    """Choose some of many assets by mean and variance, with QAOA and annealing, beside a proven choice.
+
+    The file is CSV with the columns date (2024-12-31), asset and price: a row for each asset and date.
+    """
+    from qfleet_applications.finance import portfolio as studies  # noqa: PLC0415 - see above
+    from qfleet_applications.frame.carrying import carry_out  # noqa: PLC0415
+
+    ways = studies.Ways(method, layers, shots, reads, sweeps, seed)
+    study = studies.of_file(file, ways, choose=choose, aversion=aversion, per_year=per_year)
     carry_out(study, plan=plan, json=json, output=output)

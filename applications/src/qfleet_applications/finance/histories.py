@@ -21,6 +21,8 @@ from qfleet_applications.frame.columns import Column
 
 DAILY = {"sp500": "Adj Close", "nasdaq": "Adj Close", "wti": "DCOILWTICO"}
 """Daily series of ``arch.data``, and the column of each that is its price."""
+PANEL = ("sp500", "nasdaq", "wti", "crude", "frenchdata")
+"""What the bundled panel is made of."""
 _FIRST, _LAST = date(1999, 1, 1), date(2018, 11, 30)
 """Months that all series of the bundled panel have."""
 
