@@ -60,16 +60,25 @@ class Skies:
         night = _is_dark(self.places.at(found.station), towards, self.orbits.epoch.sidereal_rad(at_s))
         return night[:, 0], sun.is_sunlit(self.orbits.positions(found.satellite, at_s), towards)[:, 0]
 
-    def _keys(self, found: Passes, some: Indices) -> tuple[Floats, Floats]:
+    def light(self, one: Passes, link: downlinks.Downlink) -> tuple[Floats, Floats]:
+        """Transmittance (T,) of the parts of one pass under a clear sky, and their usable seconds (T,)."""
+        looks, seconds = self._parts(one, np.arange(1))
+        losses = downlinks.losses(link, 1000.0 * looks.range_km[0], looks.elevation_rad[0])
+        return losses.transmittance, seconds[0]
+
+    def _parts(self, found: Passes, some: Indices) -> tuple[frames.Look, Floats]:
+        """Where the satellites of some passes stand in the middle of each part, and its usable seconds."""
         spans = (found.set_s - found.rise_s)[some]
         at_s = found.rise_s[some][:, None] + spans[:, None] * (np.arange(PARTS) + 0.5) / PARTS
         epoch = self.orbits.epoch
         angle = epoch.sidereal_rad(at_s)
         here = self.places.at(found.station[some])
         position = frames.turned(self.orbits.positions(found.satellite[some], at_s), angle)
-        looks = frames.look(here, position)
         dark = _is_dark(here, sun.direction(epoch.days_since_j2000(at_s)), angle)
-        seconds = np.where(dark, spans[:, None] / PARTS, 0.0)
+        return frames.look(here, position), np.where(dark, spans[:, None] / PARTS, 0.0)
+
+    def _keys(self, found: Passes, some: Indices) -> tuple[Floats, Floats]:
+        looks, seconds = self._parts(found, some)
         bits, qber = np.zeros(len(some)), np.zeros(len(some))
         for link, mine in self._kinds(found, some):
             # Where the whole pass lies in daylight there is nothing to compute.

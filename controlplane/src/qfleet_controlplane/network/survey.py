@@ -5,6 +5,7 @@ Plain data without arrays: whoever reads it needs no numpy.
 
 import msgspec
 
+from qfleet_controlplane.network.key_links import KeyLink
 from qfleet_controlplane.network.scenario.model import Repeaters
 from qfleet_controlplane.network.twin.model import Network, Supply, Want
 from qfleet_wire.api.network import ContactView, NetworkLinkView, NetworkSiteView, PassView
@@ -27,6 +28,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     repeaters: Repeaters = Repeaters()
     devices: dict[str, str] = {}
     """Which device is at which node, by node."""
+    links: tuple[KeyLink, ...] = ()
+    """Over which two devices can make keys."""
 
     @property
     def nodes(self) -> frozenset[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from msgspec.structs import replace
 
-from qfleet_controlplane.network import given
+from qfleet_controlplane.network import given, key_linking
 from qfleet_controlplane.network.budget import clouds, fibres
 from qfleet_controlplane.network.orbits.arrays import Floats
 from qfleet_controlplane.network.orbits.passes import Passes
@@ -71,6 +71,7 @@ def of(scenario: Scenario, complaints: Complaints | None = None) -> Survey:
         capacity_bits=scenario.store_bits,
         repeaters=scenario.repeaters,
         devices={one.name: one.device for one in scenario.places if one.device is not None},
+        links=key_linking.links(skies, found, contacts),
     )
 
 

@@ -49,6 +49,10 @@ class Passes:
     def __len__(self) -> int:
         return len(self.rise_s)
 
+    def some(self, numbers: Indices) -> "Passes":
+        """Return the passes of these numbers, in their sequence."""
+        return Passes(**{each.name: getattr(self, each.name)[numbers] for each in fields(self)})
+
     def part(self, number: int, from_s: float, until_s: float) -> "Passes":
         """Return one pass alone, as if it rose and set at these times; its culmination stays."""
         one = {each.name: getattr(self, each.name)[number : number + 1] for each in fields(self)}
