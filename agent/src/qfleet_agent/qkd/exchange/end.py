@@ -83,7 +83,7 @@ def randomness_bytes(session: plan.Plan, role: Role) -> int:
 
 def most_sifted(session: plan.Plan) -> int:
     """More sifted bits than a session has, but for a chance far below that of a false alarm."""
-    both, _ = _chances(session)
+    both = _chances(session)[0] * _live(session)
     return _above(session.pulses * both * session.protocol.key_basis**2)
 
 
@@ -119,6 +119,20 @@ def _chances(session: plan.Plan) -> tuple[float, float]:
         case plan.Pairs():
             law = laws.of_pairs(session.protocol, line)
             return law.both, law.both + law.bob_alone
+
+
+def _live(session: plan.Plan) -> float:
+    """The share of pulses at which no receiver is blind after a count.
+
+    1 / (1 + R τ) of each side's counts (Rogers et al., NJP 9, 319 (2007)), as in ``detection.live``.
+    """
+    _, chance = _chances(session)
+    line = session.line
+    live = 1.0 / (1.0 + chance * line.pulses_hz * line.bob.dead_time_s)
+    if isinstance(session.protocol, plan.Pairs):
+        law = laws.of_pairs(session.protocol, watch.lines(session)[1])
+        live /= 1.0 + (law.both + law.alice_alone) * line.pulses_hz * session.protocol.alice.dead_time_s
+    return live
 
 
 def _above(mean: float) -> int:
