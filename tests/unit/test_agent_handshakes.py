@@ -16,6 +16,7 @@ from qfleet_agent.journal.journal import Journal
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
 from qfleet_agent.link.handshakes import Handshakes, Remembered
+from qfleet_agent.link.supply import Supply
 from qfleet_wire.channel import frames, initiator, keys, resumption
 from qfleet_wire.channel.initiator import Circumstances, Standing
 from qfleet_wire.channel.preshared import PresharedKey, Ring
@@ -59,13 +60,23 @@ class Device:
                 standing=Standing(NOW),
                 resumption=resumption.read_state(stored) if stored else None,
                 ring=Ring(KEYS if self.required else (), self.used),
+                supply=self.supply(),
+                mixed=(self.journal.get(Name.MIXED) or b"").decode(),
             ),
             cast("Journal", self),
             state=Path("unused"),
-            circumstances=Circumstances(REGION, "boot", Security(require_preshared_key=self.required)),
+            circumstances=Circumstances(REGION, "boot", self.security()),
             random=seeded("agent handshakes"),
         )
         return self.handshakes
+
+    def supply(self) -> Supply:
+        """No key delivery."""
+        return Supply()
+
+    def security(self) -> Security:
+        """What its profile demands."""
+        return Security(require_preshared_key=self.required)
 
     @property
     def used(self) -> list[str]:

@@ -88,7 +88,7 @@ class FakeHandshakes:
         self.resuming = True
         self.begun = self.given_up = 0
 
-    def begin(self) -> bytes:
+    async def ask(self) -> bytes:
         self.begun += 1
         return HELLO
 

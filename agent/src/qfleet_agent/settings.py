@@ -14,6 +14,7 @@ from qfleet_agent.errors import SettingsInvalid
 from qfleet_agent.key_settings import Keys
 from qfleet_agent.ways.chooser import Rules
 from qfleet_agent.ways.way import ONLY, Way
+from qfleet_wire import key_delivery
 from qfleet_wire.profile import explain
 
 DEFAULT_PATH = Path("/etc/qfleet/agent.toml")
@@ -87,6 +88,32 @@ class Scheduler(NamedTuple):
     file: str
 
 
+class QuantumKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The key delivery at this site whose keys sessions with the control plane mix in."""
+
+    url: str
+    """``https://HOST:PORT`` of ETSI GS QKD 014."""
+    ca_file: Path
+    certificate_file: Path
+    """Of the agent as an application there; its name is the agent's SAE ID."""
+    key_file: Path
+    controller: str = "controlplane"
+    """SAE ID of the control plane."""
+    answer_s: float = 5.0
+    """How long an answer is waited for before a session goes on, or fails, without."""
+
+    def __post_init__(self) -> None:
+        key_delivery.address(self.url)
+        if not 0 < self.answer_s <= 60:
+            raise ValueError(f"answer_s = {self.answer_s:g} must be above 0 and at most 60")
+
+
+class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What sessions with the control plane are made of, beside what the profile demands."""
+
+    qkd: QuantumKeys | None = None
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """All settings. Paths may be relative to the working directory."""
 
@@ -110,6 +137,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     link: Link = Link()
     cluster: Cluster = Cluster()
     keys: Keys = Keys()
+    channel: Channel = Channel()
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:

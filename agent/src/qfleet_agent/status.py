@@ -60,6 +60,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     certificate_ends: Millis
     dropped: dict[str, int]
     """Messages that did not open, by reason."""
+    quantum_key: str = ""
+    """Whether a key of the key delivery stands behind the session, in words; empty: none is wanted."""
     telemetry_held: int = 0
     """Samples that the controller has not acknowledged."""
     telemetry_lost: int = 0

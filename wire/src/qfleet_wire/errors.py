@@ -58,6 +58,14 @@ class PresharedKeyMissing(LocalError):
     """The profile requires a pre-shared key and none is left."""
 
 
+class KeyNotDelivered(RemoteError):
+    """A key delivery gave no key. ``for_good``: this one will never come."""
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
+
+
 class ResumptionUnusable(LocalError):
     """A stored session must not be resumed; make a full handshake."""
 

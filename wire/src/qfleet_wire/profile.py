@@ -5,6 +5,7 @@ temperatures in °C. An unknown key is an error that names its nearest match.
 """
 
 import tomllib
+from typing import Literal
 
 import msgspec
 
@@ -50,11 +51,16 @@ class LinkClass(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Time between two samples of telemetry; 0: none are taken; None: as often as a heartbeat."""
 
 
+Mixing = Literal["off", "prefer", "require"]
+
+
 class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The least that such a device accepts of a channel."""
 
     suites: tuple[str, ...] = ("qfleet1",)
     require_preshared_key: bool = False
+    quantum_key: Mixing = "off"
+    """Whether sessions mix a key of a key delivery (QKD): never, where there is one, or else no session."""
     rekey_minutes: int = 60
 
 

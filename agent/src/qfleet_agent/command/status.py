@@ -58,6 +58,8 @@ def _words(settings: Settings, last: Status | None, *, running: bool) -> str:
 
 
 def _notes(last: Status) -> Iterator[str]:
+    if last.quantum_key:
+        yield f"  quantum key  {last.quantum_key}"
     if last.telemetry_held or last.telemetry_lost:
         yield f"  telemetry    {last.telemetry_held} samples wait, {last.telemetry_lost} are lost"
     if last.dropped:

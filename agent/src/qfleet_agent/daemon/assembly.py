@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from qfleet_agent import clock, facts, status
-from qfleet_agent.daemon import cluster_site, gateways, speed
+from qfleet_agent.daemon import cluster_site, gateways, mixing, speed
 from qfleet_agent.daemon import place as places
 from qfleet_agent.daemon.cluster_site import ClusterSite
 from qfleet_agent.daemon.daemon import Daemon
@@ -243,8 +243,10 @@ async def _handshakes(place: Place, journal: Journal) -> Handshakes:
         ring=Ring(
             _preshared(settings.preshared_key_file), _used(await journal.get(Name.USED_PRESHARED_KEYS))
         ),
+        supply=mixing.supply(place.profile.security.quantum_key, settings.channel.qkd),
+        mixed=(await journal.get(Name.MIXED) or b"").decode(),
     )
-    circumstances = Circumstances(held.region, place.boot_id, place.profile.security)
+    circumstances = Circumstances(held.region, place.boot_id, mixing.demanded(place.profile.security))
     return Handshakes(
         remembered,
         journal,

@@ -34,6 +34,8 @@ from qfleet_wire.payloads import Calibration, Heartbeat, Sample
 LEAVE_S = 2.0
 """How long what is in line may take to leave when the agent stops."""
 _LOOK_S = 0.5
+_TOLD = 400
+"""Characters of a sentence in a heartbeat."""
 WORKER_OVERHEAD_BYTES = 256 * MIB
 """Memory of a worker beside its task: interpreter, engine, libraries."""
 
@@ -161,6 +163,7 @@ class Daemon:
             journal_set_aside=None if self.damage is None else self.damage.at,
             journal_damage="" if self.damage is None else f"{self.damage.reason}; saved: {self.damage.saved}",
             latency_ms=self.link.helm.latency_ms,
+            quantum_key=self.handshakes.quantum_key[:_TOLD],
         )
 
     def _tell_status(self) -> None:
@@ -199,6 +202,7 @@ class Daemon:
             executor="local" if self.cluster is None else self.cluster.in_words,
             engines=tuple(f"{engine.name} {engine.version}" for engine in place.engines),
             certificate_ends=self.handshakes.own.peer.validity.not_after,
+            quantum_key=self.handshakes.quantum_key,
             dropped=dict(self.link.inbox.dropped),
             telemetry_held=self.machine.telemetry_held,
             telemetry_lost=self.machine.telemetry_lost,

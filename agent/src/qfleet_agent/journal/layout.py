@@ -35,5 +35,7 @@ class Name(StrEnum):
     """What ways with a budget have carried this month: an encoded ``link.helm.Used``."""
     CONTACTS = "contacts"
     """When ways are there by the control plane's plan: an encoded ``payloads.Contacts``."""
+    MIXED = "mixed"
+    """What the last full handshake mixed in, in a word of ``link.supply.kind_of``."""
     USED_PRESHARED_KEYS = "used-preshared-keys"
     """Ids of pre-shared keys that have served, one a line."""

@@ -18,6 +18,7 @@ from qfleet_agent.journal.journal import Journal
 from qfleet_agent.journal.keepsake import Keepsake
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
+from qfleet_agent.link.supply import MIXED_DELIVERED, Supply, kind_of
 from qfleet_wire import codec
 from qfleet_wire.channel import authority, frames, initiator, renewal, resumption
 from qfleet_wire.channel import clock as bounds
@@ -41,6 +42,9 @@ class Remembered:
     standing: Standing
     resumption: resumption.State | None
     ring: Ring = field(repr=False)
+    supply: Supply = field(default_factory=Supply)
+    mixed: str = ""
+    """What the session's last full handshake mixed in, in a word of ``supply.kind_of``."""
 
 
 class Handshakes:
@@ -96,6 +100,11 @@ class Handshakes:
         return not self._remembered.ring.unused
 
     @property
+    def quantum_key(self) -> str:
+        """Whether a key of a key delivery stands behind the session, in words; empty: none is wanted."""
+        return self._remembered.supply.in_words(self._remembered.mixed)
+
+    @property
     def resuming(self) -> bool:
         """Whether the attempt that waits is a resumption."""
         return isinstance(self._attempt, ResumeAttempt)
@@ -116,18 +125,26 @@ class Handshakes:
         assert following is not None
         return authority.credentials(following.seed, chain, self.authority)
 
+    async def ask(self) -> bytes:
+        """``begin``, with a key from the key delivery where a full hello will want one."""
+        if self._remembered.supply.wanted and not self._may_resume(self._next_own()):
+            await self._remembered.supply.ready()
+        return self.begin()
+
     def begin(self) -> bytes:
-        """Return the frame that asks for a session.
+        """Return the frame that asks for a session, with the keys that are at hand.
 
         Raises:
             SuiteUnavailable, PresharedKeyMissing: the profile demands what this device lacks.
         """
-        # A renewed identity that does not open a session must not cut the device off.
-        renewed = self.identities.following is not None and self._failures % 2 == 0
-        chosen = self.identities.to_open if renewed else self.identities.current
-        own = self._credentials(chosen)
+        own = self._next_own()
         self._attempt = self._resume(own) or self._hello(own)
         return self._attempt.frame
+
+    def _next_own(self) -> Credentials:
+        # A renewed identity that does not open a session must not cut the device off.
+        renewed = self.identities.following is not None and self._failures % 2 == 0
+        return self._credentials(self.identities.to_open if renewed else self.identities.current)
 
     def failed(self) -> None:
         """Give the attempt up: the next one goes another way, by full hello or other identity."""
@@ -144,6 +161,7 @@ class Handshakes:
             return False
         if refusal.code == "preshared-key" and isinstance(attempt, Attempt) and attempt.preshared:
             self._refused_keys.add(attempt.preshared.id)
+            self._remembered.supply.refused(attempt.preshared.id)
         return True
 
     async def finish(self, frame: bytes) -> Established | None:
@@ -164,16 +182,21 @@ class Handshakes:
         else:
             established = initiator.finish_resume(attempt, frame, standing, now=now)
             served = None
+        mixed = kind_of(served) if isinstance(attempt, Attempt) else self._remembered.mixed
         self._attempt, self._failures = None, 0
-        await self._store(established, served)
+        await self._store(established, served, mixed)
         return established
 
-    async def _store(self, established: Established, served: PresharedKey | None) -> None:
+    async def _store(self, established: Established, served: PresharedKey | None, mixed: str) -> None:
         stored = {
             Name.RESUMPTION: resumption.write(established.state),
             Name.STANDING: codec.encode(established.standing),
+            Name.MIXED: mixed.encode(),
         }
-        if served is not None:
+        if served is not None and mixed == MIXED_DELIVERED:
+            # It was given once and stands in memory alone: no restart can bring it back.
+            self._remembered.supply.served(served.id)
+        elif served is not None:
             ring = self._remembered.ring
             ring.take(served.id)
             stored[Name.USED_PRESHARED_KEYS] = "\n".join(sorted(ring.used)).encode()
@@ -184,7 +207,8 @@ class Handshakes:
                 raise  # a key that nobody knows to have served would serve again
             # A full disk must not cut the device off; after a restart the next hello is a full one.
             log.warning("The session cannot be remembered: %s", error, extra={"action": "session-unsaved"})
-        if served is not None and self.is_out_of_keys:
+        self._remembered.mixed = mixed
+        if served is not None and mixed != MIXED_DELIVERED and self.is_out_of_keys:
             log.warning("The last pre-shared key has served.", extra={"action": "preshared-keys-spent"})
         await self._keep_twice(established.standing)
         self._remembered.standing = established.standing
@@ -205,13 +229,30 @@ class Handshakes:
         except OSError as error:
             log.warning("The second copy cannot be written: %s", error, extra={"action": "copy-unsaved"})
 
-    def _resume(self, own: Credentials) -> ResumeAttempt | None:
+    def _may_resume(self, own: Credentials) -> bool:
+        """Whether ``_resume`` would come to an attempt."""
+        state, circumstances = self._resumable(), self._circumstances
+        if state is None:
+            return False
+        why_not = initiator.why_not_resume(state, own, circumstances.security, self._remembered.standing)
+        return why_not is None
+
+    def _resumable(self) -> resumption.State | None:
         state = self._remembered.resumption
+        if self._remembered.supply.wanted and self._remembered.mixed != MIXED_DELIVERED:
+            # A session without the key that is wanted has no descendants: the supply may be back.
+            return None
         # A resumption that was lost must not be the last one, and the controller may have forgotten
         # the secret: every other attempt is a full hello. While a renewed identity takes the even
         # attempts and no key is left for a hello, only the odd ones can resume.
         odd = self._failures % 2 == 1
         if state is None or (odd and not (self._keyless and self.identities.following is not None)):
+            return None
+        return state
+
+    def _resume(self, own: Credentials) -> ResumeAttempt | None:
+        state = self._resumable()
+        if state is None:
             return None
         try:
             return initiator.resume(
@@ -232,7 +273,10 @@ class Handshakes:
         return self._circumstances.security.require_preshared_key and not left
 
     def _hello(self, own: Credentials) -> Attempt:
-        return initiator.hello(own, self._circumstances, preshared=self._next_key(), random=self._random)
+        supply = self._remembered.supply
+        delivered = supply.offered() if supply.wanted else None
+        key = delivered or self._next_key()
+        return initiator.hello(own, self._circumstances, preshared=key, random=self._random)
 
     def _next_key(self) -> PresharedKey | None:
         """Return the same key until it has served or is refused; refused ones again after the others."""

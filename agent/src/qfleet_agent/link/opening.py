@@ -81,7 +81,7 @@ class Opening:
 
     async def _attempt(self, send: Callable[[bytes], Awaitable[None]]) -> Established | None:
         try:
-            frame = self._handshakes.begin()
+            frame = await self._handshakes.ask()
         except LocalError as error:
             self._note(f"no session can be asked for: {error}")
             return None

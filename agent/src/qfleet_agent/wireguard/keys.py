@@ -1,14 +1,8 @@
-"""A preshared key as WireGuard takes it."""
+"""A preshared key as WireGuard takes it: of the size that sessions of the fleet take, too."""
 
-from dataclasses import dataclass, field
+from qfleet_wire.key_delivery import KEY_BYTES, Key
 
-PSK_BYTES = 32
+__all__ = ["PSK_BYTES", "Key"]
+
+PSK_BYTES = KEY_BYTES
 """WireGuard's preshared key (Donenfeld, WireGuard, NDSS 2017, section 5.2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key and the ID by which both key deliveries know it."""
-
-    id: str
-    secret: bytes = field(repr=False)

@@ -4,27 +4,23 @@ import base64
 import binascii
 import re
 import tomllib
-import urllib.parse
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from qfleet_agent.errors import SettingsInvalid
+from qfleet_wire import key_delivery
+from qfleet_wire.key_delivery import Address
 from qfleet_wire.profile import explain
+
+__all__ = ["Address", "Delivery", "Line", "Rotation", "load"]
 
 DEFAULT_PATH = Path("/etc/qfleet/wireguard.toml")
 _PUBLIC_KEY_BYTES = 32
 _LEAST_INTERVAL_S = 5.0
 _INTERFACE = re.compile(r"[A-Za-z0-9_=+.][A-Za-z0-9_=+.-]{0,14}")
 """As wg-quick(8) has it."""
-
-
-class Address(NamedTuple):
-    """A host and a port."""
-
-    host: str
-    port: int
 
 
 class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -44,14 +40,7 @@ class Delivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def address(self) -> Address:
         """Where it is."""
-        read = urllib.parse.urlsplit(self.url)
-        try:
-            port = read.port or 443
-        except ValueError:
-            port = 0
-        if read.scheme != "https" or not read.hostname or not port or read.path not in {"", "/"}:
-            raise ValueError(f"url = {self.url!r} must be https://HOST:PORT")
-        return Address(read.hostname, port)
+        return key_delivery.address(self.url)
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

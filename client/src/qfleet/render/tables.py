@@ -115,6 +115,8 @@ def device(view: api.DeviceView, *, now_ms: int) -> Table:
     )
     table.add_row("seen", _plain(ago(view.last_seen, now_ms)))
     _add_way(table, view, now_ms)
+    if view.quantum_key:
+        table.add_row("quantum key", _plain(view.quantum_key))
     table.add_row("certificate until", _plain(moment(view.certificate_expires)))
     told = f"{wording.counted(view.confirmed, 'result')} confirmed, {view.contradicted:g} contradicted"
     table.add_row("trust", _plain(None if view.trust is None else f"{view.trust:.2f} ({told})"))

@@ -16,6 +16,11 @@ class Counts:
         self.handshakes: Counter = registry.counter(
             "qfleet_link_handshakes_total", "Handshakes by outcome", label="outcome"
         )
+        self.mixed: Counter = registry.counter(
+            "qfleet_link_keys_mixed_total",
+            "Full handshakes by what they mixed in: a key of a key delivery, a pre-shared key, or none",
+            label="key",
+        )
         self.enrolments: Counter = registry.counter(
             "qfleet_link_enrolments_total", "Enrolment requests by outcome", label="outcome"
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from qfleet_controlplane.authority import membership, preshared
+from qfleet_controlplane.authority.key_supply import KeySupply
 from qfleet_controlplane.errors import Unavailable
 from qfleet_controlplane.link import faults
 from qfleet_controlplane.link.admission import Line
@@ -23,8 +24,9 @@ from qfleet_wire import door
 from qfleet_wire.channel import frames, responder
 from qfleet_wire.channel.answers import Answers
 from qfleet_wire.channel.frames import Kind
+from qfleet_wire.channel.preshared import DELIVERED
 from qfleet_wire.channel.rates import Buckets
-from qfleet_wire.errors import Refused, SuiteUnavailable, Untrusted
+from qfleet_wire.errors import KeyNotDelivered, Refused, SuiteUnavailable, Untrusted
 from qfleet_wire.names import DeviceName, Millis
 from qfleet_wire.topics import Channel
 
@@ -47,6 +49,17 @@ class _Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class _Named:
+    """A hello that is verified, and names a key that the key delivery must give yet."""
+
+    request: door.Frame = field(repr=False)
+    hello: responder.HelloRequest = field(repr=False)
+    key_id: str
+    supply: KeySupply
+    shown: Shown
+
+
+@dataclass(frozen=True, slots=True)
 class _Turned:
     """A request that was refused, and why."""
 
@@ -65,6 +78,7 @@ class Handshakes:
         self._around = parts.around
         self._security = security
         self._preshared = preshared.Keys(security.preshared_directory)
+        self._supply = None if security.qkd is None else KeySupply(security.qkd)
         self._answers = Answers()
         self._per_device = Buckets(burst=_DEVICE_BURST, interval_ms=_DEVICE_INTERVAL_MS)
         self._line = Line()
@@ -119,8 +133,9 @@ class Handshakes:
         except Unavailable as error:
             faults.note(_log, "Devices could not be looked up", error, "handshake_read_failed")
             return
-        ready = [outcome for outcome in outcomes if isinstance(outcome, _Ready)]
-        for outcome in outcomes:
+        judged = await asyncio.gather(*[self._supplied(outcome, now) for outcome in outcomes])
+        ready = [outcome for outcome in judged if isinstance(outcome, _Ready)]
+        for outcome in judged:
             if isinstance(outcome, _Turned):
                 self._turn_away(outcome)
         if not ready:
@@ -134,16 +149,44 @@ class Handshakes:
         for outcome in ready:
             self._send(outcome, now)
 
-    def _judge(self, connection: sa.Connection, request: door.Frame, now: Millis) -> _Ready | _Turned:
-        """Verify and answer one request; runs in a thread."""
-        policy = responder.Policy(
+    def _policy(self, now: Millis) -> responder.Policy:
+        demanded = self._security.qkd is not None and self._security.qkd.require
+        return responder.Policy(
             now=now,
             epoch=self._outbound.epoch,
             revocations=self._stores.ring.revocations,
             suites=self._security.suites,
-            require_preshared_key=self._security.require_preshared_key,
+            require_preshared_key=self._security.require_preshared_key or demanded,
             rekey_ms=self._security.rekey_minutes * 60_000,
         )
+
+    async def _supplied(self, outcome: _Ready | _Turned | _Named, now: Millis) -> _Ready | _Turned:
+        """Get the key that a hello names, outside of any transaction; others are as they were."""
+        if not isinstance(outcome, _Named):
+            return outcome
+        return await asyncio.to_thread(self._complete, outcome, self._policy(now))
+
+    def _complete(self, named: _Named, policy: responder.Policy) -> _Ready | _Turned:
+        supply, request = named.supply, named.request
+        try:
+            key = supply.known(named.hello.device, named.key_id)
+            answered = responder.answer(
+                self._stores.ring.credentials, named.hello, policy, preshared=key, random=self._around.random
+            )
+        except KeyNotDelivered as error:
+            refusal = Refused(f"the key of the hello is not there: {error}", code="preshared-key")
+            return _Turned(request, refusal)
+        except Refused as error:
+            return _Turned(request, error)
+        except SuiteUnavailable as error:
+            return _Turned(request, Refused(str(error), code="suite"))
+        return _Ready(request, answered, named.shown, key.id)
+
+    def _judge(
+        self, connection: sa.Connection, request: door.Frame, now: Millis
+    ) -> _Ready | _Turned | _Named:
+        """Verify and answer one request, as far as that goes without a call; runs in a thread."""
+        policy = self._policy(now)
         try:
             # Before any signature is looked at: a made-up name must cost little.
             membership.check_device(connection, request.device)
@@ -157,15 +200,23 @@ class Handshakes:
 
     def _judge_hello(
         self, connection: sa.Connection, request: door.Frame, policy: responder.Policy
-    ) -> _Ready:
+    ) -> _Ready | _Named:
         ring = self._stores.ring
         hello = responder.examine(ring.credentials, request.payload, request.topic)
         found = membership.member(connection, ring.authority.root, hello.device, hello.peer.certificate_hash)
+        shown = Shown(found.certificate_hash, found.key.public_bytes_raw())
+        delivered = (hello.preshared or "").startswith(DELIVERED)
+        if hello.preshared is not None and delivered:
+            preshared.check_unused(connection, hello.device, hello.preshared)
+            if self._supply is None:
+                raise Refused("there is no key delivery here ([security.qkd])", code="preshared-key")
+            return _Named(request, hello, hello.preshared, self._supply, shown)
+        if self._security.qkd is not None and self._security.qkd.require:
+            raise Refused("a key of the key delivery is required", code="preshared-key")
         key = self._preshared.find(connection, hello.device, hello.preshared)
         answered = responder.answer(
             ring.credentials, hello, policy, preshared=key, random=self._around.random
         )
-        shown = Shown(found.certificate_hash, found.key.public_bytes_raw())
         return _Ready(request, answered, shown, key.id if key else None)
 
     def _judge_resume(
@@ -199,7 +250,11 @@ class Handshakes:
         self._peers.ensure(device).propose(answered.session, outcome.shown, now)
         self._answers.put(device, frames.frame_hash(outcome.request.payload), answered.frame, now)
         self._outbound.send_frame(device, Channel.DOWN, answered.frame)
-        self._around.counts.handshakes.add("answered" if outcome.request.kind is Kind.HELLO else "resumed")
+        if outcome.request.kind is Kind.HELLO:
+            self._around.counts.handshakes.add("answered")
+            self._around.counts.mixed.add(_mixed(outcome.preshared))
+        else:
+            self._around.counts.handshakes.add("resumed")
 
     def _turn_away(self, outcome: _Turned) -> None:
         request, error = outcome.request, outcome.error
@@ -210,3 +265,10 @@ class Handshakes:
         if isinstance(error, Untrusted):
             self._alarms.ring("untrusted-hello", request.device, str(error))
         self._outbound.send_frame(request.device, Channel.DOWN, frames.refusal(request.payload, error))
+
+
+def _mixed(key_id: str | None) -> str:
+    """What a full handshake mixed in, for the counter."""
+    if key_id is None:
+        return "none"
+    return "delivered" if key_id.startswith(DELIVERED) else "preshared"

@@ -77,6 +77,7 @@ def device_view(device: state.Device, region: str) -> api.DeviceView:
         way=_way(device),
         heard_within_ms=device.patience_ms,
         waiting_down=len(device.gathered),
+        quantum_key=beat.quantum_key if beat else "",
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from qfleet_controlplane.settings.tables import Api, Broker, Leases, Security, Settings
+from qfleet_controlplane.settings.tables import Api, Broker, Leases, QuantumKeys, Security, Settings
+from qfleet_wire import key_delivery
 from qfleet_wire.channel.suites import SUITES
 from qfleet_wire.errors import InvalidName
 from qfleet_wire.names import parse_name
@@ -25,6 +26,7 @@ def every(settings: Settings) -> Iterator[str]:
     yield _leases(settings.leases)
     yield _telemetry(settings.telemetry_days)
     yield _security(settings.security)
+    yield _quantum_keys(settings.security.qkd)
 
 
 def _names(settings: Settings) -> str:
@@ -62,6 +64,10 @@ def _path_settings(settings: Settings) -> Iterator[tuple[str, str]]:
         yield f"{_table(place)}.ca_file", place.broker.ca_file
         yield f"{_table(place)}.accounts_file", place.broker.accounts_file
     yield "security.preshared_directory", settings.security.preshared_directory
+    if (qkd := settings.security.qkd) is not None:
+        yield "security.qkd.ca_file", qkd.ca_file
+        yield "security.qkd.certificate_file", qkd.certificate_file
+        yield "security.qkd.key_file", qkd.key_file
 
 
 def _database(settings: Settings) -> str:
@@ -80,6 +86,22 @@ def _database(settings: Settings) -> str:
     if settings.database_password_file and (scheme.startswith("sqlite") or not parts.username):
         return "database_password_file is for database = 'postgresql://USER@HOST/NAME', with the user's name"
     return ""
+
+
+def _quantum_keys(qkd: QuantumKeys | None) -> str:
+    if qkd is None:
+        return ""
+    try:
+        key_delivery.address(qkd.url)
+        for name in qkd.devices:
+            parse_name(name, "device")
+    except (ValueError, InvalidName) as error:
+        return f"[security.qkd]: {error}"
+    return (
+        ""
+        if 0 < qkd.answer_s <= 30
+        else f"security.qkd.answer_s = {qkd.answer_s:g}: use more than 0, at most 30"
+    )
 
 
 def _telemetry(days: float) -> str:

@@ -74,6 +74,23 @@ class Leases(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """How often it looks for regions that nobody leads."""
 
 
+class QuantumKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The key delivery at this site, whose keys devices' sessions mix in."""
+
+    url: str
+    """``https://HOST:PORT`` of ETSI GS QKD 014."""
+    ca_file: str
+    certificate_file: str
+    """Of the control plane as an application there; its name is the control plane's SAE ID."""
+    key_file: str
+    devices: dict[str, str] = {}
+    """SAE ID of each device that has another than its name."""
+    require: bool = False
+    """Refuse sessions without such a key, whatever the device's profile demands."""
+    answer_s: float = 3.0
+    """How long an answer is waited for; handshakes of other devices wait as long."""
+
+
 class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is demanded of a device's session; a device's profile may demand more."""
 
@@ -83,6 +100,7 @@ class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     preshared_directory: str = ""
     """Holds one file ``DEVICE.keys`` per device, lines of an id and 64 hexadecimal digits."""
     rekey_minutes: int = 60
+    qkd: QuantumKeys | None = None
 
 
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

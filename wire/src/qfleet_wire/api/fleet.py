@@ -64,6 +64,8 @@ class DeviceView(msgspec.Struct, frozen=True, kw_only=True):
     """It counts as silent only after so long."""
     waiting_down: int = 0
     """Messages that gather for it, to be sent together."""
+    quantum_key: str = ""
+    """Whether its session mixes a key of a key delivery, as it last said; empty: none is wanted."""
 
 
 class TelemetrySample(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from typing import Final
 from qfleet_wire.errors import InvalidKey, Refused
 
 KEY_BYTES: Final = 32
+DELIVERED: Final = "qkd:"
+"""Before the ID of a key that both sides take from key deliveries; no id in a file can begin so."""
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 

@@ -29,6 +29,8 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
     """What was wrong with it, and what of it was saved, in words."""
     latency_ms: float | None = None
     """Round trip to the gateway of the way in use, where there are several; None: not measured."""
+    quantum_key: str = ""
+    """Whether a key of a key delivery stands behind the session, in words; empty: none is wanted."""
 
 
 class Sample(msgspec.Struct, frozen=True):
