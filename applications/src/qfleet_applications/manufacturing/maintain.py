@@ -83,6 +83,7 @@ class MaintainStudy:
                 f"The search began at a spread of {begun:.4g}, by a greedy rule.",
                 "Minimised is the sum of squares of load and outage: what is out in sum is fixed.",
                 "A machine without a start in a state keeps its own; one with several takes the first.",
+                self.rounds.effort.nature,
             ),
             settings={
                 "seed": str(self.rounds.seed),

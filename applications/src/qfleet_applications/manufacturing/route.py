@@ -80,6 +80,7 @@ class RouteStudy:
                 f"The search began at {begun}, by going to the nearest place each time.",
                 "States that are no order of the places were repaired; the table says how many were valid.",
                 f"Each broken one-hot constraint weighs {SHARE:g} of the longest distance of its model.",
+                self.walk.effort.nature,
             ),
             settings={
                 "seed": str(self.walk.seed),

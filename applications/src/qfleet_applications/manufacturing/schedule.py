@@ -90,6 +90,7 @@ class ScheduleStudy:
                 f"The search began at {begun}, by the dispatching rule MWKR.",
                 "An annealer that finds no schedule within a makespan has not proved that there is none.",
                 "States that broke constraints were repaired to schedules; the table says how many.",
+                self.search.effort.nature,
             ),
             settings={
                 "seed": str(self.search.seed),

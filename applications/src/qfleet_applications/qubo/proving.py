@@ -70,7 +70,9 @@ def minimised(
     return Proof(read(solver), solver.objective_value, solver.best_objective_bound, solver.wall_time)
 
 
-def gap(what: str, found: float, proof: Proof[Any]) -> str:
-    """How far the fleet's answer is above that of CP-SAT, as a sentence."""
+def gap(what: str, found: float, proof: Proof[Any], method: str = "CP-SAT") -> str:
+    """How far the fleet's answer is above that of an exact method, as a sentence."""
     share = f"{100 * (found / proof.value - 1):.2f} % above" if proof.value else "beside"
-    return f"The fleet's {what} of {found:.6g} is {share} CP-SAT's {proof.value:.6g}, which is {proof.note}."
+    return (
+        f"The fleet's {what} of {found:.6g} is {share} {method}'s {proof.value:.6g}, which is {proof.note}."
+    )

@@ -56,6 +56,16 @@ class Effort:
         return f"{names.get(self.method, 'tabu search')}, {self.reads} reads of {self.sweeps} sweeps"
 
     @property
+    def nature(self) -> str:
+        """What kind of method it is, said plainly."""
+        if self.method == "qaoa":
+            return "QAOA ran on simulated qubits, without noise."
+        return (
+            f"{self.described.split(',')[0].capitalize()} is a classical sampler of the model that a quantum "
+            "annealer would take; what it finds shows nothing about quantum hardware."
+        )
+
+    @property
     def largest(self) -> int:
         """Most variables of a model that this method takes."""
         return LARGEST_QAOA if self.method == "qaoa" else LARGEST_MODEL

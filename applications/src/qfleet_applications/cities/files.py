@@ -1,0 +1,125 @@
+"""Problems from files: what is bundled, or a user's own CSV with checked columns and units."""
+
+from importlib import resources
+from pathlib import Path
+
+from qfleet_applications.cities.dispatch import Unit
+from qfleet_applications.cities.grid import Grid
+from qfleet_applications.cities.roads import Road, Roads
+from qfleet_applications.cities.traffic import Demand
+from qfleet_applications.errors import InvalidData
+from qfleet_applications.frame.columns import Column, Frame, read
+
+_DATA = Path(str(resources.files("qfleet_applications.cities"))) / "data"
+_MOST = 1e9
+
+
+def bundled(name: str) -> Path:
+    """A file that comes with this pack."""
+    return _DATA / f"{name}.csv"
+
+
+def roads(file: Path | None, usual: str) -> Roads:
+    """One-way roads: columns from, to, capacity [veh], time [min]; ``usual`` is bundled.
+
+    Raises:
+        InvalidData: the file does not hold any, or one twice.
+    """
+    path = file or bundled(f"{usual}_roads")
+    columns = (
+        Column("from", kind="text"),
+        Column("to", kind="text"),
+        Column("capacity", unit="veh", low=1e-6, high=_MOST),
+        Column("time", unit="min", low=1e-6, high=_MOST),
+    )
+    table = read(path, columns)
+    ends = _ends(path, table)
+    numbers = zip(ends, table.numbers("capacity"), table.numbers("time"), strict=True)
+    found = tuple(Road(*pair, float(capacity), float(minutes)) for pair, capacity, minutes in numbers)
+    return Roads(path.stem if file else usual.replace("_", " ").title(), found)
+
+
+def traffic(file: Path | None, demand: Path | None) -> tuple[Roads, tuple[Demand, ...]]:
+    """Roads and a demand table with columns from, to, demand [veh]; Nguyen and Dupuis's without files.
+
+    Raises:
+        InvalidData: a file does not hold them, or a pair twice.
+    """
+    if (file is None) != (demand is None):
+        hint = "give FILE and --demand both"
+        raise InvalidData(file or demand or _DATA, "roads and demand belong together", hint=hint)
+    path = demand or bundled("nguyen_dupuis_demand")
+    columns = (
+        Column("from", kind="text"),
+        Column("to", kind="text"),
+        Column("demand", unit="veh", low=1e-6, high=_MOST),
+    )
+    table = read(path, columns)
+    pairs = zip(_ends(path, table), table.numbers("demand"), strict=True)
+    found = tuple(Demand(*pair, float(vehicles)) for pair, vehicles in pairs)
+    return roads(file, "nguyen_dupuis"), found
+
+
+def by_place(file: Path | None, known: Roads, column: str, usual: tuple[float, ...]) -> tuple[float, ...]:
+    """A number for each intersection of the roads: columns place and ``column``; ``usual`` without a file.
+
+    Raises:
+        InvalidData: a place is not on the roads, is there twice, or is missing.
+    """
+    if file is None:
+        return usual
+    table = read(file, (Column("place", kind="text"), Column(column, low=0.0, high=_MOST)))
+    found: dict[str, float] = {}
+    for line, place, number in zip(table.lines, table.texts("place"), table.numbers(column), strict=True):
+        if place not in known.nodes or place in found:
+            what = f"place {place} is not on the roads, or is there twice"
+            raise InvalidData(file, what, line=line, column="place")
+        found[place] = float(number)
+    if missing := [node for node in known.nodes if node not in found]:
+        raise InvalidData(file, f"place {missing[0]} is missing", column="place")
+    return tuple(found[node] for node in known.nodes)
+
+
+def arriving(known: Roads) -> tuple[float, ...]:
+    """The capacity of the roads that end at each intersection: a stand-in for how many come by."""
+    return tuple(sum(road.capacity for road in known.roads if road.end == node) for node in known.nodes)
+
+
+def grid(units: Path | None, load: Path | None, choices: int) -> Grid:
+    """Units (unit, minimum, maximum, fixed, linear, quadratic, startup) and loads (hour, load).
+
+    Raises:
+        InvalidData: a file does not hold them.
+    """
+    if (units is None) != (load is None):
+        hint = "give FILE and --load both"
+        raise InvalidData(units or load or _DATA, "units and load belong together", hint=hint)
+    path = units or bundled("ieee30_units")
+    columns = (
+        Column("unit", kind="text"),
+        Column("minimum", unit="MW", low=0.0, high=_MOST),
+        Column("maximum", unit="MW", low=0.0, high=_MOST),
+        Column("fixed", unit="$/h", low=0.0, high=_MOST),
+        Column("linear", unit="$/MWh", low=0.0, high=_MOST),
+        Column("quadratic", unit="$/MW²h", low=0.0, high=_MOST),
+        Column("startup", unit="$", low=0.0, high=_MOST),
+    )
+    table = read(path, columns)
+    numbers = [map(float, table.numbers(column.name)) for column in columns[1:]]
+    found = tuple(Unit(*row) for row in zip(table.texts("unit"), *numbers, strict=True))
+    for line, unit in zip(table.lines, found, strict=True):
+        if unit.minimum > unit.maximum:
+            raise InvalidData(path, f"unit {unit.name} has a minimum above its maximum", line=line)
+    loads = read(load or bundled("ieee30_load"), (Column("load", unit="MW", low=0.0, high=_MOST),))
+    name = path.stem if units else "the IEEE 30-bus system"
+    return Grid(name, found, tuple(map(float, loads.numbers("load"))), choices)
+
+
+def _ends(path: Path, table: Frame) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for line, pair in zip(table.lines, zip(table.texts("from"), table.texts("to"), strict=True), strict=True):
+        if pair[0] == pair[1] or pair in found:
+            what = f"from {pair[0]} to {pair[1]} is no pair, or is given twice"
+            raise InvalidData(path, what, line=line)
+        found.append(pair)
+    return found

@@ -1,0 +1,59 @@
+"""The studies of cities on their bundled data: the exact method is never worse, and the report says so."""
+
+import msgspec
+import pytest
+from tests.unit.applications.decisions_runs import Here
+
+from qfleet_applications.cities import benchmark, sensors
+from qfleet_applications.cities.problem import ProblemStudy
+from qfleet_applications.cities.roads import Road, Roads
+from qfleet_applications.cities.sensors import Sensors
+from qfleet_applications.errors import TooLarge
+from qfleet_applications.qubo.sampling import Effort
+
+STUDIES = {study.problem.command: study for study in benchmark.studies()}
+PUBLISHED = {"sensors": 13.0}
+RING = Roads("a ring", tuple(Road(str(at), str((at + 1) % 7), 1.0, 1.0) for at in range(7)))
+
+
+@pytest.mark.parametrize("command", STUDIES)
+def test_the_exact_method_is_proved_and_never_worse(command: str) -> None:
+    desk = Here()
+    study = STUDIES[command]
+    report = study.conduct(desk)
+    exact, tabu = report.comparisons
+    assert exact.classical.note == "proved optimal"
+    assert exact.classical.value <= exact.quantum.value * (1 + 1e-9)
+    assert exact.classical.value <= tabu.classical.value * (1 + 1e-9)
+    assert exact.quantum.value <= 1.1 * exact.classical.value
+    assert (exact.winner == "neither") == (
+        exact.quantum.value == pytest.approx(exact.classical.value, rel=1e-9)
+    )
+    assert "proved optimal" in report.notes[0]
+    assert "classical sampler" in report.notes[-1]
+    assert desk.asked[0] == study.requests()[0]
+    assert [one.name for one in desk.asked] == [f"{command} simulated", f"{command} tabu"]
+    assert msgspec.json.encode(report)
+    assert report.figures
+    assert report.settings["seed"] == "0"
+
+
+def test_a_small_cover_by_qaoa() -> None:
+    study = ProblemStudy(Sensors(RING, (1.0,) * 7), Effort(method="qaoa", layers=2))
+    report = study.conduct(Here())
+    assert study.qubits == 7
+    assert report.comparisons[0].quantum.value == report.comparisons[0].classical.value == 4.0
+    assert "simulated qubits" in report.notes[-1]
+
+
+def test_qaoa_refuses_what_it_cannot_hold_with_the_qubits_needed() -> None:
+    study = ProblemStudy(STUDIES["charging"].problem, Effort(method="qaoa"))
+    with pytest.raises(TooLarge, match="needs 168 qubits") as refused:
+        study.requests()
+    assert refused.value.qubits == 168
+
+
+def test_a_tabu_search_is_not_compared_with_itself() -> None:
+    study = ProblemStudy(Sensors(RING, (1.0,) * 7), Effort(method="tabu", reads=8, sweeps=100))
+    assert len(study.conduct(Here()).comparisons) == 1
+    assert sensors.EFFORT.method == "simulated"
