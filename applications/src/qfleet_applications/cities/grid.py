@@ -154,12 +154,16 @@ class Grid:
         """Which units run when, and what each gives."""
         rows = tuple((unit.name, _hours(ours, at), _hours(theirs, at)) for at, unit in enumerate(self.units))
         powers = [self._powers(on, load) for on, load in zip(ours, self.load, strict=True)]
-        x = tuple(float(hour + 1) for hour in range(len(self.load)))
+        # the last hour is as wide as the others
+        powers.append(powers[-1])
+        x = tuple(float(hour + 1) for hour in range(len(powers)))
         series = tuple(
             Series(unit.name, x, tuple(row[at] for row in powers), style="steps")
             for at, unit in enumerate(self.units)
         )
-        figure = Figure("grid", "What each unit gives in the fleet's plan", "hour", "power [MW]", series)
+        figure = Figure(
+            "grid", "What each unit gives in the fleet's plan", "beginning of the hour", "power [MW]", series
+        )
         return (Table("Units by hour, # running", ("unit", "fleet", self.baseline), rows),), (figure,)
 
     def _powers(self, on: Sequence[int], load: float) -> list[float]:

@@ -125,7 +125,8 @@ def _reserve(plant: Plant, plan: Plan, proof: Proof[tuple[int, ...]]) -> Figure:
         Series("nothing out", x, tuple(float(plant.capacity - load) for load in plant.load), style="steps")
     ]
     for label, starts in (("CP-SAT", proof.solution), ("fleet", plan.starts)):
-        reserve = tuple(float(plant.capacity - level) for level in plant.levels(starts))
+        levels = plant.levels(starts)
+        reserve = tuple(float(plant.capacity - level) for level in (*levels, levels[-1]))
         series.append(Series(label, x, reserve, style="steps"))
     unit = f" [{plant.unit}]" if plant.unit else ""
     return Figure("reserve", f"Reserve of {plant.name}", "period", f"reserve{unit}", tuple(series))
