@@ -120,13 +120,14 @@ def _steps(plan: Plan) -> Table:
 
 
 def _reserve(plant: Plant, plan: Plan, proof: Proof[tuple[int, ...]]) -> Figure:
-    x = tuple(float(period + 1) for period in range(len(plant.load)))
-    series = [
-        Series("nothing out", x, tuple(float(plant.capacity - load) for load in plant.load), style="steps")
-    ]
+    curves = [("nothing out", list(plant.load))]
     for label, starts in (("CP-SAT", proof.solution), ("fleet", plan.starts)):
-        levels = plant.levels(starts)
-        reserve = tuple(float(plant.capacity - level) for level in (*levels, levels[-1]))
-        series.append(Series(label, x, reserve, style="steps"))
+        curves.append((label, plant.levels(starts)))
+    # the last period is as wide as the others
+    x = tuple(float(period + 1) for period in range(len(plant.load) + 1))
+    series = [
+        Series(label, x, tuple(float(plant.capacity - level) for level in (*row, row[-1])), style="steps")
+        for label, row in curves
+    ]
     unit = f" [{plant.unit}]" if plant.unit else ""
     return Figure("reserve", f"Reserve of {plant.name}", "period", f"reserve{unit}", tuple(series))
