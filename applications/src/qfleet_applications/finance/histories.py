@@ -33,7 +33,6 @@ class Panel:
 
     assets: tuple[str, ...]
     returns: Vector
-    file: Path | None
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def panel(file: Path | None) -> Panel:
     if len(days) < 3:
         raise InvalidData(file, f"{len(days)} dates are too few for a covariance; at least 3")
     prices_ = np.array([[found[asset][day] for asset in found] for day in days])
-    return Panel(tuple(found), prices_[1:] / prices_[:-1] - 1.0, file)
+    return Panel(tuple(found), prices_[1:] / prices_[:-1] - 1.0)
 
 
 def stored(name: str) -> Path:
@@ -133,7 +132,7 @@ def _bundled() -> Panel:
         if (_FIRST.year, _FIRST.month) < (year, month) <= (_LAST.year, _LAST.month)
     ]
     returns = np.array([[monthly[name][month] for name in monthly] for month in months])
-    return Panel(tuple(monthly), returns, None)
+    return Panel(tuple(monthly), returns)
 
 
 def _daily(name: str) -> list[tuple[date, float]]:
