@@ -99,7 +99,7 @@ class QuantumKeys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     key_file: Path
     controller: str = "controlplane"
     """SAE ID of the control plane."""
-    answer_s: float = 5.0
+    answer_s: float = 10.0
     """How long an answer is waited for before a session goes on, or fails, without."""
 
     def __post_init__(self) -> None:
