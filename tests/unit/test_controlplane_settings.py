@@ -7,6 +7,7 @@ from qfleet_controlplane.broker.addresses import Address, parse_address
 from qfleet_controlplane.errors import ConfigurationError, InvalidSetting
 
 MINIMAL = 'fleet = "home"\nregion = "north"\n'
+QKD = '[security.qkd]\nca_file = "/ca"\ncertificate_file = "/c"\nkey_file = "/k"\n'
 
 
 def test_a_minimal_file_has_safe_defaults() -> None:
@@ -30,6 +31,10 @@ def test_a_minimal_file_has_safe_defaults() -> None:
         ('state = "var"', ["var", "absolute"]),
         ('[log]\nlevel = "loud"', ["loud"]),
         ("[api", ["not valid TOML"]),
+        (QKD + 'url = "http://here"', ["security.qkd", "http://here", "https://HOST:PORT"]),
+        (QKD.replace("/ca", "ca") + 'url = "https://here"', ["security.qkd.ca_file", "absolute"]),
+        (QKD + 'url = "https://here"\nanswer_s = 0', ["security.qkd.answer_s", "at most 30"]),
+        (QKD + 'url = "https://here"\ndevices = {"A/b" = "x"}', ["security.qkd", "A/b"]),
     ],
 )
 def test_a_wrong_setting_says_which_and_what_to_do(text: str, words: list[str]) -> None:
