@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from qfleet_agent.errors import AgentError
 from qfleet_agent.keystore import fetching, issuing, keeping
@@ -26,6 +26,12 @@ MOST_CALLS = 256
 LAZY_S = 1.0
 
 _T = TypeVar("_T")
+Also: TypeAlias = Callable[[Base], None]
+"""What is stored together with a change of a block."""
+
+
+def _nothing(_: Base) -> None:
+    """Store nothing else."""
 
 
 class Keeper:
@@ -40,8 +46,10 @@ class Keeper:
         self._confirmed: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    async def keep(self, link: str, block: bytes, material: bytes, expires: Millis | None = None) -> None:
-        """Store a block of an exchange as provisional.
+    async def keep(
+        self, link: str, block: bytes, material: bytes, expires: Millis | None = None, also: Also = _nothing
+    ) -> None:
+        """Store a block of an exchange as provisional, and do ``also`` in the same transaction.
 
         Raises:
             BlockRefused: it cannot be stored like this.
@@ -51,20 +59,31 @@ class Keeper:
         def call(base: Base) -> None:
             self._store.check_room(len(material))
             keeping.keep(base, Fresh(link, block, material, expires), self._now())
+            also(base)
 
-        await self._do(call)
+        await self.transact(call)
 
-    async def release(self, link: str, block: bytes) -> None:
+    async def release(self, link: str, block: bytes, also: Also = _nothing) -> None:
         """Let a block be used: the peer has confirmed that it stored it. Raises ``BlockRefused``."""
-        await self._do(lambda base: keeping.release(base, link, block, self._now()))
 
-    async def destroy(self, link: str, block: bytes) -> None:
+        def call(base: Base) -> None:
+            keeping.release(base, link, block, self._now())
+            also(base)
+
+        await self.transact(call)
+
+    async def destroy(self, link: str, block: bytes, also: Also = _nothing) -> None:
         """Give a block up; it can never be kept again."""
-        await self._do(lambda base: keeping.destroy(base, link, block, self._now()))
+
+        def call(base: Base) -> None:
+            keeping.destroy(base, link, block, self._now())
+            also(base)
+
+        await self.transact(call)
 
     async def issue(self, order: Order) -> list[Issued]:
         """Make keys of our half. Raises ``KeysExhausted``."""
-        return await self._do(lambda base: issuing.issue(base, order, self._now()))
+        return await self.transact(lambda base: issuing.issue(base, order, self._now()))
 
     def confirm(self, keys: Sequence[bytes]) -> None:
         """Forget announcements that the peer has confirmed, with the next commit or in ``LAZY_S``.
@@ -77,16 +96,16 @@ class Keeper:
 
     async def withdraw(self, given_up: Sequence[Unconfirmed]) -> list[Unconfirmed]:
         """Mark keys that were given to nobody; return what the peer must be told."""
-        return await self._do(partial(issuing.withdraw, given_up=given_up))
+        return await self.transact(partial(issuing.withdraw, given_up=given_up))
 
     async def refused(self, link: str, made: Announcement, blocks: Sequence[bytes]) -> list[Unconfirmed]:
         """Give up what the peer cannot make a key of; return what it must be told."""
-        return await self._do(lambda base: issuing.refused(base, link, made, blocks, self._now()))
+        return await self.transact(lambda base: issuing.refused(base, link, made, blocks, self._now()))
 
     async def accept(self, link: str, made: Sequence[Announcement]) -> list[AgentError | None]:
         """Store keys that the peer has announced; each None, or why it is refused."""
         calls = [lambda base, one=one: fetching.accept(base, link, one, self._now()) for one in made]
-        outcomes = await asyncio.gather(*map(self._do, calls), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(self.transact, calls), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException) and not isinstance(outcome, AgentError):
                 raise outcome
@@ -94,23 +113,23 @@ class Keeper:
 
     async def fetch(self, master: str, caller: str, keys: Sequence[bytes]) -> list[Fetched]:
         """Give an application its keys. Raises ``NotNamed`` or ``KeyNotFound``."""
-        return await self._do(lambda base: fetching.fetch(base, master, caller, keys, self._now()))
+        return await self.transact(lambda base: fetching.fetch(base, master, caller, keys, self._now()))
 
     async def stock(self, link: str) -> Stock:
         """Return what a link has."""
-        return await self._do(lambda base: keeping.stock(base, link, self._now()))
+        return await self.transact(lambda base: keeping.stock(base, link, self._now()))
 
     async def counts(self) -> list[Row]:
         """Return what was counted."""
-        return await self._do(lambda base: base.tally.read())
+        return await self.transact(lambda base: base.tally.read())
 
     async def check(self) -> list[Unconfirmed]:
         """Return what was announced before a restart and must be repeated."""
-        return await self._do(keeping.check)
+        return await self.transact(keeping.check)
 
     async def sweep(self) -> list[Unconfirmed]:
         """End what has expired, and empty the log; return what the peers must be told."""
-        told = await self._do(lambda base: keeping.sweep(base, self._now()))
+        told = await self.transact(lambda base: keeping.sweep(base, self._now()))
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.fold)
         return told
 
@@ -124,7 +143,8 @@ class Keeper:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._store.close)
         self._thread.shutdown()
 
-    async def _do(self, call: Callable[[Base], _T]) -> _T:
+    async def transact(self, call: Callable[[Base], _T]) -> _T:
+        """Carry out a call in the next transaction; what it has stored is durable when this returns."""
         future: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._queue.append((call, future))
         self._wake()

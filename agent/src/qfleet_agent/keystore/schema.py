@@ -65,6 +65,25 @@ CREATE TABLE counts (
 ) WITHOUT ROWID;
 """
 
+EXCHANGES: Final = """
+-- What the control plane ordered: body is NULL once it has begun. The id stays until it can come no more.
+CREATE TABLE IF NOT EXISTS key_orders (
+    id TEXT PRIMARY KEY,
+    body BLOB,
+    taken INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+) WITHOUT ROWID;
+-- Sessions that are not settled; nothing in them is secret.
+CREATE TABLE IF NOT EXISTS key_sessions (
+    session TEXT PRIMARY KEY,
+    peer TEXT NOT NULL,
+    record BLOB NOT NULL
+) WITHOUT ROWID;
+-- What the control plane has not stored yet.
+CREATE TABLE IF NOT EXISTS key_reports (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+"""
+"""Tables beside the key material, so that a key and what is known of its making change in one transaction."""
+
 
 def make(database: sqlite3.Connection) -> None:
     """Make the tables of an empty file, all or none."""

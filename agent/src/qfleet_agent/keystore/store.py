@@ -125,6 +125,7 @@ class Store:
             )
         elif (said := execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
             raise sqlite3.DatabaseError(said)
+        self._database.executescript(schema.EXCHANGES)
         page = execute("PRAGMA page_size").fetchone()[0]
         log = min(LOG_BYTES, self._bounds.most // 4)
         execute(f"PRAGMA journal_size_limit = {log}")

@@ -177,6 +177,11 @@ class End(ABC):
         """What is saved of it."""
         return self._settler.record
 
+    @property
+    def counted(self) -> sifting.Tally:
+        """What both ends counted so far."""
+        return self._tally
+
     @abstractmethod
     def begin(self) -> list[Effect]:
         """What is to be done at once."""

@@ -1,0 +1,380 @@
+"""Runs key sessions: gives each end its messages, and does what it asks in the order in which it asks.
+
+The computing of all sessions happens in one thread, one message at a time, so that the loop stays free to
+deliver keys and a small device does not run out of memory. A session that the store refuses, or whose process
+was killed, goes on from its record as ``settling.Restored``.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
+
+import msgspec
+
+from qfleet_agent.errors import KeyStoreFull, LocalError
+from qfleet_agent.keyservice import parcels, records
+from qfleet_agent.keystore.base import Base
+from qfleet_agent.keystore.keeper import Keeper
+from qfleet_agent.qkd.errors import ExchangeMisused
+from qfleet_agent.qkd.exchange import effects, end, settling
+from qfleet_agent.qkd.exchange.alice import Alice
+from qfleet_agent.qkd.exchange.bob import Bob
+from qfleet_agent.qkd.exchange.bydelay import ByDelay
+from qfleet_agent.qkd.exchange.effects import Effect, Record, Role
+from qfleet_agent.qkd.exchange.postbox import envelope
+from qfleet_agent.qkd.exchange.settling import Restored
+from qfleet_agent.qkd.exchange.states import LIVE, State
+from qfleet_agent.qkd.quantum import attacks, laws
+from qfleet_agent.qkd.quantum.simulated import SimulatedDevice
+from qfleet_wire import codec, key_orders
+from qfleet_wire.errors import InvalidQuantity
+from qfleet_wire.key_orders import Eavesdropper, Exchange, ExchangeEnded
+from qfleet_wire.key_plans import Pairs, Plan, WeakPulses
+from qfleet_wire.names import DeviceName, Millis
+
+Either: TypeAlias = Alice | Bob | Restored
+Law: TypeAlias = laws.PulseLaw | laws.PairLaw | None
+_T = TypeVar("_T")
+
+MOST_WAITING: Final = 256
+"""Messages that wait for one session; further ones are dropped, and said again by the other end."""
+FIRST_NUDGE_S: Final = 1.0
+MOST_NUDGES: Final = 30
+"""The longest pause between two nudges, in first ones."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Around:
+    """What sessions are run with.
+
+    ``post`` puts bytes in line to a device and raises ``KeyError`` where there is no line; ``tell`` is called
+    when a report was stored, ``settled`` when a session has changed what a link holds.
+    """
+
+    keeper: Keeper
+    post: Callable[[DeviceName, bytes], Awaitable[None]]
+    tell: Callable[[records.Report], None]
+    settled: Callable[[], None]
+    now: Callable[[], Millis]
+    random: Callable[[int], bytes]
+    nudge_s: float = FIRST_NUDGE_S
+
+
+@dataclass
+class _Running:
+    """A session while this process lives. ``order`` is what it begins with, None after a restart."""
+
+    name: str
+    peer: DeviceName
+    end: Either
+    expires: Millis | None = None
+    order: str | None = None
+    inbox: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
+
+    def put(self, data: bytes | None) -> None:
+        """Hand it a message, or None: time has passed."""
+        if not self.inbox.full():
+            self.inbox.put_nowait(data)
+
+
+class Exchanges:
+    """All sessions of one key process."""
+
+    def __init__(self, around: Around) -> None:
+        self._around = around
+        self._running: dict[str, _Running] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="key-exchange")
+        self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Gets what ends a session that should not have: whoever runs this process must end, too."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The sessions that run."""
+        return frozenset(self._running)
+
+    async def close(self) -> None:
+        """Stop all sessions where they are; their records stay."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._thread.shutdown(wait=True)
+        self.failed.cancel()
+
+    def restore(self, saved: records.Session) -> None:
+        """Go on with a session of before a restart."""
+        record = codec.decode(saved.record, Record)
+        self._start(_Running(saved.name, DeviceName(saved.peer), Restored(record, None)))
+
+    async def begin(self, order: str, body: Exchange) -> None:
+        """Begin a session that was ordered; what cannot begin is reported, and never begins."""
+        try:
+            made = await self._computed(lambda: self._end(body))
+        except (ExchangeMisused, InvalidQuantity) as error:
+            await self._refuse(order, body, str(error))
+            return
+        self._start(_Running(body.plan.session, body.peer, made, body.expires, order))
+
+    async def heard(self, peer: DeviceName, data: bytes) -> None:
+        """Take in a message of the other end of some session.
+
+        Raises:
+            ExchangeInvalid: it is no message of a key exchange.
+        """
+        name = envelope(data).session
+        running = self._running.get(name)
+        if running is not None:
+            if running.peer == peer:
+                running.put(data)
+            return
+        for effect in settling.stranger(data):
+            if isinstance(effect, effects.Send):
+                await self._send(peer, effect.data)
+
+    def nudge(self, peer: DeviceName) -> None:
+        """Messages to a device may be lost: say again what it may not have heard."""
+        for running in self._running.values():
+            if running.peer == peer:
+                running.put(None)
+
+    # ── one session ──────────────────────────────────────────────────────────────────────────
+
+    def _start(self, running: _Running) -> None:
+        self._running[running.name] = running
+        task = asyncio.get_running_loop().create_task(self._run(running), name=f"session-{running.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, running: _Running) -> None:
+        try:
+            await self._perform(running, await self._computed(running.end.begin))
+            pause = self._around.nudge_s
+            while running.end.record.state is not State.FORGOTTEN:
+                timer = asyncio.get_running_loop().call_later(pause, running.put, None)
+                data = await running.inbox.get()
+                timer.cancel()
+                pause = (
+                    self._around.nudge_s
+                    if data is not None
+                    else min(2 * pause, MOST_NUDGES * self._around.nudge_s)
+                )
+                await self._perform(running, await self._computed(partial(self._asked, running, data)))
+        except Exception as error:
+            log.exception("Session %s has failed.", running.name, extra={"action": "key-session-failed"})
+            if not self.failed.done():
+                self.failed.set_exception(error)
+        finally:
+            self._running.pop(running.name, None)
+            self._around.settled()
+
+    def _asked(self, running: _Running, data: bytes | None) -> list[Effect]:
+        """What the end asks for, of a message or of time that has passed."""
+        if data is not None:
+            return running.end.heard(data)
+        over = running.expires is not None and running.expires <= self._around.now()
+        if over and not isinstance(running.end, Restored) and running.end.record.state in LIVE:
+            return running.end.given_up("expired")
+        return running.end.nudged()
+
+    async def _perform(self, running: _Running, asked: list[Effect]) -> None:
+        try:
+            await self._do_all(running, asked)
+        except LocalError as error:
+            log.warning(
+                "Session %s keeps no key: %s",
+                running.name,
+                error,
+                extra={"action": "key-not-kept"},
+            )
+            if not isinstance(error, KeyStoreFull):
+                raise
+            stored = await self._around.keeper.transact(partial(records.record, session=running.name))
+            assert stored is not None, "a session is saved before it keeps anything"
+            running.end = Restored(codec.decode(stored, Record), None)
+            await self._do_all(running, running.end.begin())
+
+    async def _do_all(self, running: _Running, asked: list[Effect]) -> None:
+        alarms = [effect for effect in asked if isinstance(effect, effects.Alarm)]
+        for effect in asked:
+            match effect:
+                case effects.Send(data):
+                    await self._send(running.peer, data)
+                case effects.Alarm():
+                    log.error(
+                        "Session %s with %s: %s: %s",
+                        running.name,
+                        running.peer,
+                        effect.reason,
+                        effect.seen,
+                        extra={"action": "key-alarm"},
+                    )
+                case effects.Forget(session):
+                    await self._around.keeper.transact(partial(records.forget, session=session))
+                case _:
+                    await self._store(running, effect, alarms)
+        if alarms and not any(isinstance(effect, effects.Destroy) for effect in asked):
+            await self._report(_late(running, alarms))
+
+    async def _store(
+        self,
+        running: _Running,
+        effect: effects.Save | effects.Keep | effects.Release | effects.Destroy,
+        alarms: list[effects.Alarm],
+    ) -> None:
+        """Change the key store, the record and the report of a session in one transaction."""
+        keeper, link, block = self._around.keeper, running.peer, effects.block(running.name)
+        saved = records.Session(running.name, link, codec.encode(effect.record))
+        report = _ended(running, effect, alarms)
+
+        def also(base: Base) -> None:
+            records.save(base, saved)
+            if running.order is not None:
+                records.begun(base, running.order)
+            if report is not None:
+                records.tell(base, report)
+
+        match effect:
+            case effects.Save():
+                await keeper.transact(also)
+            case effects.Keep(_, key):
+                await keeper.keep(link, block, key, also=also)
+            case effects.Release():
+                await keeper.release(link, block, also)
+            case effects.Destroy():
+                await keeper.destroy(link, block, also)
+        if report is not None:
+            self._around.tell(report)
+            self._around.settled()
+
+    async def _send(self, peer: DeviceName, data: bytes) -> None:
+        try:
+            await self._around.post(peer, codec.encode(parcels.Exchanged(data)))
+        except KeyError:
+            log.debug("There is no line to %s.", peer)  # it is said again when time has passed
+
+    # ── around it ────────────────────────────────────────────────────────────────────────────
+
+    def _end(self, body: Exchange) -> Alice | Bob:
+        plan, role = body.plan, body.role
+        if body.expires <= self._around.now():
+            raise ExchangeMisused("the order had expired before it could begin")
+        if plan.authentication != "sealed":
+            raise ExchangeMisused("messages can be sealed only: the link has no key for tags")
+        law = _law(plan, body.eavesdropper)
+        kit = end.Kit(
+            session=plan,
+            apparatus=lambda seed: SimulatedDevice(plan, seed, role, law),
+            randomness=self._around.random(end.randomness_bytes(plan, role)),
+            method=ByDelay(plan.delay_s),
+        )
+        return Alice(kit) if role == "alice" else Bob(kit)
+
+    async def _refuse(self, order: str, body: Exchange, why: str) -> None:
+        report = records.Report(
+            report_name(body.plan.session, body.role, "ended"),
+            key_orders.encode(
+                ExchangeEnded(
+                    session=body.plan.session,
+                    role=body.role,
+                    peer=body.peer,
+                    outcome="aborted",
+                    reason="refused",
+                    seen=why[:1000],
+                )
+            ),
+        )
+
+        def call(base: Base) -> None:
+            records.begun(base, order)
+            records.tell(base, report)
+
+        await self._around.keeper.transact(call)
+        self._around.tell(report)
+
+    async def _report(self, report: records.Report) -> None:
+        await self._around.keeper.transact(lambda base: records.tell(base, report))
+        self._around.tell(report)
+
+    async def _computed(self, call: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def report_name(session: str, role: Role, what: str) -> str:
+    """The name of a report: the same for the same report, whenever it is made."""
+    return hashlib.sha256(f"qfleet1 report {session} {role} {what}".encode()).hexdigest()[:40]
+
+
+def _ended(running: _Running, effect: Effect, alarms: list[effects.Alarm]) -> records.Report | None:
+    """The report of how a session ended, where it has."""
+    if not isinstance(effect, effects.Release | effects.Destroy):
+        return None
+    record = effect.record
+    body = ExchangeEnded(
+        session=running.name,
+        role=record.role,
+        peer=running.peer,
+        outcome="key" if isinstance(effect, effects.Release) else "aborted",
+        reason=record.why,
+        seen="; ".join(f"{alarm.reason}: {alarm.seen}" for alarm in alarms)[:1000],
+    )
+    if record.estimate is not None:
+        body = msgspec.structs.replace(
+            body,
+            bits=record.estimate.bits if body.outcome == "key" else 0,
+            error_rate=record.estimate.error_rate,
+            leak_bits=record.estimate.leak_bits,
+        )
+    if not isinstance(running.end, Restored):
+        tally = running.end.counted
+        body = msgspec.structs.replace(body, sifted=int(tally.key.sum()), error_rate=tally.error_rate)
+    return records.Report(report_name(running.name, record.role, "ended"), key_orders.encode(body))
+
+
+def _late(running: _Running, alarms: list[effects.Alarm]) -> records.Report:
+    """What was seen of a session that has its end already, or cannot end."""
+    record = running.end.record
+    seen = "; ".join(f"{alarm.reason}: {alarm.seen}" for alarm in alarms)[:1000]
+    body = ExchangeEnded(
+        session=running.name,
+        role=record.role,
+        peer=running.peer,
+        outcome="aborted",
+        reason=alarms[0].reason,
+        seen=seen,
+    )
+    return records.Report(report_name(running.name, record.role, seen), key_orders.encode(body))
+
+
+def _law(plan: Plan, listener: Eavesdropper | None) -> Law:
+    """The law of the line with whoever the order says listens on it.
+
+    Raises:
+        ExchangeMisused: she needs another protocol.
+    """
+    if listener is None:
+        return None
+    protocol, line = plan.protocol, plan.line
+    if isinstance(protocol, Pairs):
+        honest = laws.of_pairs(protocol, line)
+        match listener.kind:
+            case "intercept":
+                return attacks.intercept_resend(honest, listener.share, key_basis=0.5)
+            case "blind":
+                return attacks.blinding_pairs(honest, share=listener.share)
+            case "split":
+                raise ExchangeMisused("photons are split of weak pulses, and this link has a source of pairs")
+    assert isinstance(protocol, WeakPulses)
+    match listener.kind:
+        case "intercept":
+            return attacks.intercept_resend(laws.of_pulses(protocol, line), listener.share, key_basis=0.5)
+        case "split":
+            return attacks.photon_number_splitting(protocol, line, blocked=listener.share)
+        case "blind":
+            return attacks.blinding(protocol, line, share=None if listener.share == 1 else listener.share)
