@@ -47,7 +47,6 @@ class Findings:
     exact_seconds: float
     draws: int
     drawn_mean: float
-    drawn_half: float
     drawn_seconds: float
 
 
@@ -112,7 +111,6 @@ class Assessment:
         deviation = float(np.sqrt(losses.probabilities @ (losses.values - losses.mean) ** 2))
         draws = estimating.equal_draws(deviation, mean.half, self.precision.alpha)
         drawn = self.exposure.draw(draws, np.random.default_rng(self.terms.seed))
-        drawn_half = mean.half * float(np.std(drawn)) / deviation
         return Findings(
             mean=mean,
             tail=tail,
@@ -122,7 +120,6 @@ class Assessment:
             exact_seconds=exact_seconds,
             draws=draws,
             drawn_mean=float(drawn.mean()),
-            drawn_half=drawn_half,
             drawn_seconds=time.perf_counter() - began,
         )
 
