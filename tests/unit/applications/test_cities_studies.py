@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from tests.unit.applications.decisions_runs import Here
+from tests.unit.applications.local import Local
 
 from qfleet_applications.cities import benchmark, sensors
 from qfleet_applications.cities.problem import ProblemStudy
@@ -18,7 +18,7 @@ RING = Roads("a ring", tuple(Road(str(at), str((at + 1) % 7), 1.0, 1.0) for at i
 
 @pytest.mark.parametrize("command", STUDIES)
 def test_the_exact_method_is_proved_and_never_worse(command: str) -> None:
-    desk = Here()
+    desk = Local()
     study = STUDIES[command]
     report = study.conduct(desk)
     exact, tabu = report.comparisons
@@ -31,8 +31,8 @@ def test_the_exact_method_is_proved_and_never_worse(command: str) -> None:
     )
     assert "proved optimal" in report.notes[0]
     assert "classical sampler" in report.notes[-1]
-    assert desk.asked[0] == study.requests()[0]
-    assert [one.name for one in desk.asked] == [f"{command} simulated", f"{command} tabu"]
+    assert desk.requests[0] == study.requests()[0]
+    assert [one.name for one in desk.requests] == [f"{command} simulated", f"{command} tabu"]
     assert msgspec.json.encode(report)
     assert report.figures
     assert report.settings["seed"] == "0"
@@ -40,7 +40,7 @@ def test_the_exact_method_is_proved_and_never_worse(command: str) -> None:
 
 def test_a_small_cover_by_qaoa() -> None:
     study = ProblemStudy(Sensors(RING, (1.0,) * 7), Effort(method="qaoa", layers=2))
-    report = study.conduct(Here())
+    report = study.conduct(Local())
     assert study.qubits == 7
     assert report.comparisons[0].quantum.value == report.comparisons[0].classical.value == 4.0
     assert "simulated qubits" in report.notes[-1]
@@ -55,5 +55,5 @@ def test_qaoa_refuses_what_it_cannot_hold_with_the_qubits_needed() -> None:
 
 def test_a_tabu_search_is_not_compared_with_itself() -> None:
     study = ProblemStudy(Sensors(RING, (1.0,) * 7), Effort(method="tabu", reads=8, sweeps=100))
-    assert len(study.conduct(Here()).comparisons) == 1
+    assert len(study.conduct(Local()).comparisons) == 1
     assert sensors.EFFORT.method == "simulated"

@@ -5,7 +5,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.unit.applications.decisions_runs import Here
+from tests.unit.applications.local import Local
 
 from qfleet_applications.errors import InvalidData, InvalidProblem
 from qfleet_applications.manufacturing import calendar, exact, files, planning
@@ -63,7 +63,7 @@ def test_the_baseline_finds_the_best_of_all_plans() -> None:
 
 
 def test_the_fleet_finds_it_too() -> None:
-    report = MaintainStudy(PLANT, Rounds(EFFORT, rounds=1)).conduct(Here())
+    report = MaintainStudy(PLANT, Rounds(EFFORT, rounds=1)).conduct(Local())
     assert report.comparisons[0].quantum.value == pytest.approx(min(map(PLANT.spread, plans())))
     assert report.comparisons[0].winner == "neither"
 
@@ -73,10 +73,10 @@ def test_the_published_units_and_weeks_are_there() -> None:
     assert (len(plant.machines), plant.capacity, len(plant.load), max(plant.load)) == (32, 3405, 52, 2850)
     assert sum(machine.periods for machine in plant.machines) == 96
     begun = planning.begun(plant)
-    desk = Here()
+    desk = Local()
     planning.search(begun, desk, Rounds(EFFORT, rounds=1), MaintainStudy(plant, Rounds(EFFORT))._chance())
     assert plant.spread(begun.starts) <= plant.spread(calendar.greedy(plant))
-    assert len(desk.asked) == 3
+    assert len(desk.requests) == 3
     assert {step.variables for step in begun.steps} == {16 * 8}
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.unit.applications.decisions_runs import Here
+from tests.unit.applications.local import Local
 
 from qfleet_applications.errors import InvalidData, InvalidProblem
 from qfleet_applications.frame.report import Report
-from qfleet_applications.manufacturing import decoding, exact, files
+from qfleet_applications.manufacturing import decoding, exact, files, scheduling
 from qfleet_applications.manufacturing.schedule import EFFORT, ScheduleStudy
 from qfleet_applications.manufacturing.scheduling import Search
 from qfleet_applications.manufacturing.shop import (
@@ -112,19 +112,19 @@ def test_a_state_without_broken_constraints_is_the_schedule_that_it_says() -> No
 
 
 def test_the_fleet_finds_the_optimum_of_ft06_and_says_that_it_is_no_better() -> None:
-    study = ScheduleStudy(files.shop(None), Search(EFFORT, seed=0, rounds=1, abreast=2))
-    desk = Here()
+    study = ScheduleStudy(files.shop(None), Search(EFFORT, seed=1, rounds=0))
+    desk = Local()
     report = study.conduct(desk)
     assert report.comparisons[0].classical.value == 55
     assert report.comparisons[0].quantum.value == 55
     assert report.comparisons[0].winner == "neither"
-    assert desk.asked[0] == study.requests()[0]
+    assert desk.requests[0] == study.requests()[0]
     assert study.qubits == 0
 
 
 def test_la01_is_decomposed_and_its_gap_is_printed() -> None:
     study = ScheduleStudy(files.shop(Path("la01")), Search(EFFORT, seed=0, rounds=2))
-    report = study.conduct(Here())
+    report = study.conduct(Local())
     found = report.comparisons[0].quantum.value
     assert report.comparisons[0].classical.value == 666
     assert 666 <= found <= 735
@@ -140,7 +140,7 @@ def test_la01_is_decomposed_and_its_gap_is_printed() -> None:
 def test_qaoa_gets_parts_of_sixteen_qubits() -> None:
     study = ScheduleStudy(tiny(2), Search(replace(EFFORT, method="qaoa", layers=1), rounds=1, abreast=1))
     assert 0 < study.qubits <= 24
-    assert study.conduct(Here()).comparisons[0].quantum.value == shortest(tiny(2))
+    assert study.conduct(Local()).comparisons[0].quantum.value == shortest(tiny(2))
 
 
 def test_a_users_file_is_read_with_its_unit(tmp_path: Path) -> None:
@@ -171,3 +171,12 @@ def test_faults_are_found() -> None:
     shop = tiny(0)
     assert fault(shop, {}) is not None
     assert fault(shop, dict.fromkeys(shop.places, 0)) is not None
+
+
+def test_a_whole_shop_is_asked_only_where_a_model_can_be() -> None:
+    course = scheduling.begun(files.shop(None))
+    assert scheduling.whole(course, 46, Search(EFFORT)) == "too short"
+    assert scheduling.whole(course, 57, Search(EFFORT, largest=700)) == "too large"
+    asked = scheduling.whole(course, 55, Search(EFFORT))
+    assert isinstance(asked, scheduling.Asked)
+    assert len(asked.model.qubo) == 767

@@ -61,7 +61,8 @@ class ScheduleStudy:
     def _first(self) -> list[Asked]:
         course = scheduling.begun(self.shop)
         middle = (self.shop.floor + course.length - 1) // 2
-        if whole := scheduling.whole(course, middle, self.search):
+        whole = scheduling.whole(course, middle, self.search)
+        if not isinstance(whole, str):
             return [whole]
         return scheduling.parts(course, self.search, np.random.default_rng(self.search.seed))
 

@@ -8,6 +8,7 @@ by side.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -83,16 +84,15 @@ def begun(shop: Shop) -> Course:
     return Course(shop, dispatched(shop))
 
 
-def whole(course: Course, limit: int, search: Search) -> Asked | None:
-    """The whole shop as one model; None where it has too many variables, or none can be within ``limit``."""
+def whole(course: Course, limit: int, search: Search) -> Asked | Literal["too short", "too large"]:
+    """The whole shop as one model, or why there is none: a job takes longer, or there are too many bits."""
     question = Question(course.shop, course.best, course.shop.places)
-    return _asked(question, limit, min(search.largest, search.effort.largest))
-
-
-def _asked(question: Question, limit: int, largest: int) -> Asked | None:
-    times = candidates(question, limit)
-    if times is None or sum(map(len, times.values())) > largest:
-        return None
+    largest = min(search.largest, search.effort.largest)
+    times = candidates(question, limit, largest)
+    if times is None:
+        return "too short"
+    if sum(map(len, times.values())) > largest:
+        return "too large"
     return Asked(question, model(question, times), limit)
 
 
@@ -102,8 +102,9 @@ def bisect(course: Course, desk: Runner, search: Search) -> None:
     while low <= high:
         limit = (low + high) // 2
         asked = whole(course, limit, search)
-        if asked is None:
-            low = limit + 1
+        if isinstance(asked, str):
+            # a longer makespan has more starts
+            low, high = (limit + 1, high) if asked == "too short" else (low, limit - 1)
             continue
         _take(course, [asked], desk, search, "whole")
         if course.length <= limit:
@@ -145,7 +146,7 @@ def _part(course: Course, search: Search, order: Sequence[Place]) -> Asked | Non
         while low <= high:
             size = (low + high) // 2
             question = Question(course.shop, course.best, tuple(sorted(order[:size])))
-            times = candidates(question, limit)
+            times = candidates(question, limit, most)
             if times is not None and sum(map(len, times.values())) > most:
                 high = size - 1
                 continue

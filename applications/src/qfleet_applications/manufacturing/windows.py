@@ -9,6 +9,7 @@ The model has a bit for each operation and start (Venturelli, Marchand, Rojo, ar
 costs: its energy is the weight of the broken constraints, 0 for a schedule.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,11 +90,12 @@ def _longest(
     return far
 
 
-def candidates(question: Question, limit: int) -> dict[Place, list[int]] | None:
+def candidates(question: Question, limit: int, most: int = 100_000) -> dict[Place, list[int]] | None:
     """Starts that the free operations may have in a schedule of makespan ``limit``; None where one has none.
 
     A schedule can be shifted left until every operation begins at its head, or when a free operation has
-    just freed its machine, or at its distance from one; only such starts are kept.
+    just freed its machine, or at its distance from one; only such starts are kept. The search for them ends
+    once there are more than ``most`` in all.
     """
     last = {one: limit - question.tails[one] for one in question.free}
     if any(question.heads[one] > last[one] for one in question.free) or question.rest > limit:
@@ -101,12 +103,14 @@ def candidates(question: Question, limit: int) -> dict[Place, list[int]] | None:
     found = {one: {question.heads[one]} for one in question.free}
     fresh = [(one, question.heads[one]) for one in question.free]
     steps = {one: _steps(question, one) for one in question.free}
-    while fresh:
+    number = len(fresh)
+    while fresh and number <= most:
         one, start = fresh.pop()
         for other, step in steps[one]:
             begin = start + step
             if question.heads[other] <= begin <= last[other] and begin not in found[other]:
                 found[other].add(begin)
+                number += 1
                 fresh.append((other, begin))
     return {one: sorted(times) for one, times in found.items()}
 
@@ -145,10 +149,11 @@ def model(question: Question, times: Mapping[Place, Sequence[int]]) -> Model:
         least = _least(question, one, other)
         if least == (None, None):
             continue
+        begins = times[other]
         for bit, start in bits[one]:
-            for later, begin in bits[other]:
-                if _exclude(start, begin, least):
-                    qubo.couple(bit, later, CONFLICT)
+            first, last = _excluded(start, begins, least)
+            for later, _ in bits[other][first:last]:
+                qubo.couple(bit, later, CONFLICT)
     return Model(qubo, tuple(meaning))
 
 
@@ -164,7 +169,9 @@ def _least(question: Question, one: Place, other: Place) -> tuple[int | None, in
     return None, None
 
 
-def _exclude(start: int, begin: int, least: tuple[int | None, int | None]) -> bool:
-    forward = least[0] is not None and begin - start >= least[0]
-    backward = least[1] is not None and start - begin >= least[1]
-    return not forward and not backward
+def _excluded(start: int, begins: Sequence[int], least: tuple[int | None, int | None]) -> tuple[int, int]:
+    """Which of the ascending starts of the other exclude this one: from the first up to before the last."""
+    forward, backward = least
+    first = 0 if backward is None else bisect_right(begins, start - backward)
+    last = len(begins) if forward is None else bisect_left(begins, start + forward)
+    return first, last

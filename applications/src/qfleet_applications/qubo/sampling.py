@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from qfleet import (
     AnnealRequest,
@@ -100,7 +100,7 @@ def request(qubo: Qubo, effort: Effort, *, seed: int, name: str) -> JobRequest:
         )
         return JobRequest(kind="variational.minimise", name=name, work=minimise, seed=seed, shots=_QAOA_SHOTS)
     work = AnnealRequest(
-        model=coordinates(qubo),
+        model=serialized(qubo),
         method=effort.method,
         reads=effort.reads,
         sweeps=effort.sweeps,
@@ -129,11 +129,26 @@ def check(variables: int, terms: int, effort: Effort, name: str) -> None:
         raise TooLarge(told, qubits=variables, hint="give a smaller problem")
 
 
-def coordinates(qubo: Qubo) -> str:
-    """A model as text in dimod's COOrdinate format; it has no offset, and every variable gets a line."""
-    linear = (f"{index} {index} {weight!r}" for index, weight in enumerate(qubo.linear))
-    pairs = (f"{one} {other} {weight!r}" for (one, other), weight in qubo.quadratic.items() if weight)
-    return "\n".join(("# vartype=BINARY", *linear, *pairs, ""))
+def serialized(qubo: Qubo) -> dict[str, Any]:
+    """A model as dimod's ``BinaryQuadraticModel`` serializes itself; labels are the variables' numbers."""
+    pairs = {pair: weight for pair, weight in qubo.quadratic.items() if weight}
+    return {
+        "type": "BinaryQuadraticModel",
+        "version": {"bqm_schema": "3.0.0"},
+        "use_bytes": False,
+        "index_type": "int32",
+        "bias_type": "float64",
+        "num_variables": len(qubo),
+        "num_interactions": len(pairs),
+        "variable_labels": list(range(len(qubo))),
+        "variable_type": "BINARY",
+        "offset": qubo.offset,
+        "info": {},
+        "linear_biases": list(qubo.linear),
+        "quadratic_biases": list(pairs.values()),
+        "quadratic_head": [one for one, _ in pairs],
+        "quadratic_tail": [other for _, other in pairs],
+    }
 
 
 def states(qubo: Qubo, view: ResultView) -> list[State]:
@@ -166,7 +181,7 @@ def _cost(qubo: Qubo) -> QuboCost:
 def _found(qubo: Qubo, view: ResultView) -> Sequence[tuple[tuple[int, ...], int]]:
     if isinstance(view, AnnealResultView):
         place = {label: index for index, label in enumerate(view.variables)}
-        order = [place.get(index, place.get(str(index), -1)) for index in range(len(qubo))]
+        order = [place.get(index, -1) for index in range(len(qubo))]
         if min(order, default=-1) < 0:
             raise UnexpectedResult("the states of the result do not have the variables of the model")
         return [(tuple(state.values[at] for at in order), state.reads) for state in view.states]
