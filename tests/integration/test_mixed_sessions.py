@@ -149,6 +149,9 @@ def test_a_device_that_must_mix_keys_opens_no_session_without_and_uses_each_once
         fleet.says("quantum key  mixed in (require)")
         fleet.shows("mixed in (require)")
         assert fleet.counted() == {"delivered": 1}
+        config = str(fleet.directory / ONE / "agent.toml")
+        looked = processes.run((processes.tool("qfleet-agent"), "check", "--config", config))
+        assert re.search(r"fine +quantum key +https://127\S+ has [1-9]\d* keys to share with bob", looked)
         (first,) = fleet.used()
         assert both.asked_again(first) == 400
         with fleet.connect() as client:
@@ -161,8 +164,8 @@ def test_a_device_that_must_mix_keys_opens_no_session_without_and_uses_each_once
         fleet.leave()
         again = key_processes.serve(both.device.site)
         try:
-            config = fleet.directory / ONE / "agent.toml"
-            config.write_text(config.read_text().replace(f":{both.device.port}", f":{again.port}"))
+            file = Path(config)
+            file.write_text(file.read_text().replace(f":{both.device.port}", f":{again.port}"))
             fleet.start_agent(ONE)
             fleet.says("link         connected")
             fleet.says("quantum key  mixed in (require)")

@@ -135,7 +135,7 @@ class World:
 
 def world(
     session: plan.Plan,
-    method: Method,
+    method: Method | None = None,
     *,
     law: Law = None,
     link_key: bytes = b"",

@@ -1,13 +1,16 @@
 """Which key of a key delivery a device offers, when it goes on without, and what it says of it."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from tests.unit.test_agent_handshakes import Device, kind
 
+from qfleet_agent.command import check
 from qfleet_agent.daemon import mixing
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.link.supply import Supply
+from qfleet_agent.settings import Settings
 from qfleet_wire import key_delivery
 from qfleet_wire.channel import frames
 from qfleet_wire.channel.preshared import PresharedKey, Ring
@@ -171,6 +174,30 @@ def test_a_key_is_asked_for_as_the_standard_has_it_and_does_not_show() -> None:
     key = key_delivery.read("enc_keys", 200, body)
     assert key == Key("a", bytes(32))
     assert repr(key) == "Key(id='a')"
+
+
+def test_a_standing_says_how_many_keys_there_are_or_why_none_fits() -> None:
+    assert key_delivery.standing("a b") == "/api/v1/keys/a%20b/status"
+    body = b'{"stored_key_count": 7, "min_key_size": 64, "max_key_size": %d}'
+    assert key_delivery.read_standing(200, body % 256) == 7
+    for status, answer, said in (
+        (200, body % 128, "256 are needed"),
+        (200, b"[]", "none as the standard has it"),
+        (401, b"", "certificate"),
+    ):
+        with pytest.raises(KeyNotDelivered, match=said):
+            key_delivery.read_standing(status, answer)
+
+
+def test_a_check_says_what_is_missing_where_a_profile_demands_keys(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "firmware_profiles" / "generic.toml").read_text()
+    for demand, verdict in (("require", "failure"), ("prefer", "warning")):
+        (tmp_path / "generic.toml").write_text(f'{text}\n[security]\nquantum_key = "{demand}"\n')
+        found = check.look(Settings(state=tmp_path / "none", profile="generic", profiles_dir=tmp_path))
+        (one,) = [each for each in found if each.what == "quantum key"]
+        assert one.verdict == verdict
+        assert f"the profile says {demand}" in one.text
+        assert "set [channel.qkd]" in one.text
 
 
 @pytest.mark.parametrize("url", ["http://a", "https://", "https://a:0x", "https://a/b", "https://u@a", "a"])

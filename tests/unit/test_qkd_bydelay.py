@@ -27,7 +27,7 @@ CUT = msgspec.structs.replace(SLOW, secrecy=1e-3)
 
 
 def began(session: plan.Plan) -> World:
-    found = qkd_world.world(session, ByDelay(session.delay_s))
+    found = qkd_world.world(session)
     found.begin()
     return found
 
@@ -82,7 +82,7 @@ def test_an_end_that_would_choose_otherwise_ends_the_session_by_name() -> None:
     def near(role: Role, kit: Any) -> Any:
         return replace(kit, method=ByDelay(0.005)) if role == "bob" else kit
 
-    world = qkd_world.world(SLOW, ByDelay(0.6), change=near)
+    world = qkd_world.world(SLOW, change=near)
     world.begin()
     world.run()
     assert world.settled()

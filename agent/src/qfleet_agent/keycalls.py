@@ -32,6 +32,10 @@ class Caller(NamedTuple):
             raise KeyNotDelivered("the key delivery gave another key than it was asked for", for_good=True)
         return key
 
+    def stored(self) -> int:
+        """How many keys there are for the two (``status``). Raises ``KeyNotDelivered``."""
+        return key_delivery.read_standing(*self._get(key_delivery.standing(self.other)))
+
     def _get(self, path: str) -> tuple[int, bytes]:
         host, port = self.where
         line = http.client.HTTPSConnection(host, port, timeout=self.patience_s, context=self.context)

@@ -47,6 +47,12 @@ class _Container(msgspec.Struct, frozen=True):
     keys: list[_Delivered]
 
 
+class _Standing(msgspec.Struct, frozen=True):
+    stored_key_count: int
+    min_key_size: int
+    max_key_size: int
+
+
 class _Refusal(msgspec.Struct, frozen=True):
     message: str = ""
 
@@ -81,6 +87,31 @@ def known_key(master: str, key_id: str) -> str:
     if _ID.fullmatch(key_id) is None:
         raise KeyNotDelivered("no key of a key delivery has such an ID", for_good=True)
     return _path(master, "dec_keys", {"key_ID": key_id})
+
+
+def standing(other: str) -> str:
+    """The path that asks how many keys there are to share with another SAE (``status``)."""
+    return f"/api/v1/keys/{urllib.parse.quote(other, safe='')}/status"
+
+
+def read_standing(status: int, body: bytes) -> int:
+    """How many keys are stored.
+
+    Raises:
+        KeyNotDelivered: it is a refusal, or no status, or keys of 32 bytes are not to be had.
+    """
+    if status != _FINE:
+        raise _refusal("status", status, body)
+    try:
+        found = msgspec.json.decode(body, type=_Standing)
+    except (msgspec.DecodeError, RecursionError):
+        raise KeyNotDelivered("the answer to status is none as the standard has it") from None
+    if not found.min_key_size <= 8 * KEY_BYTES <= found.max_key_size:
+        raise KeyNotDelivered(
+            f"keys have {found.min_key_size} to {found.max_key_size} bits there, "
+            f"and {8 * KEY_BYTES} are needed"
+        )
+    return found.stored_key_count
 
 
 def read(what: Literal["enc_keys", "dec_keys"], status: int, body: bytes) -> Key:

@@ -16,14 +16,14 @@ import msgspec
 
 from qfleet_agent import clock
 from qfleet_agent.command import exits
-from qfleet_agent.daemon import capacity, cluster_site, gateways, place
+from qfleet_agent.daemon import capacity, cluster_site, gateways, mixing, place
 from qfleet_agent.errors import AgentError, NotEnrolled
 from qfleet_agent.journal import journal, membership, vault
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
 from qfleet_agent.journal.store import Store
 from qfleet_agent.link import broker
-from qfleet_agent.settings import Settings
+from qfleet_agent.settings import QuantumKeys, Settings
 from qfleet_agent.ways import contact
 from qfleet_agent.ways.way import Way
 from qfleet_agent.workers.bridge_frames import Site, Trouble
@@ -66,6 +66,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _guarded("state", lambda: _state(settings))
     if settings.keys.applications:
         yield _guarded("keys", lambda: _keys(settings))
+    yield from _mixing(settings)
     held: list[Membership] = []
     yield _guarded("identity", lambda: _identity(settings, held))
     for way in settings.link.routes if held else ():
@@ -124,6 +125,27 @@ def _keys(settings: Settings) -> Finding:
         return Finding("keys", "failure", f"{error}: install qfleet-agent[keys]")
     found = looking.look(settings, dt.datetime.now(dt.UTC), ssl.OPENSSL_VERSION_INFO)
     return Finding("keys", found.verdict, found.text)
+
+
+def _mixing(settings: Settings) -> Iterator[Finding]:
+    """The key delivery whose keys sessions mix in, where there is one or the profile demands one."""
+    qkd = settings.channel.qkd
+    if qkd is not None:
+        yield _guarded("quantum key", partial(_supply, qkd))
+        return
+    try:
+        demand = place.survey(settings).profile.security.quantum_key
+    except AgentError:
+        return  # what is wrong with the device was said
+    if demand != "off":
+        text = f"the profile says {demand}, and no key delivery is configured: set [channel.qkd]"
+        yield Finding("quantum key", "failure" if demand == "require" else "warning", text)
+
+
+def _supply(qkd: QuantumKeys) -> Finding:
+    stored = mixing.caller(qkd).stored()
+    text = f"{qkd.url} has {stored} keys to share with {qkd.controller}"
+    return Finding("quantum key", "fine" if stored else "warning", text)
 
 
 def _state(settings: Settings) -> Finding:

@@ -16,11 +16,14 @@ def supply(demand: Mixing, settings: QuantumKeys | None) -> Supply:
     Raises:
         SettingsInvalid: The certificate, its key or the authority's file cannot be used.
     """
-    if settings is None:
-        return Supply(demand)
+    return Supply(demand) if settings is None else Supply(demand, caller(settings).new)
+
+
+def caller(settings: QuantumKeys) -> Caller:
+    """Calls the key delivery of the settings. Raises ``SettingsInvalid`` as ``supply`` does."""
     context = keycalls.client(settings.ca_file, settings.certificate_file, settings.key_file)
     where = key_delivery.address(settings.url)
-    return Supply(demand, Caller(where, context, settings.controller, settings.answer_s).new)
+    return Caller(where, context, settings.controller, settings.answer_s)
 
 
 def demanded(security: Security) -> Security:

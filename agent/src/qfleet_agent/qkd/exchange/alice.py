@@ -76,7 +76,7 @@ class Alice(End):
 
     def _choose(self) -> list[Effect]:
         """Name the method right behind the last comparison, so that it costs no way of its own."""
-        method, rate = self._kit.method, self._expected_errors()
+        method, rate = self._method, self._expected_errors()
         filling = self._kit.randomness[-filling_bytes(len(self._key)) :]
         self._answerer = method.answerer(self._key, rate, filling)
         return self._say(Chosen(method.named(len(self._key), rate), self._answerer.begin()))

@@ -76,7 +76,7 @@ class Bob(End):
         return ended
 
     def _begin_correcting(self, chosen: Chosen) -> list[Effect]:
-        method, rate = self._kit.method, self._expected_errors()
+        method, rate = self._method, self._expected_errors()
         mine = method.named(len(self._key), rate)
         if chosen.method != mine or self._chosen:
             raise ExchangeInvalid(f"{chosen.method!r} was chosen where {mine!r} follows from plan and counts")

@@ -12,6 +12,7 @@ from qfleet_agent.qkd import estimation, plan, sifting, verification, watch
 from qfleet_agent.qkd.authentication import Tagger
 from qfleet_agent.qkd.errors import ExchangeMisused
 from qfleet_agent.qkd.exchange import states
+from qfleet_agent.qkd.exchange.bydelay import ByDelay
 from qfleet_agent.qkd.exchange.effects import Effect, Record, Role, Send
 from qfleet_agent.qkd.exchange.messages import (
     Answer,
@@ -63,13 +64,14 @@ class Kit:
 
     ``apparatus`` gives this end's device, from the secret seed where it is a simulated one. ``randomness``
     are uniform bytes that nobody else has and that serve this session alone: ``randomness_bytes`` says how
-    many. ``tagger`` holds key of the link, where the plan wants messages tagged.
+    many. ``method`` is the reconciliation, by default the one that the plan's delay asks for. ``tagger``
+    holds key of the link, where the plan wants messages tagged.
     """
 
     session: plan.Plan
     apparatus: Callable[[bytes], Apparatus]
     randomness: bytes = field(repr=False)
-    method: Method
+    method: Method | None = None
     tagger: Tagger | None = None
 
 
@@ -167,6 +169,7 @@ class End(ABC):
             raise ExchangeMisused(f"{len(kit.randomness)} random bytes were given, and {needed} are needed")
         self._kit = kit
         self._plan = kit.session
+        self._method: Method = kit.method or ByDelay(kit.session.delay_s)
         self._settler = Settler(started(role, kit.session), kit.tagger)
         self._role: Role = role
         self._tally = sifting.EMPTY
