@@ -21,7 +21,7 @@ from qfleet_wire.names import ControllerName, DeviceName, JobId
 RECORD = {"confirmed": 0, "contradicted": 0.0, "judged": 0, "suspicion": 0.0}
 ADDED = {
     "regions", "controllers", "orders", "shares", "telemetry", "networks", "twins", "network_orders",
-    "key_orders", "key_reports",
+    "key_orders", "key_reports", "key_sessions", "key_relays", "key_alarms", "key_stocks", "key_settings",
 }  # fmt: skip
 
 
