@@ -180,3 +180,12 @@ def test_a_whole_shop_is_asked_only_where_a_model_can_be() -> None:
     asked = scheduling.whole(course, 55, Search(EFFORT))
     assert isinstance(asked, scheduling.Asked)
     assert len(asked.model.qubo) == 767
+
+
+def test_what_a_simple_rule_found_is_not_credited_to_the_fleet() -> None:
+    chain = Shop("a chain", ("a",), ((Operation("A", 2), Operation("B", 3)),))
+    desk = Local()
+    report = ScheduleStudy(chain, Search(EFFORT)).conduct(desk)
+    assert desk.requests == []
+    assert report.comparisons[0].quantum.method.startswith("the rule MWKR, which")
+    assert report.comparisons[0].quantum.method.endswith("did not improve")

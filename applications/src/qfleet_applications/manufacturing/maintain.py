@@ -13,6 +13,7 @@ from qfleet_applications.frame.versions import versions
 from qfleet_applications.manufacturing import calendar, exact, planning
 from qfleet_applications.manufacturing.calendar import SHARE, Plant
 from qfleet_applications.manufacturing.planning import Plan, Rounds
+from qfleet_applications.qubo import proving
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
@@ -62,12 +63,13 @@ class MaintainStudy:
         plant, described = self.plant, self.rounds.effort.described
         ours, theirs = plant.spread(plan.starts), plant.spread(proof.solution)
         begun = plant.spread(planning.begun(plant).starts)
+        method = proving.credited("the greedy rule", described, begun, ours)
         comparison = Comparison(
             self.title,
             "standard deviation of the reserve",
             plant.unit,
             "lower",
-            Measured(described, ours, ours, ours, seconds),
+            Measured(method, ours, ours, ours, seconds),
             Measured("CP-SAT", theirs, theirs, theirs, proof.seconds, _note(proof)),
             "exact values",
         )

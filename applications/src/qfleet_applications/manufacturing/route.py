@@ -58,16 +58,17 @@ class RouteStudy:
 
     def _report(self, path: Path, proof: Proof[tuple[int, ...]], seconds: float) -> Report:
         length, described = float(path.length), self.walk.effort.described
+        begun = self.places.length(touring.nearest(self.places))
+        method = proving.credited("the nearest place each time", described, begun, length)
         comparison = Comparison(
             self.title,
             "length",
             self.places.unit,
             "lower",
-            Measured(f"{described} with repair", length, length, length, seconds),
+            Measured(method, length, length, length, seconds),
             Measured("CP-SAT", proof.value, proof.value, proof.value, proof.seconds, proof.note),
             "exact values",
         )
-        begun = self.places.length(touring.nearest(self.places))
         return Report(
             pack="manufacturing",
             command="route",

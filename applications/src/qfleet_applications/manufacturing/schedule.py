@@ -68,7 +68,8 @@ class ScheduleStudy:
 
     def _report(self, course: Course, proof: Proof[dict[Place, int]], seconds: float) -> Report:
         length = float(course.length)
-        method = f"{self.search.effort.described} with repair"
+        begun = makespan(self.shop, dispatched(self.shop))
+        method = proving.credited("the rule MWKR", self.search.effort.described, begun, length)
         comparison = Comparison(
             self.title,
             "makespan",
@@ -78,7 +79,6 @@ class ScheduleStudy:
             Measured("CP-SAT", proof.value, proof.value, proof.value, proof.seconds, proof.note),
             "exact values",
         )
-        begun = makespan(self.shop, dispatched(self.shop))
         return Report(
             pack="manufacturing",
             command="schedule",
@@ -88,7 +88,7 @@ class ScheduleStudy:
             figures=(_gantt(course), _progress(course)),
             notes=(
                 proving.gap("schedule", length, proof),
-                f"The search began at {begun}, by the dispatching rule MWKR.",
+                f"The search began at {begun}, by the rule MWKR, and asked {len(course.steps)} models.",
                 "An annealer that finds no schedule within a makespan has not proved that there is none.",
                 "States that broke constraints were repaired to schedules; the table says how many.",
                 self.search.effort.nature,

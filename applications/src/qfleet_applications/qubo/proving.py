@@ -76,3 +76,10 @@ def gap(what: str, found: float, proof: Proof[Any], method: str = "CP-SAT") -> s
     return (
         f"The fleet's {what} of {found:.6g} is {share} {method}'s {proof.value:.6g}, which is {proof.note}."
     )
+
+
+def credited(rule: str, sampler: str, begun: float, found: float) -> str:
+    """The method that an answer is due to: a search begins at what a rule gives, and may not improve it."""
+    if found < begun:
+        return f"{sampler}, from {rule}"
+    return f"{rule}, which {sampler} did not improve"
