@@ -174,6 +174,7 @@ def test_a_device_that_must_mix_keys_opens_no_session_without_and_uses_each_once
             again.stop()
         assert used[0] == first != used[1]
         assert fleet.counted() == {"delivered": 2}
+        assert [both.asked_again(one) for one in used] == [400, 400]
         assert fleet.reveals(both.material) == []
 
 
