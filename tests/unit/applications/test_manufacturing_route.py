@@ -35,6 +35,8 @@ def test_five_cities_on_sixteen_qubits_have_the_length_2321() -> None:
     assert report.comparisons[0].quantum.value == 2321
     assert report.comparisons[0].winner == "neither"
     assert "2321" in report.comparisons[0].sentence
+    assert report.comparisons[0].quantum.method.startswith("QAOA")
+    assert "its own answer" in report.notes[1]
 
 
 def test_the_lowest_valid_state_is_the_shortest_order() -> None:

@@ -25,6 +25,11 @@ class Stretch:
     after: int
 
     @property
+    def whole(self) -> bool:
+        """Whether it is all of the closed path but its beginning."""
+        return len(self.inner) == len(self.places) - 1
+
+    @property
     def weight(self) -> float:
         """Weight of each broken one-hot constraint.
 

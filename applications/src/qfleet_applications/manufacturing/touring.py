@@ -98,6 +98,11 @@ def requests(asked: Sequence[Stretch], walk: Walk, seed: int) -> tuple[JobReques
     )
 
 
+def at_once(path: Path, walk: Walk) -> bool:
+    """Whether all places fit into one model."""
+    return first(path, walk)[0].whole
+
+
 def search(path: Path, desk: Runner, walk: Walk) -> None:
     """Ask the first round, then rounds of stretches that begin at other places each time."""
     _take(path, first(path, walk), desk, walk)
@@ -114,7 +119,8 @@ def _take(path: Path, asked: Sequence[Stretch], desk: Runner, walk: Walk) -> Non
         read = [stretches.order(one, state.bits) for state in states]
         best = min((order for order, _ in read), key=one.length)
         before = path.length
-        if one.length(best) < one.length(one.inner):
+        # a model of all places owes nothing to the path before
+        if one.whole or one.length(best) < one.length(one.inner):
             path.tour = _replaced(path.tour, one.inner, best)
         valid = sum(valid for _, valid in read)
         path.steps.append(Step(len(one.inner), len(one.inner) ** 2, valid, len(read), before, path.length))
