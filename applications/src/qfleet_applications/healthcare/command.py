@@ -1,0 +1,74 @@
+"""``qfleet app healthcare``: screen, features, survival-risk."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qfleet_applications.frame.carrying import carry_out
+from qfleet_applications.frame.options import DataFile, Json, Output, Plan, Seed
+
+application = typer.Typer(
+    name="healthcare",
+    help="Classifiers with quantum kernels, feature selection, survival risk. No medical device.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+Components = Annotated[int, typer.Option(min=1, max=64, help="Principal components, a qubit for each.")]
+Rows = Annotated[int | None, typer.Option(min=1, help="Take so many rows, drawn with the seed.")]
+Label = Annotated[str, typer.Option(metavar="COLUMN", help="The column of 0 and 1 of your FILE.")]
+Features = Annotated[
+    str, typer.Option(metavar="COLUMNS", help="Columns of features, with commas; all others if not given.")
+]
+Placed = Annotated[
+    str | None,
+    typer.Option(help="data-local (usual for your FILE: no row leaves this machine) or fleet."),
+]
+Key = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The key of the pseudonyms, made where missing; else a new one."),
+]
+
+
+@application.command()
+def screen(  # noqa: PLR0913 - options of a command
+    file: DataFile = None,
+    *,
+    components: Components = 2,
+    label: Label = "label",
+    features: Features = "",
+    rows: Rows = None,
+    placement: Placed = None,
+    patients: Annotated[int, typer.Option(min=0, max=100, help="Patients to explain.")] = 5,
+    key: Key = None,
+    seed: Seed = 0,
+    plan: Plan = False,
+    json: Json = False,
+    output: Output = None,
+) -> None:
+    """Classify patients (a column of 0 and 1, others of numbers) with quantum kernels, beside an RBF-SVM."""
+    from qfleet_applications.healthcare import cohorts, screening, wording  # noqa: PLC0415 - slow
+
+    names = _key(key)
+    cohort = (
+        cohorts.breast_cancer(names)
+        if file is None
+        else cohorts.load(file, (label, ""), _columns(features), names)
+    )
+    cohort = cohort if rows is None else cohort.part(rows, seed)
+    where = wording.placement(placement, own=file is not None)
+    study = screening.ScreenStudy(cohort, components, where, patients, seed)
+    carry_out(study, plan=plan, json=json, output=output)
+
+
+def _columns(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _key(file: Path | None) -> bytes:
+    from qfleet_applications.healthcare import pseudonyms  # noqa: PLC0415 - slow
+
+    fresh = secrets.token_bytes(pseudonyms.KEY_BYTES)
+    return fresh if file is None else pseudonyms.kept(file, fresh)
