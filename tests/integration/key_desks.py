@@ -147,6 +147,13 @@ class Both:
             assert end.desk is not None
             await end.desk.ordered(f"{plan.session}/{role}", key_orders.encode(body))
 
+    async def order_left(self, plan: Plan) -> None:
+        """Order a session of the left end alone."""
+        expires = Millis(self.clock() + key_stores.HOUR_MS)
+        body = Exchange(plan=plan, peer=self.left.peer, role="alice", expires=expires)
+        assert self.left.desk is not None
+        await self.left.desk.ordered(f"{plan.session}/alice", key_orders.encode(body))
+
     async def quiet(self) -> None:
         """Wait until neither end has a session that is not settled."""
         async with asyncio.timeout(LIMIT_S):

@@ -12,6 +12,8 @@ from tests.integration.key_desks import Both
 
 from qfleet_agent.keyservice import parcels
 from qfleet_agent.keystore.store import Call, Store
+from qfleet_agent.qkd.exchange.messages import Held
+from qfleet_agent.qkd.exchange.postbox import Postbox
 from qfleet_wire import key_orders
 from qfleet_wire.key_orders import Eavesdropper, ExchangeEnded, Stock
 from qfleet_wire.names import Millis
@@ -140,6 +142,28 @@ def test_a_process_that_ends_at_any_commit_leaves_no_key_at_one_end_only(
         await both.quiet()
         made = await agreed(both, "s1")
         assert {one.outcome for one in told} == {"key" if made else "aborted"}
+
+    on_both(tmp_path, scenario)
+
+
+def test_an_end_that_is_not_restored_yet_says_of_no_session_that_it_is_unknown(tmp_path: Path) -> None:
+    """Who hears that would destroy a key that this end has released."""
+
+    async def scenario(both: Both) -> None:
+        moment = asyncio.create_task(both.post.passes(1))
+        await both.right.stop()
+        await both.order_left(key_desks.plan("s1"))
+        await moment
+        await both.left.stop()
+        await both.left.start()
+        for task in both.left._tasks:
+            task.cancel()
+        assert both.left.desk is not None
+        before = both.post.passed
+        for session, answers in (("s1", 0), ("another", 1)):
+            held = Postbox(session, "bob", None).settling(Held(b"transcript"))
+            await both.left.desk.heard(both.left.peer, parcels.Exchanged(held))
+            assert both.post.passed - before == answers
 
     on_both(tmp_path, scenario)
 

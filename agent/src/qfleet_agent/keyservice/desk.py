@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from qfleet_agent.errors import RemoteError
 from qfleet_agent.keyservice import records
 from qfleet_agent.keyservice.parcels import Exchanged, Relayed
-from qfleet_agent.keystore.base import Base
+from qfleet_agent.keyservice.relays import Relays
 from qfleet_agent.keystore.counts import Count
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_wire import key_orders
 from qfleet_wire.errors import InvalidMessage
-from qfleet_wire.key_orders import LinkStock, Relay, RelayEnded, Stock
+from qfleet_wire.key_orders import LinkStock, Relay, Stock
 from qfleet_wire.names import DeviceName, Millis
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class Desk:
     def __init__(self, world: World) -> None:
         self._world = world
         self._exchanges: Exchanges | None = None
+        self._relays = Relays(
+            keeper=world.keeper, post=world.post, tell=self._ended, now=world.now, random=world.random
+        )
         self._reports: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         self._orders = asyncio.Event()
@@ -84,7 +87,7 @@ class Desk:
                 async with self._beginning:
                     await exchanges.heard(peer, parcel.data)
             else:
-                log.debug("A relay's message of %s is dropped.", peer)
+                await self._relays.heard(peer, parcel.data)
         except RemoteError as error:
             log.warning("A message of %s is none: %s", peer, error, extra={"action": "key-message-invalid"})
 
@@ -100,6 +103,8 @@ class Desk:
                 for report in await self._world.keeper.transact(records.reports):
                     self._tell(report)
                 await self._restore()
+                await self._relays.restore()
+                group.create_task(self._carry())
                 group.create_task(self._begin_all())
                 group.create_task(self._stocks())
                 group.create_task(self._watch())
@@ -127,13 +132,13 @@ class Desk:
             for order in await self._world.keeper.transact(records.waiting):
                 body = key_orders.order(order.body)
                 if isinstance(body, Relay):
-                    await self._refuse_relay(order.id, body)
+                    await self._relays.begin(order.id, body)
                     continue
                 exchanges = await self._loaded()
                 if body.plan.session in exchanges.names:
                     continue
                 if len(exchanges.names) >= MOST_AT_ONCE:
-                    break
+                    continue
                 async with self._beginning:
                     await exchanges.begin(order.id, body)
 
@@ -143,16 +148,12 @@ class Desk:
         assert self._exchanges is not None
         await self._exchanges.failed
 
-    async def _refuse_relay(self, order: str, body: Relay) -> None:
-        ended = RelayEnded(relay=body.relay, outcome="aborted", reason="this key process runs no relays")
-        report = records.Report(f"relay-{body.relay.hex()}", key_orders.encode(ended))
-
-        def call(base: Base) -> None:
-            records.begun(base, order)
-            records.tell(base, report)
-
-        await self._world.keeper.transact(call)
-        self._tell(report)
+    async def _carry(self) -> None:
+        """Let relays say again what may have got lost, and end those whose time is over."""
+        while True:
+            await asyncio.sleep(self._world.nudge_s)
+            if await self._relays.tick():
+                self._orders.set()
 
     async def _loaded(self) -> "Exchanges":
         if self._exchanges is None:
@@ -184,6 +185,10 @@ class Desk:
     async def _say(self, report: records.Report) -> None:
         await self._world.report(report.name, report.body)
         await self._world.keeper.transact(lambda base: records.told(base, report.name))
+
+    def _ended(self, report: records.Report) -> None:
+        self._tell(report)
+        self._settled()
 
     def _settled(self) -> None:
         """A link holds more or less than before, and there is room for another session."""

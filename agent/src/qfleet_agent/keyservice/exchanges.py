@@ -134,6 +134,8 @@ class Exchanges:
             if running.peer == peer:
                 running.put(data)
             return
+        if await self._around.keeper.transact(partial(records.record, session=name)) is not None:
+            return  # it has not been restored yet, or has failed: to say that it is unknown would be a lie
         for effect in settling.stranger(data):
             if isinstance(effect, effects.Send):
                 await self._send(peer, effect.data)

@@ -28,6 +28,16 @@ class Session(NamedTuple):
     record: bytes
 
 
+class Carried(NamedTuple):
+    """A relay at one of its ends: the device at the other, the plan, where it is, and the last word."""
+
+    relay: bytes
+    peer: str
+    plan: bytes
+    state: str
+    word: bytes
+
+
 class Report(NamedTuple):
     """A report that the control plane has not stored yet."""
 
@@ -74,6 +84,30 @@ def record(base: Base, session: str) -> bytes | None:
     """The record of one session as it is stored."""
     row = base.database.execute("SELECT record FROM key_sessions WHERE session = ?", (session,)).fetchone()
     return None if row is None else bytes(row[0])
+
+
+def save_relay(base: Base, carried: Carried) -> None:
+    """Store what is known of a relay in place of what was."""
+    base.database.execute("INSERT OR REPLACE INTO key_relays VALUES (?, ?, ?, ?, ?)", carried)
+
+
+def forget_relay(base: Base, relay: bytes) -> None:
+    """There is no key of this relay."""
+    base.database.execute("DELETE FROM key_relays WHERE relay = ?", (relay,))
+
+
+def relays(base: Base) -> list[Carried]:
+    """All relays that are stored, those with a key among them."""
+    rows = base.database.execute("SELECT relay, peer, plan, state, word FROM key_relays").fetchall()
+    return [Carried(*row) for row in rows]
+
+
+def relay(base: Base, name: bytes) -> Carried | None:
+    """One relay as it is stored."""
+    row = base.database.execute(
+        "SELECT relay, peer, plan, state, word FROM key_relays WHERE relay = ?", (name,)
+    ).fetchone()
+    return None if row is None else Carried(*row)
 
 
 def tell(base: Base, report: Report) -> None:

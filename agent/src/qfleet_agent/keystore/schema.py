@@ -81,6 +81,14 @@ CREATE TABLE IF NOT EXISTS key_sessions (
 ) WITHOUT ROWID;
 -- What the control plane has not stored yet.
 CREATE TABLE IF NOT EXISTS key_reports (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+-- Relays that began or ended in a key at this end: the plan is the key's provenance, word what is still said.
+CREATE TABLE IF NOT EXISTS key_relays (
+    relay BLOB PRIMARY KEY,
+    peer TEXT NOT NULL,
+    plan BLOB NOT NULL,
+    state TEXT NOT NULL,
+    word BLOB NOT NULL
+) WITHOUT ROWID;
 """
 """Tables beside the key material, so that a key and what is known of its making change in one transaction."""
 
