@@ -231,6 +231,10 @@ class Relays:
                 log.warning("No key of a relay is kept: %s", error, extra={"action": "key-not-kept"})
                 await self._not_kept(running, str(error))
                 return
+            except BaseException:
+                # It is further than what is stored, and must not say so any more.
+                self._running.pop(running.plan.relay, None)
+                raise
 
     async def _do(self, running: _Running, effect: Effect) -> None:
         match effect:
