@@ -216,7 +216,6 @@ def test_an_alarm_stops_the_link_and_moves_its_relays_until_an_operator_mends_it
     with pytest.raises(Conflict, match="qfleet network fault a b none"):
         decider.handle(ExchangeAsked("a", "b", "eve"), NOW)
     # The twin has not heard yet; then it has; then somebody mends the link.
-    decider.state.scene = decider.state.scene._replace(marking=True)
     assert decider.handle(Looked(), NOW) == []
     decider.state.scene = decider.state.scene._replace(marking=False, faults={"a|b": Fault(kind="failed")})
     assert decider.handle(Looked(), NOW) == []
@@ -229,7 +228,7 @@ def test_another_scenario_does_not_clear_an_alarm() -> None:
     decider = Decider(state(), names())
     decider.handle(ExchangeAsked("a", "b", "eve"), NOW)
     decider.handle(ended(next(iter(decider.state.sessions)), "alice", "aborted", seen="x"), NOW)
-    decider.state.scene = decider.state.scene._replace(number=2)
+    decider.state.scene = decider.state.scene._replace(number=2, marking=False)
     assert Mark("a", "b") in decider.handle(Looked(), NOW)
     assert decider.state.alarms["a|b"].network == 2
 
@@ -372,4 +371,4 @@ def _event(draw: random.Random, known: State) -> ExchangeAsked | RelayAsked | Re
 def _weather(draw: random.Random, known: State) -> Scene:
     """The twin takes up what was marked; now and then somebody mends a link."""
     faults = {name: Fault(kind="failed") for name in known.alarms if draw.random() < 0.95}
-    return known.scene._replace(faults=faults, at_s=draw.choice((0.0, 200.0)))
+    return known.scene._replace(faults=faults, marking=False, at_s=draw.choice((0.0, 200.0)))

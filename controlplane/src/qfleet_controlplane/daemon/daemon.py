@@ -25,6 +25,7 @@ from qfleet_controlplane.daemon.attendance import Premises
 from qfleet_controlplane.daemon.exchange import Exchange
 from qfleet_controlplane.daemon.governance import Governance
 from qfleet_controlplane.daemon.keeper import Keeper
+from qfleet_controlplane.daemon.keys import key_authority
 from qfleet_controlplane.daemon.overview import Overview, Parts
 from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.daemon.signing import Pen
@@ -114,6 +115,8 @@ class Daemon:
         stack.push_async_callback(_cancel, asyncio.create_task(twins.run(), name="network-twin"))
         plans = ContactPlanner(database, lambda: {name: one.service for name, one in keeper.runtimes.items()})
         stack.push_async_callback(_cancel, asyncio.create_task(plans.run(), name="contact-plans"))
+        authority = key_authority(settings, database, keeper, twins, self._registry)
+        stack.push_async_callback(_cancel, asyncio.create_task(authority.run(), name="key-authority"))
         await self._serve(self._backends(database, keeper, twins), keeper)
 
     def _backends(self, database: Database, keeper: Keeper, twins: TwinRunner) -> Backends:

@@ -113,8 +113,12 @@ class Keeper:
 
     def leads_first(self) -> bool:
         """Whether the first region of all by name is led here: what must run once in a fleet runs there."""
+        return self.first() is not None
+
+    def first(self) -> RegionRuntime | None:
+        """The runtime of the first region of all by name, where that is led here."""
         every = {*self._places, *(lease.region for lease in self.seen.leases)}
-        return min(every) in self.runtimes
+        return self.runtimes.get(min(every))
 
     def facts(self) -> list[regions.RegionFacts]:
         """All regions: those led here as they are, the others as they last described themselves."""

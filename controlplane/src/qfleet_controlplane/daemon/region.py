@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from qfleet_controlplane.authority import files, keyring
 from qfleet_controlplane.authority.keyring import Keyring
@@ -82,6 +82,17 @@ class RegionRuntime:
     def epoch(self) -> int:
         """The lease's epoch."""
         return self.tenure.fence.epoch
+
+    @property
+    def database(self) -> Database:
+        """The store, written under the lease."""
+        return self._database
+
+    def send_key_orders(self, devices: Iterable[DeviceName]) -> None:
+        """Send those of some devices that are of this region what is ordered of their key processes."""
+        for device in devices:
+            if self._status_of(device) is not None:
+                self.link.ordered(device)
 
     async def start(self) -> None:
         """Begin to lead; what was started is stopped again when a part fails.

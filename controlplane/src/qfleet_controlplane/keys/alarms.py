@@ -12,6 +12,7 @@ from qfleet_controlplane.errors import Conflict
 from qfleet_controlplane.keys import places, relays
 from qfleet_controlplane.keys.events import Effect, Mark, Note, Save
 from qfleet_controlplane.keys.model import Alarm, Relay, Session, State
+from qfleet_controlplane.network.key_links import KeyLink
 from qfleet_wire.key_orders import RouteAlarm
 from qfleet_wire.names import DeviceName, Millis
 
@@ -44,7 +45,7 @@ def of_session(
             moved.append(words)
     link = state.scene.links.get(session.link)
     if link is not None:
-        effects.append(Mark(link.a, link.b))
+        effects.append(_mark(state, link))
     marked = "the link stands still and is marked as failed in the twin"
     alarm = replace(alarm, action="; ".join([marked, *moved]))
     state.alarms[session.link] = alarm
@@ -83,11 +84,17 @@ def mended(state: State, now: Millis) -> Iterator[Effect]:
         if alarm.network != state.scene.number:
             again = replace(alarm, network=state.scene.number)
             state.alarms[name] = again
-            yield from (Save(again), Mark(link.a, link.b))
+            yield from (Save(again), _mark(state, link))
             continue
         del state.alarms[name]
         yield Save(replace(alarm, cleared=now))
         yield Note(WHO, "key.alarm-cleared", name, f"the link was mended; the alarm was of {alarm.session}")
+
+
+def _mark(state: State, link: KeyLink) -> Mark:
+    """Let the twin know; until it has heard, that the link is well there says nothing."""
+    state.scene = state.scene._replace(marking=True)
+    return Mark(link.a, link.b)
 
 
 def _moved(

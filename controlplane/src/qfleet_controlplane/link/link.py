@@ -190,6 +190,10 @@ class Link:
         """Order something of a device's key process; raises as ``KeyDesk.order``."""
         await self._keys.order(device, name, body)
 
+    def ordered(self, device: DeviceName) -> None:
+        """Send a device the orders that are stored for its key process; never waits."""
+        self._keys.opened(device)
+
     def _confirmed(self, device: DeviceName, session: Session, shown: Shown | None) -> None:
         self._confirmations.take(device, session, shown)
         self._keys.opened(device)

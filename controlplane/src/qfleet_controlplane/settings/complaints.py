@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from qfleet_controlplane.settings.tables import Api, Broker, Leases, QuantumKeys, Security, Settings
+from qfleet_controlplane.settings.tables import Api, Broker, Keys, Leases, QuantumKeys, Security, Settings
 from qfleet_wire import key_delivery
 from qfleet_wire.channel.suites import SUITES
 from qfleet_wire.errors import InvalidName
@@ -26,6 +26,7 @@ def every(settings: Settings) -> Iterator[str]:
     yield _leases(settings.leases)
     yield _telemetry(settings.telemetry_days)
     yield _security(settings.security)
+    yield _keys(settings.keys)
     yield _quantum_keys(settings.security.qkd)
 
 
@@ -200,6 +201,16 @@ def _security(security: Security) -> str:
         return f"security.suites = {list(security.suites)!r}: use one or more of {', '.join(SUITES)}"
     if not 1 <= security.rekey_minutes <= 1440:
         return f"security.rekey_minutes = {security.rekey_minutes}: use 1 to 1440"
+    return ""
+
+
+def _keys(keys: Keys) -> str:
+    if not 0 <= keys.low_water_bits <= 10**9:
+        return f"keys.low_water_bits = {keys.low_water_bits}: use 0 (never) to 1,000,000,000"
+    if not 10 <= keys.session_s <= 86_400:
+        return f"keys.session_s = {keys.session_s:g}: use 10 to 86400 seconds"
+    if not 0 <= keys.path_ms <= 60_000:
+        return f"keys.path_ms = {keys.path_ms:g}: use 0 to 60000"
     return ""
 
 

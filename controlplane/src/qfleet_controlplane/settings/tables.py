@@ -103,6 +103,17 @@ class Security(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     qkd: QuantumKeys | None = None
 
 
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Keys between devices that a scenario puts at both ends of a quantum link."""
+
+    low_water_bits: int = 262_144
+    """A link whose ends share less key makes more by itself, once both tell what they have; 0: never."""
+    session_s: float = 600.0
+    """An order is void when it was not begun in so long."""
+    path_ms: float = 20.0
+    """One-way delay between devices beside that of light; sessions choose their reconciliation by both."""
+
+
 class Log(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is logged to standard error."""
 
@@ -130,6 +141,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     telemetry_days: float = 2.0
     """What devices measured is forgotten when it is older; a device writes 2,880 samples a day by default."""
     security: Security = Security()
+    keys: Keys = Keys()
     log: Log = Log()
 
     @property
