@@ -1,4 +1,4 @@
-"""Two desks in a process that is to be killed: it says a line for each message, and runs session on session."""
+"""Two desks in a process that is to be killed: it says a line for each message, session on session."""
 
 import asyncio
 import sys
