@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from qfleet_agent.command import exits, logs
 from qfleet_agent.delivery import assembly, certificates
 from qfleet_agent.errors import BlockRefused
+from qfleet_agent.keyservice import assembly as process
 from qfleet_agent.keystore.allotment import BLOCK_ID_BYTES
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.keystore.keeping import MOST_BLOCK_BYTES
@@ -28,7 +29,7 @@ def serve(settings: Settings) -> int:
     os.umask(0o077)
     # The loop and the store's thread take turns: at Python's 5 ms, each answer would wait that long.
     sys.setswitchinterval(0.0002)
-    asyncio.run(assembly.run(settings, Notifier(os.environ)))
+    asyncio.run(process.run(settings, Notifier(os.environ)))
     return exits.FINE
 
 

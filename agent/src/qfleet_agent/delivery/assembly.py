@@ -1,21 +1,18 @@
-"""Puts the key delivery together from the settings, and runs it until it is told to stop."""
+"""Puts the key delivery together from the settings."""
 
 import asyncio
 import contextlib
 import logging
 import secrets
-import signal
 import ssl
 from pathlib import Path
 
 from qfleet_agent import clock
 from qfleet_agent.delivery.announcer import Announcer
-from qfleet_agent.delivery.application import Application
 from qfleet_agent.delivery.entity import Entity, Terms, World
-from qfleet_agent.delivery.local import LocalAnnouncer, LocalListener
 from qfleet_agent.delivery.places import Places
 from qfleet_agent.delivery.requests import Bounds
-from qfleet_agent.delivery.server import HttpsServer, Listening
+from qfleet_agent.delivery.server import Listening
 from qfleet_agent.errors import KeyDeliveryUnusable, KeyStoreFull, NotEnrolled
 from qfleet_agent.journal import journal, membership
 from qfleet_agent.journal import store as journal_store
@@ -30,40 +27,6 @@ from qfleet_wire.names import Millis
 log = logging.getLogger(__name__)
 
 SWEEP_MS = 60_000
-
-
-async def run(settings: Settings, notifier: Notifier) -> None:
-    """Deliver keys until SIGTERM or SIGINT.
-
-    Raises:
-        KeyDeliveryUnusable: the settings do not do.
-        KeyStoreUnusable: the key store cannot be opened.
-    """
-    keys = settings.keys
-    where = listening(keys)
-    name = device(settings)
-    keeper = open_keeper(settings, name)
-    announcer = LocalAnnouncer(name, _sockets(keys))
-    entity = make(keys, name, keeper, announcer)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(keeper.close)
-        stack.push_async_callback(announcer.close)
-        stack.push_async_callback(entity.close)
-        if keys.socket is not None:
-            listener = LocalListener(keys.socket, entity.hear, frozenset(keys.peers))
-            await listener.start()
-            stack.push_async_callback(listener.close)
-        server = HttpsServer(Application(entity), where)
-        await entity.start()
-        await server.start()
-        stack.push_async_callback(server.stop)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
-        notifier.ready(f"Keys are delivered at https://{keys.host}:{server.port}.")
-        await _sweep_until(stopped, entity, notifier)
-        notifier.stopping()
 
 
 def make(keys: Keys, name: str, keeper: Keeper, announcer: Announcer) -> Entity:
@@ -132,11 +95,12 @@ def _enrolled(state: Path) -> str:
     )
 
 
-def _sockets(keys: Keys) -> dict[str, Path]:
+def sockets(keys: Keys) -> dict[str, Path]:
+    """Where the key deliveries of peers on this machine listen, by device."""
     return {name: peer.socket for name, peer in keys.peers.items() if peer.socket is not None}
 
 
-async def _sweep_until(stopped: asyncio.Event, entity: Entity, notifier: Notifier) -> None:
+async def sweep_until(stopped: asyncio.Event, entity: Entity, notifier: Notifier) -> None:
     """Sweep every ``SWEEP_MS``, and feed systemd's watchdog as often as it wants."""
     due = clock.monotonic()
     while not stopped.is_set():

@@ -43,6 +43,8 @@ _T = TypeVar("_T")
 
 MOST_WAITING: Final = 256
 """Messages that wait for one session; further ones are dropped, and said again by the other end."""
+MOST_EARLY: Final = 8
+"""Sessions whose first messages wait for their order, and messages of each: the other end had its order first."""
 FIRST_NUDGE_S: Final = 1.0
 MOST_NUDGES: Final = 30
 """The longest pause between two nudges, in first ones."""
@@ -90,6 +92,7 @@ class Exchanges:
     def __init__(self, around: Around) -> None:
         self._around = around
         self._running: dict[str, _Running] = {}
+        self._early: dict[tuple[DeviceName, str], list[bytes]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="key-exchange")
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -128,7 +131,8 @@ class Exchanges:
         Raises:
             ExchangeInvalid: it is no message of a key exchange.
         """
-        name = envelope(data).session
+        read = envelope(data)
+        name = read.session
         running = self._running.get(name)
         if running is not None:
             if running.peer == peer:
@@ -136,6 +140,8 @@ class Exchanges:
             return
         if await self._around.keeper.transact(partial(records.record, session=name)) is not None:
             return  # it has not been restored yet, or has failed: to say that it is unknown would be a lie
+        if read.number:
+            self._keep_early(peer, name, data)
         for effect in settling.stranger(data):
             if isinstance(effect, effects.Send):
                 await self._send(peer, effect.data)
@@ -146,10 +152,20 @@ class Exchanges:
             if running.peer == peer:
                 running.put(None)
 
+    def _keep_early(self, peer: DeviceName, name: str, data: bytes) -> None:
+        """Keep a message for a session that may be ordered in a moment; the oldest make room."""
+        waiting = self._early.setdefault((peer, name), [])
+        if len(waiting) < MOST_EARLY:
+            waiting.append(data)
+        while len(self._early) > MOST_EARLY:
+            self._early.pop(next(iter(self._early)))
+
     # ── one session ──────────────────────────────────────────────────────────────────────────
 
     def _start(self, running: _Running) -> None:
         self._running[running.name] = running
+        for data in self._early.pop((running.peer, running.name), ()):
+            running.put(data)
         task = asyncio.get_running_loop().create_task(self._run(running), name=f"session-{running.name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
