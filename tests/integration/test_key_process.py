@@ -119,7 +119,8 @@ async def delivering(folder: Path, certificates: Path) -> AsyncIterator[Delivery
 
 
 async def order(led: RegionRuntime, session: str, listener: Eavesdropper | None = None) -> None:
-    plan = msgspec.structs.replace(qkd_cases.BRIGHT, session=session)
+    # as if the two were far apart: one message corrects the key, where Cascade would ask a hundred times
+    plan = msgspec.structs.replace(qkd_cases.BRIGHT, session=session, delay_s=0.6)
     for name, peer, role in (("a", "b", "alice"), ("b", "a", "bob")):
         body = Exchange(
             plan=plan,

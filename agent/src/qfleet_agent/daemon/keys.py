@@ -25,6 +25,8 @@ from qfleet_wire import payloads
 from qfleet_wire.errors import InvalidName
 from qfleet_wire.names import DeviceName, parse_name
 
+MOST_ORDERS = 64
+"""Orders that are kept for a key process that is away; of more the oldest are left to be repeated."""
 _NAME = "keys.sock"
 _WORDS = {
     "away": "this device has no session with its controller",
@@ -47,7 +49,8 @@ class KeyDesk:
         self._handshakes = handshakes
         self._changed = changed
         self._link: Link | None = None
-        self.socket = KeySocket(path, Host(self._welcome, self._take))
+        self._orders: dict[str, bytes] = {}
+        self.socket = KeySocket(path, Host(self._welcome, self._take, self._waiting))
 
     def connect(self, link: Link) -> None:
         """Say over which link to send; before ``socket.run``."""
@@ -66,6 +69,10 @@ class KeyDesk:
         standing = self._handshakes.standing
         return Welcome(protocol.VERSION, held.fleet, held.region, held.device, standing, online)
 
+    def _waiting(self) -> list[Order]:
+        """Orders that no key process has taken; the control plane repeats them all, but not so soon."""
+        return [Order(name, body) for name, body in self._orders.items()]
+
     def _hear(self, item: ForKeys) -> None:
         match item:
             case payloads.FromPeer(peer, body):
@@ -73,6 +80,9 @@ class KeyDesk:
             case payloads.PeerRefused(peer, number, code, text):
                 self.socket.tell(NotSent(peer, number, code, text))
             case payloads.KeyOrder(name, body):
+                self._orders[name] = body
+                while len(self._orders) > MOST_ORDERS:
+                    self._orders.pop(next(iter(self._orders)))
                 self.socket.tell(Order(name, body))
             case payloads.KeyReportStored(names):
                 for name in names:
@@ -84,6 +94,7 @@ class KeyDesk:
             case Outgoing():
                 self._forward(frame)
             case OrderTaken(name):
+                self._orders.pop(name, None)
                 self._link.send(payloads.KeyOrderTaken(name))
             case Report(name, body):
                 self._link.send(payloads.KeyReport(name, body))

@@ -9,14 +9,14 @@ import contextlib
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from qfleet_agent.errors import KeyLinkInvalid
 from qfleet_agent.keylink import protocol
-from qfleet_agent.keylink.protocol import FromDaemon, FromKeys, Refused, State, Welcome
+from qfleet_agent.keylink.protocol import FromDaemon, FromKeys, Order, Refused, State, Welcome
 from qfleet_wire.channel.initiator import Standing
 
 MOST_UNREAD: Final = 4 * 1024 * 1024
@@ -31,10 +31,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What the daemon gives: ``welcome`` says how things are now, ``take`` is handed what comes."""
+    """What the daemon gives: ``welcome`` says how things are now, ``take`` is handed what comes.
+
+    ``orders`` are those that no key process has taken yet: one that has just come gets them at once.
+    """
 
     welcome: Callable[[], Welcome]
     take: Callable[[FromKeys], None]
+    orders: Callable[[], Iterable[Order]] = tuple
 
 
 class KeySocket:
@@ -108,6 +112,8 @@ class KeySocket:
                 return
             self._client = writer
             self.tell(self._host.welcome())
+            for order in self._host.orders():
+                self.tell(order)
             log.info("A key process has connected.", extra={"action": "keys-connected"})
             await self._read(reader)
         except (KeyLinkInvalid, ConnectionError) as error:

@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 MOST_WAITING: Final = 256
 """Messages that wait for one session; further ones are dropped, and said again by the other end."""
 MOST_EARLY: Final = 8
-"""Sessions whose first messages wait for their order, and messages of each: the other end had its order first."""
+"""Sessions whose first messages wait for an order that the other end had first, and messages of each."""
 FIRST_NUDGE_S: Final = 1.0
 MOST_NUDGES: Final = 30
 """The longest pause between two nudges, in first ones."""
