@@ -8,6 +8,7 @@ import typer
 
 from qfleet_applications.frame.carrying import carry_out
 from qfleet_applications.frame.options import DataFile, Json, Output, Plan, Seed
+from qfleet_applications.qubo.options import Layers, MethodName, Reads, Sweeps, effort
 
 application = typer.Typer(
     name="healthcare",
@@ -60,6 +61,36 @@ def screen(  # noqa: PLR0913 - options of a command
     cohort = cohort if rows is None else cohort.part(rows, seed)
     where = wording.placement(placement, own=file is not None)
     study = screening.ScreenStudy(cohort, components, where, patients, seed)
+    carry_out(study, plan=plan, json=json, output=output)
+
+
+@application.command()
+def features(  # noqa: PLR0913 - options of a command
+    file: DataFile = None,
+    *,
+    number: Annotated[int, typer.Option(min=1, max=1000, help="Features to choose.")] = 5,
+    label: Label = "label",
+    columns: Features = "",
+    method: MethodName = "tabu",
+    reads: Reads = None,
+    sweeps: Sweeps = None,
+    layers: Layers = None,
+    seed: Seed = 0,
+    plan: Plan = False,
+    json: Json = False,
+    output: Output = None,
+) -> None:
+    """Choose features that tell much of the label and little of each other; only a model is sent."""
+    from qfleet_applications.healthcare import cohorts, features  # noqa: PLC0415 - slow
+
+    names = _key(None)
+    cohort = (
+        cohorts.breast_cancer(names)
+        if file is None
+        else cohorts.load(file, (label, ""), _columns(columns), names)
+    )
+    asked = effort(features.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
+    study = features.FeatureStudy(cohort, number, asked, seed)
     carry_out(study, plan=plan, json=json, output=output)
 
 

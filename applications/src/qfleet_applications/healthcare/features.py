@@ -1,0 +1,144 @@
+"""``features``: feature selection as a model of bits on the fleet, beside the best set and a ranking.
+
+Only the model is sent: mutual informations of whole columns, without names; no row is.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from qfleet import JobRequest
+from qfleet_applications.frame.desk import Runner
+from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.versions import versions
+from qfleet_applications.healthcare import assessing, information, scaling, validation, wording
+from qfleet_applications.healthcare.cohorts import Cohort
+from qfleet_applications.healthcare.selection import Selection
+from qfleet_applications.qubo import sampling
+from qfleet_applications.qubo.sampling import Effort
+
+EFFORT = Effort(method="tabu", reads=32, sweeps=500)
+"""Tabu search holds the number of features better than annealing, which leaves a set only uphill."""
+Chosen = tuple[int, ...]
+_OPTIMISTIC = (
+    "Features were chosen with all rows, those of the test folds too: the accuracies are for comparing sets, "
+    "and too high for new patients."
+)
+_SENT = (
+    "Sent to the fleet was the model alone, mutual informations of whole columns without names; no row. "
+    "They can tell a little of rows where a cohort has few."
+)
+
+
+@dataclass(frozen=True)
+class FeatureStudy:
+    """Choose ``number`` features of a cohort."""
+
+    cohort: Cohort
+    number: int = 5
+    effort: Effort = EFFORT
+    seed: int = 0
+    clock: Callable[[], float] = time.perf_counter
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return f"{self.number} of {len(self.cohort.features)} features of {self.cohort.name}"
+
+    @property
+    def qubits(self) -> int:
+        """A qubit for each feature, which only QAOA needs."""
+        return len(self.cohort.features) if self.effort.method == "qaoa" else 0
+
+    @cached_property
+    def selection(self) -> Selection:
+        """The problem."""
+        return Selection(*information.tables(self.cohort.rows, self.cohort.labels), self.number)
+
+    def requests(self) -> tuple[JobRequest, ...]:
+        """The one job."""
+        qubo = self.selection.model()
+        return (sampling.request(qubo, self.effort, seed=self.seed, name=f"features {self.effort.method}"),)
+
+    def conduct(self, desk: Runner) -> Report:
+        """Sample, choose exactly and by ranking, and compare; accuracies are those of logistic regression."""
+        began = self.clock()
+        view = desk.run(self.requests()[0], "features")
+        states = sampling.states(self.selection.model(), view)
+        ours = max((self.selection.read(state.bits) for state in states), key=self.selection.score)
+        quantum = self._measured(self.effort.described, ours, self.clock() - began)
+        began = self.clock()
+        exact = self.selection.exact()
+        best = self.selection.greedy() if exact is None else exact
+        method = "greedy choice" if exact is None else "exact, all sets tried"
+        classical = self._measured(method, best, self.clock() - began)
+        began = self.clock()
+        ranked = self.selection.ranked()
+        ranking = self._measured("ranking by mutual information", ranked, self.clock() - began)
+        comparisons = tuple(
+            Comparison(self.title, "score", "bit", "higher", quantum, other, "exact values")
+            for other in (classical, ranking)
+        )
+        return self._report(comparisons, ((quantum.method, ours), (method, best), (ranking.method, ranked)))
+
+    def _measured(self, method: str, chosen: Chosen, seconds: float) -> Measured:
+        score = self.selection.score(chosen)
+        return Measured(method, score, score, score, seconds)
+
+    def _report(self, comparisons: tuple[Comparison, ...], sets: Sequence[tuple[str, Chosen]]) -> Report:
+        rows = []
+        for method, chosen in (*sets, ("all features", tuple(range(len(self.cohort.features))))):
+            accuracy, low, high = self._accuracy(chosen)
+            names = (
+                ", ".join(self.cohort.features[at] for at in chosen) if len(chosen) == self.number else "all"
+            )
+            rows.append((method, self.selection.score(chosen), accuracy, low, high, names))
+        columns = ("method", "score [bit]", "accuracy", "low", "high", "features")
+        return Report(
+            pack="healthcare",
+            command="features",
+            title=self.title,
+            comparisons=comparisons,
+            tables=(Table("Sets of features", columns, tuple(rows)),),
+            figures=(self._figure(sets),),
+            notes=self._notes(comparisons),
+            settings={
+                "seed": str(self.seed),
+                "rows": str(len(self.cohort.labels)),
+                "method": self.effort.described,
+                "bins": str(information.BINS),
+                "weight of another number of features": f"{self.selection.penalty:g}",
+            },
+            versions=versions("scikit-learn", "numpy"),
+        )
+
+    def _accuracy(self, chosen: Chosen) -> tuple[float, float, float]:
+        labels, rows = self.cohort.labels, self.cohort.rows[:, list(chosen)]
+        parts = validation.folds(labels, self.seed)
+        sets = [scaling.standardised(rows[part.train], rows) for part in parts]
+        found = validation.features(validation.LOGISTIC, sets, labels, parts, self.seed)
+        return (found.accuracy, *assessing.wilson(int((found.predicted == labels).sum()), len(labels)))
+
+    def _figure(self, sets: Sequence[tuple[str, Chosen]]) -> Figure:
+        selection = self.selection
+        series = [
+            Series(
+                method,
+                tuple(float(selection.redundancy[at, list(chosen)].sum()) for at in chosen),
+                tuple(float(selection.relevance[at]) for at in chosen),
+                style="points",
+            )
+            for method, chosen in sets
+        ]
+        x, y = "redundancy with the others of the set [bit]", "relevance [bit]"
+        return Figure("features", "Features chosen", x, y, tuple(series))
+
+    def _notes(self, comparisons: tuple[Comparison, ...]) -> tuple[str, ...]:
+        gap = comparisons[0].classical.value - comparisons[0].quantum.value
+        first = "The fleet's set is the best."
+        if gap > 1e-9:
+            first = f"The fleet's set is {gap:.3g} bit below the best."
+        if self.selection.exact() is None:
+            first = f"{self.selection.choices} sets are too many to try; the greedy choice is no bound."
+        return (first, _OPTIMISTIC, self.effort.nature, wording.NO_DEVICE, _SENT)
