@@ -20,6 +20,8 @@ application = typer.Typer(
 Components = Annotated[int, typer.Option(min=1, max=64, help="Principal components, a qubit for each.")]
 Rows = Annotated[int | None, typer.Option(min=1, help="Take so many rows, drawn with the seed.")]
 Label = Annotated[str, typer.Option(metavar="COLUMN", help="The column of 0 and 1 of your FILE.")]
+Event = Annotated[str, typer.Option(metavar="COLUMN", help="1 where an event ended a time, else 0.")]
+Time = Annotated[str, typer.Option(metavar="COLUMN", help="The column of times [day].")]
 Features = Annotated[
     str, typer.Option(metavar="COLUMNS", help="Columns of features, with commas; all others if not given.")
 ]
@@ -91,6 +93,37 @@ def features(  # noqa: PLR0913 - options of a command
     )
     asked = effort(features.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
     study = features.FeatureStudy(cohort, number, asked, seed)
+    carry_out(study, plan=plan, json=json, output=output)
+
+
+@application.command(name="survival-risk")
+def survival_risk(  # noqa: PLR0913 - options of a command
+    file: DataFile = None,
+    *,
+    components: Components = 3,
+    label: Event = "event",
+    time: Time = "time",
+    features: Features = "",
+    rows: Rows = None,
+    placement: Placed = None,
+    key: Key = None,
+    seed: Seed = 0,
+    plan: Plan = False,
+    json: Json = False,
+    output: Output = None,
+) -> None:
+    """Order patients by risk with a quantum kernel, beside Cox's model, by concordance."""
+    from qfleet_applications.healthcare import cohorts, survival_study, wording  # noqa: PLC0415 - slow
+
+    names = _key(key)
+    cohort = (
+        cohorts.breast_cancer_survival(names)
+        if file is None
+        else cohorts.load(file, (label, time), _columns(features), names)
+    )
+    cohort = cohort if rows is None else cohort.part(rows, seed)
+    where = wording.placement(placement, own=file is not None)
+    study = survival_study.SurvivalStudy(cohort, components, where, seed)
     carry_out(study, plan=plan, json=json, output=output)
 
 

@@ -1,0 +1,169 @@
+"""``survival-risk``: a risk from a quantum kernel, beside Cox's model and other classical ones."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from qfleet import JobRequest
+from qfleet_applications.errors import InvalidProblem
+from qfleet_applications.frame.desk import Runner
+from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.versions import versions
+from qfleet_applications.healthcare import assessing, feature_maps, scaling, survival, validation, wording
+from qfleet_applications.healthcare.cohorts import Cohort
+from qfleet_applications.healthcare.feature_maps import Floats
+from qfleet_applications.healthcare.kernels import FleetKernels, Kernels
+from qfleet_applications.healthcare.site import SiteKernels
+from qfleet_applications.healthcare.survival import Risks
+from qfleet_applications.healthcare.validation import Fold
+from qfleet_applications.healthcare.wording import Placement
+
+INTERVAL = "95 % interval of the mean over five folds, for overlapping training sets (Nadeau and Bengio 2003)"
+QUANTUM = "ridge on the ZZ fidelity kernel"
+LARGEST_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class SurvivalStudy:
+    """A cohort with times, how many principal components, and where kernels are computed."""
+
+    cohort: Cohort
+    components: int = 3
+    placement: Placement = "fleet"
+    seed: int = 0
+    local: Kernels = field(default_factory=SiteKernels)
+    clock: Callable[[], float] = time.perf_counter
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be done.
+
+        Raises:
+            InvalidProblem: there are no times, more components than features, or too many rows.
+        """
+        number, features = self.cohort.rows.shape
+        if self.cohort.times is None:
+            raise InvalidProblem(f"{self.cohort.name} has no times", hint="name their column with --time")
+        if not 1 <= self.components <= features:
+            told = f"{self.components} components of {features} features"
+            raise InvalidProblem(told, hint=f"ask for 1 to {features}")
+        if number > LARGEST_ROWS:
+            told = f"the kernel of {number} rows is too large; at most {LARGEST_ROWS}"
+            raise InvalidProblem(told, hint="ask for a part with --rows")
+
+    @property
+    def title(self) -> str:
+        """What it is about."""
+        return f"Survival risk in {self.cohort.name}, {self.components} components"
+
+    @property
+    def qubits(self) -> int:
+        """A qubit for each component."""
+        return self.components
+
+    @cached_property
+    def parts(self) -> tuple[Fold, ...]:
+        """The outer folds, stratified by events."""
+        return validation.folds(self.cohort.labels, self.seed)
+
+    @cached_property
+    def reduced(self) -> list[Floats]:
+        """The components of all rows, fitted to each fold's training rows."""
+        rows = self.cohort.rows
+        return [scaling.components(rows[part.train], rows, self.components) for part in self.parts]
+
+    @cached_property
+    def angles(self) -> list[Floats]:
+        """Components scaled to [0, 1]."""
+        pairs = zip(self.reduced, self.parts, strict=True)
+        return [scaling.angles(rows[part.train], rows) for rows, part in pairs]
+
+    def requests(self) -> tuple[JobRequest, ...]:
+        """A job for each fold; none where data stay."""
+        if self.placement == "data-local":
+            return ()
+        return tuple(feature_maps.kernel(points, "zz", seed=self.seed) for points in self.angles)
+
+    def conduct(self, desk: Runner) -> Report:
+        """Judge all methods on the same folds."""
+        source: Kernels = FleetKernels(desk, self.seed) if self.placement == "fleet" else self.local
+        rows, seed = self.cohort.rows, self.seed
+        every = [scaling.standardised(rows[part.train], rows) for part in self.parts]
+        pairs = zip(self.reduced, self.parts, strict=True)
+        few = [scaling.standardised(one[part.train], one) for one, part in pairs]
+        methods: tuple[Callable[[], Risks], ...] = (
+            lambda: survival.by_kernel(
+                QUANTUM, source.fidelities(self.angles, "zz"), self.cohort, self.parts, seed
+            ),
+            lambda: survival.cox("Cox, same components", few, self.cohort, self.parts),
+            lambda: survival.cox("Cox, all features", every, self.cohort, self.parts),
+            lambda: survival.by_kernel(
+                "ridge on a Gaussian kernel", survival.gaussian(few), self.cohort, self.parts, seed
+            ),
+            lambda: survival.logistic("logistic regression, same components", few, self.cohort, self.parts),
+        )
+        return self._report([self._timed(method) for method in methods])
+
+    def _timed(self, work: Callable[[], Risks]) -> Risks:
+        began = self.clock()
+        found = work()
+        return replace(found, seconds=self.clock() - began)
+
+    def _report(self, found: list[Risks]) -> Report:
+        ours, *others = found
+        others.sort(key=lambda one: -one.concordance)
+        rows = tuple(
+            (one.method, one.concordance, *assessing.over_folds(one.concordances), one.seconds)
+            for one in found
+        )
+        best = others[0]
+        by = best.concordance - ours.concordance
+        who = "classical" if by > 0 else "quantum"
+        verdict = (
+            f"The {who} model has the higher concordance on these folds: {best.method} "
+            f"{best.concordance:.3f}, {ours.method} {ours.concordance:.3f}. The best classical one was taken "
+            f"after all were judged."
+        )
+        return Report(
+            pack="healthcare",
+            command="survival-risk",
+            title=self.title,
+            comparisons=tuple(
+                Comparison(self.title, "concordance", "", "higher", _measured(ours), _measured(one), INTERVAL)
+                for one in others
+            ),
+            tables=(Table("Concordance", ("method", "concordance", "low", "high", "seconds"), rows),),
+            figures=(self._figure(ours, best),),
+            notes=(verdict, *wording.notes(self.placement)),
+            settings={
+                "seed": str(self.seed),
+                "rows": str(len(self.cohort.labels)),
+                "events": str(int(self.cohort.labels.sum())),
+                "components": str(self.components),
+                "placement": self.placement,
+                "ridge": ", ".join(f"{value:g}" for value in survival.RIDGES),
+            },
+            versions=versions("lifelines", "scikit-learn", "numpy"),
+        )
+
+    def _figure(self, *methods: Risks) -> Figure:
+        from lifelines import KaplanMeierFitter  # noqa: PLC0415 - slow
+
+        assert self.cohort.times is not None
+        series = []
+        for one in methods:
+            high = one.risk > np.median(one.risk)
+            for name, rows in (("higher", high), ("lower", ~high)):
+                curve = KaplanMeierFitter().fit(self.cohort.times[rows], self.cohort.labels[rows])
+                steps = curve.survival_function_
+                x, y = tuple(map(float, steps.index)), tuple(map(float, steps.iloc[:, 0]))
+                series.append(Series(f"{one.method}, {name} half", x, y, style="steps"))
+        title = "Without event, by halves of the risk that was told (Kaplan-Meier)"
+        return Figure("survival", title, "days", "share without event", tuple(series))
+
+
+def _measured(one: Risks) -> Measured:
+    low, high = assessing.over_folds(one.concordances)
+    return Measured(one.method, one.concordance, low, high, one.seconds)
