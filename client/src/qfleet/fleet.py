@@ -17,6 +17,7 @@ from qfleet import configuration, errors, outage
 from qfleet_wire import api
 
 if TYPE_CHECKING:
+    from qfleet.keys import Keys
     from qfleet.network import Network
 
 T = TypeVar("T")
@@ -83,6 +84,13 @@ class Fleet:
         from qfleet.network import Network  # noqa: PLC0415 - as above
 
         return Network(self._connection)
+
+    @property
+    def keys(self) -> "Keys":
+        """Keys between devices: links, sessions, relays and alarms."""
+        from qfleet.keys import Keys  # noqa: PLC0415 - as above
+
+        return Keys(self._connection)
 
     def close(self) -> None:
         """Close the connection."""

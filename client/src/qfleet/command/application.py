@@ -2,7 +2,20 @@
 
 import typer
 
-from qfleet.command import apps, check, demo, devices, init, jobs, network, regions, run, verify, version
+from qfleet.command import (
+    apps,
+    check,
+    demo,
+    devices,
+    init,
+    jobs,
+    keys,
+    network,
+    regions,
+    run,
+    verify,
+    version,
+)
 
 application = typer.Typer(
     name="qfleet",
@@ -18,6 +31,7 @@ application.add_typer(regions.application, name="region")
 application.command("run")(run.run)
 application.add_typer(jobs.application, name="job")
 application.add_typer(network.application, name="network")
+application.add_typer(keys.application, name="key")
 application.command(
     "app",
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},

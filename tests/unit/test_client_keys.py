@@ -1,0 +1,93 @@
+"""What `qfleet key` shows: numbers about keys, error rates over time, alarms that stand."""
+
+from io import StringIO
+from typing import Any, cast
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from qfleet import StillRunning
+from qfleet.keys import Keys
+from qfleet.render import keys as draw
+from qfleet.transport import Connection
+from qfleet_wire.api import keys as api
+from qfleet_wire.names import Millis
+
+
+def session(number: int, **fields: Any) -> api.KeySessionView:
+    whole: dict[str, Any] = {
+        "session": f"{number:032x}", "a": "north", "b": "south", "link": "n|s", "protocol": "bb84",
+        "status": "key", "bits": 4096, "sifted": 10_000, "error_rate": 0.02, "leak_bits": 1500, "reason": "",
+        "seen": "", "created": Millis(1000), "ended": Millis(3500), "eavesdropper": None,
+    }  # fmt: skip
+    return api.KeySessionView(**whole | fields)
+
+
+LINK = api.KeyLinkView(
+    a="n", b="s", link="n|s", protocol="bb84", state="alarmed", reason="error-rate", simulated=True,
+    expected_bits_per_s=1234.0, low_water_bits=1000, last_session=None,
+    ends=(api.KeyEndView(device="north", ours_bits=100, all_bits=300, used_bits=50, told=Millis(0)),
+          api.KeyEndView(device="south")),
+)  # fmt: skip
+
+
+def shown(table: Table) -> str:
+    console = Console(width=200, file=StringIO())
+    console.print(table)
+    return cast("StringIO", console.file).getvalue()
+
+
+def test_error_rates_are_a_row_of_bars_that_ends_with_the_latest() -> None:
+    history = [session(n, error_rate=rate) for n, rate in enumerate((0.0, 0.02, 0.25, 0.3))]
+    assert draw.rates(history) == "▁▁██ 30.00 %"
+    assert draw.rates([session(0, sifted=0)]) == ""
+    assert len(draw.rates([session(0)] * 100, width=5).split()[0]) == 5
+
+
+def test_links_show_their_state_and_history_and_stores_both_ends() -> None:
+    text = shown(draw.links([LINK], [session(2, error_rate=0.25), session(1), session(3, link="x|y")]))
+    assert "alarmed" in text
+    assert "1.23 kbit/s" in text
+    assert "▁█ 25.00 %" in text
+    stores = shown(draw.stores([LINK]))
+    assert "300 bit" in stores
+    assert "south" in stores
+
+
+def test_sessions_and_alarms_say_why() -> None:
+    text = shown(draw.sessions([session(1), session(2, status="aborted", bits=0, seen="QBER 25 %")]))
+    assert "2.5 s" in text
+    assert "QBER 25 %" in text
+    alarm = api.KeyAlarmView(at=Millis(0), link="n|s", session="x", seen="error-rate", action="link marked")
+    assert "link marked" in shown(draw.alarms([alarm]))
+    relay = api.KeyRelayView(relay="ab" * 16, route=("a", "r", "b"), trusted=("r",), size=32, status="key",
+                             bits=256, reason="", created=Millis(0), ended=Millis(1))  # fmt: skip
+    assert "a - r - b" in shown(draw.relays([relay]))
+
+
+class Stand:
+    """A control plane whose session ends at the third question."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def get(self, path: str, _kind: object) -> tuple[api.KeySessionView, ...]:
+        self.asked.append(path)
+        return (session(1, status="key" if len(self.asked) > 2 else "ordered"),)
+
+    def post(self, path: str, request: api.KeyExchangeRequest, _kind: object) -> api.KeySessionView:
+        self.asked.append(f"{path} {request.a} {request.eavesdropper} {request.share:g}")
+        return session(1, status="ordered")
+
+
+def test_an_exchange_is_asked_for_and_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("qfleet.keys._STEP_S", 0.0)
+    stand = Stand()
+    keys = Keys(cast("Connection", stand))
+    ordered = keys.exchange("north", "south", eavesdropper="intercept", share=0.5)
+    assert keys.wait_for_session(ordered.session, timeout_s=60).status == "key"
+    assert stand.asked[0] == "api/v1/keys/exchange north intercept 0.5"
+    assert stand.asked[-1] == "api/v1/keys/sessions?link=&limit=100"
+    with pytest.raises(StillRunning, match="has not ended within 0 s"):
+        keys.wait_for_session("another", timeout_s=0)
