@@ -27,7 +27,7 @@ from qfleet_controlplane.authority.roles import Caller, Role
 from qfleet_controlplane.errors import ConfigurationError, Conflict, InvalidRequest, NotFound
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import api
-from qfleet_wire.api import network
+from qfleet_wire.api import keys, network
 from qfleet_wire.names import DeviceName, JobId, Millis
 
 SECRETS = {"v" * 64: Role.VIEWER, "o" * 64: Role.OPERATOR, "a" * 64: Role.ADMIN}
@@ -215,6 +215,38 @@ class NoNetwork:
         raise NotFound("no scenario is loaded")
 
 
+class Keys:
+    """One link, that of a and b, which is alarmed; c is beyond it."""
+
+    async def links(self) -> Sequence[keys.KeyLinkView]:
+        ends = (keys.KeyEndView(device="at-a"), keys.KeyEndView(device="at-b", all_bits=8, told=Millis(1)))
+        link = keys.KeyLinkView(
+            a="a", b="b", link="a|b", protocol="bb84", state="alarmed", reason="error-rate", simulated=True,
+            expected_bits_per_s=2.5, ends=ends, low_water_bits=0, last_session=None,
+        )  # fmt: skip
+        return (link,)
+
+    async def sessions(self, limit: int, link: str) -> Sequence[keys.KeySessionView]:
+        raise InvalidRequest(f"{limit} sessions of {link}")
+
+    async def relays(self, limit: int) -> Sequence[keys.KeyRelayView]:
+        raise InvalidRequest(f"{limit} relays")
+
+    async def alarms(self, limit: int) -> Sequence[keys.KeyAlarmView]:
+        return [
+            keys.KeyAlarmView(at=Millis(limit), link="a|b", session="s", seen="count-rate", action="marked")
+        ]
+
+    async def exchange(self, request: keys.KeyExchangeRequest, actor: str) -> keys.KeySessionView:
+        raise Conflict(f"{actor}: the link of {request.a} and {request.b} stands still")
+
+    async def relay(self, request: keys.KeyRelayRequest, actor: str) -> keys.KeyRelayView:
+        return keys.KeyRelayView(
+            relay="00", route=(request.a, "b", request.b), trusted=("b",), size=request.bytes,
+            status="ordered", bits=0, reason=actor, created=Millis(1), ended=None,
+        )  # fmt: skip
+
+
 class Site:
     def __init__(self, client: httpx.AsyncClient, jobs: Jobs, missing: list[str]) -> None:
         self.client, self.jobs, self.missing = client, jobs, missing
@@ -228,6 +260,7 @@ def backends(jobs: Jobs, missing: list[str]) -> Backends:
         fleet=Fleet(missing),
         notary=Notary(),
         network=NoNetwork(),
+        keys=Keys(),
     )
 
 
@@ -290,6 +323,20 @@ WRONG = [
     Wrong("POST", "/api/v1/network/simulation/stop", 404, "operator could stop"),
     Wrong("POST", "/api/v1/network/simulation", 403, "role operator", headers=VIEWER, content="{}"),
     Wrong("POST", "/api/v1/network/faults", 400, "broken", content='{"a": "x", "b": "y", "fault": "broken"}'),
+    Wrong("GET", "/api/v1/keys/links", 401, "Authorization: Bearer", headers={}),
+    Wrong(
+        "POST", "/api/v1/keys/exchange", 403, "role operator", headers=VIEWER, content='{"a": "a", "b": "b"}'
+    ),
+    Wrong("POST", "/api/v1/keys/relay", 403, "role operator", headers=VIEWER, content='{"a": "a", "b": "c"}'),
+    Wrong("POST", "/api/v1/keys/exchange", 409, "stands still", content='{"a": "a", "b": "b"}'),
+    Wrong(
+        "POST",
+        "/api/v1/keys/exchange",
+        400,
+        "eavesdropper",
+        content='{"a": "a", "b": "b", "eavesdropper": "eve"}',
+    ),
+    Wrong("GET", "/api/v1/keys/sessions?link=x", 422, "100 sessions of x"),
     Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={}),
     Wrong("GET", "/api/v1/jobs", 401, "Authorization: Bearer", headers={"Authorization": "Basic YTpi"}),
     Wrong("GET", "/api/v1/jobs", 401, "not known", headers={"Authorization": "Bearer no"}),
@@ -388,6 +435,21 @@ def test_a_viewer_may_plan_and_nothing_is_submitted() -> None:
         wanted = {"kind": "probe.echo", "name": "too wide"}
         assert (await site.client.post("/api/v1/plans", headers=VIEWER, json=wanted)).status_code == 422
         assert (await site.client.post("/api/v1/plans", content=ECHO)).status_code == 401
+
+    run(main)
+
+
+def test_keys_are_shown_to_viewers_and_ordered_by_operators() -> None:
+    async def main(site: Site) -> None:
+        answer = await site.client.get("/api/v1/keys/links", headers=VIEWER)
+        (link,) = msgspec.json.decode(answer.content, type=list[keys.KeyLinkView])
+        assert (link.state, link.ends[1].all_bits) == ("alarmed", 8)
+        answer = await site.client.get("/api/v1/keys/alarms?limit=7", headers=VIEWER)
+        assert [(one["at"], one["cleared"]) for one in answer.json()] == [(7, None)]
+        asked = {"a": "a", "b": "c", "bytes": 64}
+        answer = await site.client.post("/api/v1/keys/relay", headers=OPERATOR, json=asked)
+        shown = msgspec.json.decode(answer.content, type=keys.KeyRelayView)
+        assert (answer.status_code, shown.trusted, shown.size, shown.reason) == (201, ("b",), 64, "operator")
 
     run(main)
 

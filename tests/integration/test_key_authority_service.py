@@ -11,17 +11,19 @@ from tests.unit.key_authority_cases import BITS, NOW, device, links, stocked
 from qfleet_controlplane.errors import Conflict, InvalidRequest, NotFound
 from qfleet_controlplane.keys.model import Rules
 from qfleet_controlplane.network.survey import Survey
+from qfleet_controlplane.service import ordering
 from qfleet_controlplane.service.keys import KeyAuthority, Surroundings
 from qfleet_controlplane.service.twin import TwinRunner
 from qfleet_controlplane.service.twin_live import Meddle, Run, order
 from qfleet_controlplane.store import key_rows, keys, networks
 from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.tables.fleet import devices
 from qfleet_controlplane.store.tables.record import audit
 from qfleet_wire import key_orders
 from qfleet_wire.api.keys import KeyExchangeRequest, KeyRelayRequest
 from qfleet_wire.api.network import FaultRequest, SimulationRequest
 from qfleet_wire.key_orders import ExchangeEnded, Outcome, RelayEnded, Role, Stock
-from qfleet_wire.names import DeviceName, Millis
+from qfleet_wire.names import DeviceName, Millis, RegionName
 
 A, B, C, D, S = (device(node) for node in "abcds")
 EVERYONE = (A, B, C, D, S)
@@ -45,7 +47,12 @@ class Site:
             database,
             Rules(low_water_bits),
             Surroundings(
-                self.clock, self.random, lambda: database if self.leads else None, self.send, self.twin.wake
+                clock=self.clock,
+                random=self.random,
+                home=lambda: database if self.leads else None,
+                send=self.send,
+                marked=self.twin.wake,
+                led=lambda: {RegionName("north")},
             ),
         )
         self.said = iter(range(10_000))
@@ -302,6 +309,24 @@ def test_a_power_cut_leaves_both_ends_ordered_or_neither(
     ]
     assert sorted(begun) == sorted(2 * list(set(begun)))
     assert len(begun) == 8
+
+
+def test_a_region_that_is_led_elsewhere_is_told_of_orders(database: Database) -> None:
+    site = Site(database)
+    site.load()
+    rows = [
+        {"name": name, "region": region, "status": "online", "trust": 0.5}
+        for name, region in ((A, "north"), (B, "south"))
+    ]
+
+    async def main() -> None:
+        await database.writer.run(lambda connection: connection.execute(devices.insert(), rows))
+        await site.authority.exchange(KeyExchangeRequest(a="a", b="b"), "eve")
+        assert database.read_now(lambda c: ordering.read(c, RegionName("north"))).keyed == []
+        inbox = database.read_now(lambda c: ordering.read(c, RegionName("south")))
+        assert (inbox.keyed, len(inbox.empty), inbox.wanted) == ([B], 1, [])
+
+    play(main)
 
 
 def test_what_is_asked_wrongly_is_refused_and_nothing_is_stored(database: Database) -> None:

@@ -6,7 +6,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from qfleet_controlplane.api import devices, fleet, jobs, network, operations, problems
+from qfleet_controlplane.api import devices, fleet, jobs, keys, network, operations, problems
 from qfleet_controlplane.api.backends import Backends
 
 _OPENAPI_PATH = "/api/v1/openapi"
@@ -24,7 +24,10 @@ def make(backends: Backends, *, version: str, max_body_bytes: int) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            Router("/api/v1", route_handlers=[*jobs.ROUTES, *devices.ROUTES, *fleet.ROUTES, *network.ROUTES]),
+            Router(
+                "/api/v1",
+                route_handlers=[*jobs.ROUTES, *devices.ROUTES, *fleet.ROUTES, *network.ROUTES, *keys.ROUTES],
+            ),
             operations.healthz,
             operations.readyz,
             operations.metrics,

@@ -9,7 +9,7 @@ from litestar.connection import ASGIConnection
 
 from qfleet_controlplane.authority.roles import Caller
 from qfleet_wire import api
-from qfleet_wire.api import network
+from qfleet_wire.api import keys, network
 from qfleet_wire.names import DeviceName, JobId, Millis
 
 
@@ -129,6 +129,28 @@ class Network(Protocol):
         """The twin as it is."""
 
 
+class Keys(Protocol):
+    """Keys between devices; ``NotFound`` where no link joins what is named."""
+
+    async def links(self) -> Sequence[keys.KeyLinkView]:
+        """Every link that joins two devices."""
+
+    async def sessions(self, limit: int, link: str) -> Sequence[keys.KeySessionView]:
+        """Sessions, the latest first; those of one link where it is named."""
+
+    async def relays(self, limit: int) -> Sequence[keys.KeyRelayView]:
+        """Relays, the latest first."""
+
+    async def alarms(self, limit: int) -> Sequence[keys.KeyAlarmView]:
+        """Alarms, the latest first."""
+
+    async def exchange(self, request: keys.KeyExchangeRequest, actor: str) -> keys.KeySessionView:
+        """Let a link make a key; raises ``Conflict`` where it cannot now."""
+
+    async def relay(self, request: keys.KeyRelayRequest, actor: str) -> keys.KeyRelayView:
+        """Let a key be carried between two places; raises ``Conflict`` where no route is well."""
+
+
 class Fleet(Protocol):
     """The control plane as a whole."""
 
@@ -159,6 +181,7 @@ class Backends:
     fleet: Fleet
     notary: Notary
     network: Network
+    keys: Keys
     stopping: "asyncio.Future[None]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )

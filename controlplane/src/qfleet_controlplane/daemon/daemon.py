@@ -35,6 +35,7 @@ from qfleet_controlplane.metrics import Registry
 from qfleet_controlplane.service.contacts import ContactPlanner
 from qfleet_controlplane.service.desk import ProcessDesk
 from qfleet_controlplane.service.front import Front
+from qfleet_controlplane.service.keys import KeyAuthority
 from qfleet_controlplane.service.network import NetworkOffice
 from qfleet_controlplane.service.notary import Notary
 from qfleet_controlplane.service.twin import TwinRunner
@@ -117,9 +118,11 @@ class Daemon:
         stack.push_async_callback(_cancel, asyncio.create_task(plans.run(), name="contact-plans"))
         authority = key_authority(settings, database, keeper, twins, self._registry)
         stack.push_async_callback(_cancel, asyncio.create_task(authority.run(), name="key-authority"))
-        await self._serve(self._backends(database, keeper, twins), keeper)
+        await self._serve(self._backends(database, keeper, twins, authority), keeper)
 
-    def _backends(self, database: Database, keeper: Keeper, twins: TwinRunner) -> Backends:
+    def _backends(
+        self, database: Database, keeper: Keeper, twins: TwinRunner, authority: KeyAuthority
+    ) -> Backends:
         front = Front(keeper, database, clocks.wall, secrets.token_bytes, self._noise)
         devices = Governance(self._settings.places, keeper.runtimes, database, self._ring)
         return Backends(
@@ -128,6 +131,7 @@ class Daemon:
             devices=devices,
             tokens=tokens.Book(lambda: database.read(registry.tokens), clocks.wall),
             network=NetworkOffice(database, twins, ProcessDesk(), clocks.wall),
+            keys=authority,
             fleet=Overview(self._settings, Parts(front, devices, keeper, database), self._registry),
         )
 

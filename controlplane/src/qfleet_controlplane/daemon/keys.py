@@ -31,7 +31,7 @@ def key_authority(
     authority = KeyAuthority(
         database,
         Rules(chosen.low_water_bits, chosen.session_s, chosen.path_ms / 1000),
-        Surroundings(clocks.wall, secrets.token_bytes, home, send, twins.wake),
+        Surroundings(clocks.wall, secrets.token_bytes, home, send, twins.wake, lambda: set(keeper.runtimes)),
     )
     registry.gauge(
         "qfleet_key_authority",

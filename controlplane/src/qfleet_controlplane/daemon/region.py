@@ -225,6 +225,7 @@ class RegionRuntime:
         for created, message in inbox.forwarded:
             if created >= oldest:
                 self.link.deliver(message.sender, message.receiver, message.body)
+        self.send_key_orders(inbox.keyed)
         if inbox.empty:
             await self._database.writer.run(lambda connection: orders.done(connection, inbox.empty))
         for order in inbox.wanted:

@@ -5,7 +5,7 @@ ordered, or neither. Sending comes afterwards and may be repeated.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from qfleet_controlplane.keys import events
 from qfleet_controlplane.keys.decider import Decider
 from qfleet_controlplane.keys.model import Alarm, Relay, Rules, Scene, Session, State
-from qfleet_controlplane.service import twin_live
-from qfleet_controlplane.store import audit, key_rows, keys, networks
+from qfleet_controlplane.service import ordering, twin_live
+from qfleet_controlplane.store import audit, key_rows, keys, networks, orders, roster
 from qfleet_wire import key_orders
 from qfleet_wire.api.network import FaultRequest
 from qfleet_wire.errors import InvalidMessage
 from qfleet_wire.key_orders import ExchangeEnded, RelayEnded, RouteAlarm, Stock
-from qfleet_wire.names import DeviceName, Millis
+from qfleet_wire.names import DeviceName, Millis, RegionName
 
 AT_ONCE = 200
 """Reports that one transaction takes in."""
@@ -41,11 +41,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Takes decisions in transactions. ``scene`` reads the network, ``fresh`` gives 16 random bytes."""
+    """Takes decisions in transactions.
+
+    ``scene`` reads the network, ``fresh`` gives 16 random bytes, ``led`` names the regions whose devices can
+    be sent their orders from here; the others are told in the same transaction.
+    """
 
     rules: Rules
     scene: Callable[[sa.Connection, Millis], Scene]
     fresh: Callable[[], bytes]
+    led: Callable[[], Collection[RegionName]]
 
     def due(self, connection: sa.Connection, now: Millis) -> bool:
         """Whether there is anything to do; stores nothing."""
@@ -75,6 +80,7 @@ class Desk:
             effects += decider.handle(events.Reported(one.device, body), at)
         effects += decider.handle(events.Looked(), now)
         _perform(connection, effects, decider.state.scene.number, now, done)
+        self._tell(connection, done.devices, now)
         keys.read(connection, unread)
         return done
 
@@ -91,7 +97,21 @@ class Desk:
         key_rows.take_turn(connection)
         decider, done = Decider(self._state(connection, now), self.fresh), Done()
         _perform(connection, decider.handle(event, now), decider.state.scene.number, now, done)
+        self._tell(connection, done.devices, now)
         return done
+
+    def _tell(self, connection: sa.Connection, devices: Collection[DeviceName], now: Millis) -> None:
+        """Tell regions that are led elsewhere that their devices have orders."""
+        led = self.led()
+        places = [(device, roster.device(connection, device)) for device in sorted(devices)]
+        orders.put(
+            connection,
+            [
+                ordering.key_order(place.region, device, now)
+                for device, place in places
+                if place is not None and place.region not in led
+            ],
+        )
 
     def _state(self, connection: sa.Connection, now: Millis, said: Iterable[key_orders.Report] = ()) -> State:
         """What is open, and what reports speak of."""

@@ -2,7 +2,7 @@
 
 One controller acts by itself, the one that leads the first region, and writes under that region's lease.
 Any controller does what the API asks. Everything is decided on what is stored, in one transaction at a time.
-Devices of regions that are led elsewhere get their orders when their controller looks for them.
+Regions that are led elsewhere are told by the store that their devices have orders.
 """
 
 import asyncio
@@ -23,6 +23,7 @@ from qfleet_controlplane.service.outages import Outage, Words
 from qfleet_controlplane.store import key_rows
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.api.keys import (
+    MOST_LISTED,
     KeyAlarmView,
     KeyExchangeRequest,
     KeyLinkView,
@@ -31,10 +32,9 @@ from qfleet_wire.api.keys import (
     KeySessionView,
 )
 from qfleet_wire.key_orders import Eavesdropper
-from qfleet_wire.names import DeviceName, Millis
+from qfleet_wire.names import DeviceName, Millis, RegionName
 
 LOOK_S = 1.0
-MOST_LISTED = 1000
 _NAME_BYTES = 16
 _FORGET_MS = 86_400_000
 _LONGEST_PAUSE_S = 60.0
@@ -47,8 +47,8 @@ class Surroundings:
     """What the authority works with.
 
     ``home`` gives the store as the first region's leader writes it, None where that is not led here.
-    ``send`` has the devices that are led here sent their orders; ``marked`` tells that something was asked of
-    the twin.
+    ``send`` has the devices of the regions that are ``led`` here sent their orders; ``marked`` tells that
+    something was asked of the twin.
     """
 
     clock: Callable[[], Millis]
@@ -56,6 +56,7 @@ class Surroundings:
     home: Callable[[], Database | None]
     send: Callable[[Collection[DeviceName]], None]
     marked: Callable[[], None]
+    led: Callable[[], Collection[RegionName]]
 
 
 class KeyAuthority:
@@ -65,7 +66,7 @@ class KeyAuthority:
         self._database = database
         self._around = around
         self._scenes = Scenes()
-        self._desk = Desk(rules, self._scenes.read, lambda: around.random(_NAME_BYTES))
+        self._desk = Desk(rules, self._scenes.read, lambda: around.random(_NAME_BYTES), around.led)
         self._forgot = Millis(0)
         self.counts: Counter[str] = Counter()
         """What became of sessions, relays, alarms and reports since the start, for ``/metrics``."""

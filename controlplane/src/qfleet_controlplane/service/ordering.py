@@ -73,6 +73,11 @@ def forward(region: RegionName, messages: Sequence[Forwarded], now: Millis) -> O
     return Order(region, now, "peers", "", codec.encode(_Peers(tuple(messages))))
 
 
+def key_order(region: RegionName, device: DeviceName, now: Millis) -> Order:
+    """Tell a region that something is ordered of the key process of one of its devices."""
+    return Order(region, now, "keys", device)
+
+
 class _Peers(msgspec.Struct, frozen=True):
     messages: tuple[Forwarded, ...]
 
@@ -81,22 +86,27 @@ class Inbox(NamedTuple):
     """A region's orders as events, the oldest first, and what they leave to do without one.
 
     ``empty`` are the numbers of those that ask for nothing, or for ``forwarded`` only, which is lost
-    rather than handed out twice on purpose.
+    rather than handed out twice on purpose, or that have the key orders of some devices (``keyed``) sent.
     """
 
     wanted: list[events.Ordered]
     empty: list[int]
     forwarded: list[tuple[Millis, Forwarded]]
+    keyed: list[DeviceName]
 
 
 def read(connection: sa.Connection, region: RegionName) -> Inbox:
     """Read a region's inbox; run in a reader's thread."""
-    inbox = Inbox([], [], [])
+    inbox = Inbox([], [], [], [])
     for pending in orders.pending(connection, region):
         if pending.order.kind == "peers":
             inbox.empty.append(pending.id)
             messages = codec.decode(pending.order.body, _Peers).messages
             inbox.forwarded.extend((pending.order.created, message) for message in messages)
+            continue
+        if pending.order.kind == "keys":
+            inbox.empty.append(pending.id)
+            inbox.keyed.append(DeviceName(pending.order.subject))
             continue
         event = _event(connection, region, pending)
         if event is None:
@@ -121,5 +131,5 @@ def _event(
             decided = codec.decode(order.body, _Decided)
             kind = _DECISIONS.get(decided.kind)
             return None if kind is None else codec.decode(bytes(decided.event), kind)
-        case "peers":
+        case "peers" | "keys":
             return None

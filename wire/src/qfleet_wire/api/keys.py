@@ -10,6 +10,8 @@ import msgspec
 
 from qfleet_wire.names import Millis
 
+MOST_LISTED = 1000
+"""Sessions, relays or alarms of one answer."""
 KeyLinkState: TypeAlias = Literal["up", "down", "alarmed"]
 KeyStatus: TypeAlias = Literal["ordered", "key", "aborted", "expired"]
 KeyListener: TypeAlias = Literal["intercept", "split", "blind"]

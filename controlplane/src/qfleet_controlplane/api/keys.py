@@ -1,0 +1,66 @@
+"""Routes for keys between devices: which links make them, and what came of what was ordered."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from litestar import Request, get, post
+from litestar.params import FromQuery, JSONBody, QueryParameter
+
+from qfleet_controlplane.api import authentication
+from qfleet_controlplane.api.backends import backends_of
+from qfleet_controlplane.authority.roles import Caller
+from qfleet_wire.api import keys as api
+
+Call = Request[Any, Caller, Any]
+Limit = Annotated[int, QueryParameter(ge=1, le=api.MOST_LISTED)]
+
+
+@get("/keys/links", guards=[authentication.viewer], summary="List the links that join two devices")
+async def links(request: Call) -> Sequence[api.KeyLinkView]:
+    """List links of the twin with their state and the stock of both ends."""
+    return await backends_of(request).keys.links()
+
+
+@get("/keys/sessions", guards=[authentication.viewer], summary="List key sessions")
+async def sessions(
+    request: Call, link: FromQuery[str] = "", limit: Limit = 100
+) -> Sequence[api.KeySessionView]:
+    """List sessions, the latest first; of one link where it is named, as `A|B`."""
+    return await backends_of(request).keys.sessions(limit, link)
+
+
+@get("/keys/relays", guards=[authentication.viewer], summary="List relays of keys")
+async def relays(request: Call, limit: Limit = 100) -> Sequence[api.KeyRelayView]:
+    """List relays, the latest first, with the nodes that were trusted."""
+    return await backends_of(request).keys.relays(limit)
+
+
+@get("/keys/alarms", guards=[authentication.viewer], summary="List alarms of links and routes")
+async def alarms(request: Call, limit: Limit = 100) -> Sequence[api.KeyAlarmView]:
+    """List alarms, the latest first."""
+    return await backends_of(request).keys.alarms(limit)
+
+
+@post(
+    "/keys/exchange",
+    guards=[authentication.operator],
+    summary="Let two devices with a link make a key",
+    description="Both ends are ordered when it returns. An eavesdropper is for exercises on simulated light.",
+)
+async def exchange(request: Call, data: JSONBody[api.KeyExchangeRequest]) -> api.KeySessionView:
+    """Order a session of a link."""
+    return await backends_of(request).keys.exchange(data, request.auth.name)
+
+
+@post(
+    "/keys/relay",
+    guards=[authentication.operator],
+    summary="Let two devices without a link share a key",
+    description="Over trusted nodes, which the answer names; every device of the route is ordered.",
+)
+async def relay(request: Call, data: JSONBody[api.KeyRelayRequest]) -> api.KeyRelayView:
+    """Order a relay."""
+    return await backends_of(request).keys.relay(data, request.auth.name)
+
+
+ROUTES = (links, sessions, relays, alarms, exchange, relay)
