@@ -592,6 +592,10 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/fleet",
             "/api/v1/regions",
             "/api/v1/runs",
+            *(
+                f"/api/v1/keys/{name}"
+                for name in ("alarms", "exchange", "links", "relay", "relays", "sessions")
+            ),
             "/api/v1/network",
             "/api/v1/network/contacts",
             "/api/v1/network/entanglement",
