@@ -18,15 +18,17 @@ from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.link.counts import Counts
 from qfleet_controlplane.machine.forwarding import Refused
 from qfleet_controlplane.metrics import Registry
+from qfleet_controlplane.network import scenarios
 from qfleet_controlplane.service import ordering
-from qfleet_controlplane.store import keys, orders
+from qfleet_controlplane.store import key_rows, keys, orders
 from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables.fleet import devices
-from qfleet_wire import payloads
+from qfleet_wire import key_orders, payloads
 from qfleet_wire.names import DeviceName, Millis, RegionName
 
 ALICE, BOB, CAROL = DeviceName("alice"), DeviceName("bob"), DeviceName("carol")
 NORTH, SOUTH = RegionName("north"), RegionName("south")
+STOCK = key_orders.encode(key_orders.Stock(links=()))
 
 
 @pytest.fixture
@@ -67,6 +69,17 @@ def led(monkeypatch: pytest.MonkeyPatch) -> dict[RegionName, RegionRuntime]:
 
     monkeypatch.setattr(daemon, "RegionRuntime", Known)
     return found
+
+
+async def ended(site: Site, session: str) -> dict[str, object]:
+    """A key session once it has ended."""
+    while True:
+        (shown,) = (await site.client.get("/api/v1/keys/sessions")).json()
+        assert shown["session"] == session
+        if shown["status"] != "ordered":
+            found: dict[str, object] = shown
+            return found
+        await asyncio.sleep(0.05)
 
 
 async def heard(device: Device, kind: type[payloads.Down]) -> list[object]:
@@ -125,6 +138,42 @@ def test_a_device_without_a_session_is_said_to_be_away(directory: Path) -> None:
     sites.run(scenario)
 
 
+def test_a_session_that_is_asked_for_is_ordered_of_devices_of_two_regions_and_ends_with_their_reports(
+    directory: Path,
+) -> None:
+    text = scenarios.text_of("metro-ring")
+    for place, device in (("centre", ALICE), ("north", BOB)):
+        text = text.replace(f'name = "{place}"\n', f'name = "{place}"\ndevice = "{device}"\n')
+
+    async def scenario() -> None:
+        async with sites.running(directory) as site:
+            alice, bob = await join(site, ALICE, NORTH), await join(site, BOB, SOUTH)
+            assert (await site.client.post("/api/v1/network", json={"text": text})).status_code == 201
+            async with in_session(alice), in_session(bob):
+                answer = await site.client.post("/api/v1/keys/exchange", json={"a": "centre", "b": str(BOB)})
+                assert answer.status_code == 201, answer.text
+                session = answer.json()["session"]
+                plans = []
+                for device, role, peer in ((alice, "alice", BOB), (bob, "bob", ALICE)):
+                    (ordered,) = await heard(device, payloads.KeyOrder)
+                    assert isinstance(ordered, payloads.KeyOrder)
+                    body = key_orders.order(ordered.body)
+                    assert isinstance(body, key_orders.Exchange)
+                    assert (ordered.id, body.role, body.peer) == (session, role, peer)
+                    plans.append(body.plan)
+                    said = key_orders.ExchangeEnded(
+                        session=session, role=body.role, peer=peer, outcome="key", bits=4096
+                    )
+                    report = payloads.KeyReport("ended", key_orders.encode(said))
+                    await device.send(payloads.KeyOrderTaken(session), report)
+                    await heard(device, payloads.KeyReportStored)
+                assert plans[0] == plans[1]
+                shown = await ended(site, session)
+                assert (shown["status"], shown["bits"]) == ("key", 4096)
+
+    sites.run(scenario)
+
+
 def test_an_order_comes_until_the_key_process_has_it_and_a_report_until_it_is_stored(
     directory: Path, led: dict[RegionName, RegionRuntime]
 ) -> None:
@@ -141,7 +190,7 @@ def test_an_order_comes_until_the_key_process_has_it_and_a_report_until_it_is_st
                     assert await heard(alice, payloads.KeyOrder) == [payloads.KeyOrder("o1", b"begin")]
             async with in_session(alice):
                 await heard(alice, payloads.KeyOrder)
-                report = payloads.KeyReport("r1", b"made")
+                report = payloads.KeyReport("r1", STOCK)
                 await alice.send(payloads.KeyOrderTaken("o1"), report, report)
                 (stored,) = await heard(alice, payloads.KeyReportStored)
                 assert isinstance(stored, payloads.KeyReportStored)
@@ -150,10 +199,11 @@ def test_an_order_comes_until_the_key_process_has_it_and_a_report_until_it_is_st
                 assert await heard(alice, payloads.KeyOrder) == [payloads.KeyOrder("o2", b"next")]
         database = await asyncio.to_thread(Database, f"sqlite:///{directory / 'controlplane.db'}")
         try:
-            (kept,) = await database.read(lambda connection: keys.reports(connection, 10))
-            assert (kept.device, kept.id, kept.body) == (ALICE, "r1", b"made")
-            await database.writer.run(lambda connection: keys.read(connection, [kept]))
-            assert await database.read(lambda connection: keys.reports(connection, 10)) == []
+            # The authority of keys reads reports as they come, and keeps the last stock of each device.
+            unread = await database.read(lambda connection: keys.reports(connection, 10))
+            known = await database.read(key_rows.stocks)
+            assert [(one.device, one.id, one.body) for one in unread] in ([], [(ALICE, "r1", STOCK)])
+            assert list(known) == ([] if unread else [ALICE])
             (left,) = await database.read(lambda connection: keys.orders(connection, ALICE, 10))
             assert left.id == "o2"
         finally:
