@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,12 @@ from qfleet_agent.keystore.announcement import Announcement
 from qfleet_agent.peers.stream import MOST_MESSAGE
 from qfleet_wire import codec
 from qfleet_wire.names import Millis
+
+LIMIT_S = 60.0
+
+
+def _within_limit(run: Coroutine[None, None, None]) -> None:
+    asyncio.run(asyncio.wait_for(run, LIMIT_S))
 
 
 class Lines:
@@ -83,7 +89,7 @@ def test_a_key_that_one_end_gives_is_fetched_at_the_other(tmp_path: Path) -> Non
             await left.close()
             await right.close()
 
-    asyncio.run(run())
+    _within_limit(run())
 
 
 def test_a_cut_tells_that_the_peer_may_not_have_heard() -> None:
@@ -99,7 +105,7 @@ def test_a_cut_tells_that_the_peer_may_not_have_heard() -> None:
         with pytest.raises(PeerSilent, match="no line to ground-c"):
             await lines.announcers[LEFT].announce("ground-c", [announcement(1)])
 
-    asyncio.run(run())
+    _within_limit(run())
 
 
 def test_long_batches_are_split_and_each_answered() -> None:
@@ -117,7 +123,7 @@ def test_long_batches_are_split_and_each_answered() -> None:
         assert [one.verdict for one in answers if one.key == wrong.key] == ["no-such-bits"]
         assert len(lines.messages) > 2 * (sum(len(codec.encode(one)) for one in batch) // MOST_MESSAGE)
 
-    asyncio.run(run())
+    _within_limit(run())
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tests.integration.test_peer_processes import daemon
 from tests.unit import qkd_cases
 
 from qfleet_agent import command
+from qfleet_agent.keyservice import standing
 from qfleet_controlplane.daemon import daemon as controlplane
 from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.store import keys
@@ -27,7 +28,7 @@ from qfleet_wire import key_orders
 from qfleet_wire.key_orders import Eavesdropper, Exchange, ExchangeEnded
 from qfleet_wire.names import DeviceName, Millis, RegionName
 
-PATIENCE_S = 60.0
+PATIENCE_S = 20.0
 MARK = "Keys are delivered at https://127.0.0.1:"
 APPLICATIONS = {"a": "alice", "b": "bob"}
 HOUR_MS = 3_600_000
@@ -115,7 +116,7 @@ async def delivering(folder: Path, certificates: Path) -> AsyncIterator[Delivery
     finally:
         if process.returncode is None:
             process.kill()
-        await process.communicate()
+        await process.wait()
 
 
 async def order(led: RegionRuntime, session: str, listener: Eavesdropper | None = None) -> None:
@@ -189,3 +190,12 @@ async def _through(region: RegionRuntime, one: Path, other: Path, certificates: 
             await order(region, "s3")
             assert {report.outcome for report in await ended(region, "s3")} == {"key"}
             await delivered(left, right)
+            await told(one, standing.LineStanding("b", open=True, trouble=None))
+
+
+async def told(folder: Path, line: standing.LineStanding) -> None:
+    """The key process says in its status that the agent and this line are there."""
+    wanted = standing.Standing(connected=True, trouble=None, lines=(line,))
+    async with asyncio.timeout(PATIENCE_S):
+        while standing.read(folder / "state") != wanted:  # noqa: ASYNC110  # a file offers no event
+            await asyncio.sleep(0.1)

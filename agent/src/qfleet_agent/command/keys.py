@@ -10,10 +10,13 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from qfleet_agent.command import exits, logs
 from qfleet_agent.delivery import assembly, certificates
 from qfleet_agent.errors import BlockRefused
 from qfleet_agent.keyservice import assembly as process
+from qfleet_agent.keyservice import standing
 from qfleet_agent.keystore.allotment import BLOCK_ID_BYTES
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.keystore.keeping import MOST_BLOCK_BYTES
@@ -64,11 +67,12 @@ def load(settings: Settings, peer: str, file: Path) -> int:
 
 
 def status(settings: Settings) -> int:
-    """Print what each link has and what was counted, as JSON; never a key."""
+    """Print what each link has, what was counted and how the process last stood, as JSON; never a key."""
 
     async def call(keeper: Keeper) -> dict[str, object]:
         links = {link: (await keeper.stock(link))._asdict() for link in sorted(settings.keys.peers)}
-        return {"links": links, "counts": [row._asdict() for row in await keeper.counts()]}
+        counts = [row._asdict() for row in await keeper.counts()]
+        return {"links": links, "counts": counts, "agent": msgspec.to_builtins(standing.read(settings.state))}
 
     sys.stdout.write(json.dumps(_with_keeper(settings, call), indent=2) + "\n")
     return exits.FINE

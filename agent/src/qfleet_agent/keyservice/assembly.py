@@ -9,29 +9,34 @@ import contextlib
 import logging
 import secrets
 import signal
+from functools import partial
 
-from qfleet_agent import clock
+from qfleet_agent import clock, facts, profiles
 from qfleet_agent.delivery import assembly
 from qfleet_agent.delivery.announcer import Announcer
 from qfleet_agent.delivery.application import Application
 from qfleet_agent.delivery.local import LocalAnnouncer, LocalListener
 from qfleet_agent.delivery.server import HttpsServer
-from qfleet_agent.errors import NotEnrolled
+from qfleet_agent.errors import KeyDeliveryUnusable, NotEnrolled, ProfileNotFound
 from qfleet_agent.keylink.client import KeyLink
+from qfleet_agent.keyservice import standing
 from qfleet_agent.keyservice.desk import Desk, World
-from qfleet_agent.keyservice.lines import Lines
+from qfleet_agent.keyservice.lines import Lines, Member
 from qfleet_agent.keyservice.routed import RoutedAnnouncer
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.notify import Notifier
 from qfleet_agent.peers.identity import Identity
 from qfleet_agent.peers.network import PeerNetwork
 from qfleet_agent.settings import Settings
+from qfleet_wire.errors import InvalidSpecification
 from qfleet_wire.names import DeviceName
 from qfleet_wire.profile import Security
 
 log = logging.getLogger(__name__)
 
 _SOCKET = "keys.sock"
+_SITE_PROFILE = "site-cluster"
+"""What ``profile = "auto"`` means where the device's tasks run on a cluster."""
 
 
 async def run(settings: Settings, notifier: Notifier) -> None:
@@ -71,7 +76,9 @@ async def run(settings: Settings, notifier: Notifier) -> None:
         if lines is not None:
             lines.announcer.hearer = entity.hear
             desk = _desk(settings, keeper, lines)
+            write = partial(standing.write, settings.state)
             serving += [
+                asyncio.create_task(lines.tell(write), name="key-standing"),
                 asyncio.create_task(lines.run(desk), name="key-lines"),
                 asyncio.create_task(desk.run(), name="key-desk"),
             ]
@@ -92,9 +99,24 @@ def _lines(settings: Settings) -> Lines | None:
     # The daemon's own runtime directory is not this process's: the socket is where the settings say,
     # else in the state that both share.
     link = KeyLink(settings.keys_socket or settings.state / _SOCKET)
-    network = PeerNetwork(link, lambda: identity.own, Security())
+    network = PeerNetwork(link, lambda: identity.own, _security(settings))
     peers = [DeviceName(name) for name in keys.peers if name not in assembly.sockets(keys)]
-    return Lines(link, network, peers)
+    return Lines(link, network, peers, Member(identity.fleet, identity.device))
+
+
+def _security(settings: Settings) -> Security:
+    """What this device's profile demands of every path. Blocking.
+
+    Raises:
+        KeyDeliveryUnusable: there is no profile for this device, or a broken one.
+    """
+    clustered = settings.scheduler is not None and settings.profile == "auto"
+    try:
+        catalogue = profiles.load_all(profiles.directory(settings.profiles_dir))
+        name = _SITE_PROFILE if clustered else settings.profile
+        return profiles.choose(name, catalogue, facts.hardware()).security
+    except (ProfileNotFound, InvalidSpecification) as error:
+        raise KeyDeliveryUnusable(str(error)) from error
 
 
 def _desk(settings: Settings, keeper: Keeper, lines: Lines) -> Desk:

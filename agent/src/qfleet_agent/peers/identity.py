@@ -21,6 +21,7 @@ class Identity:
         kept = keepsake.load(state)
         if kept is None:
             raise NotEnrolled
+        self.fleet, self.device = kept.membership.fleet, kept.membership.device
         self._state = state
         self._authority: Authority = authority.read_record(
             kept.membership.authority, kept.membership.authority_hash
