@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.unit.applications.healthcare_desk import Exact, expectations, fidelities
-from tests.unit.workload_runs import WORK
+from tests.unit.applications.healthcare_site_engine import here
 
 from qfleet import errors
 from qfleet.command import tools
-from qfleet_agent.engines import execution
 from qfleet_applications.errors import InvalidData, InvalidProblem, TooLarge, UnexpectedResult
 from qfleet_applications.healthcare import cohorts, pseudonyms, site, wording
 from qfleet_applications.healthcare.screening import ScreenStudy
@@ -19,12 +18,6 @@ from qfleet_wire import codec, workload
 
 KEY = bytes(range(32))
 POINTS = np.random.default_rng(5).uniform(0, 1, (6, 3))
-
-
-def here(work: bytes) -> bytes:
-    """What the local engine does, in this process."""
-    decoded = codec.decode(work, WORK)
-    return codec.encode(execution.execute(decoded, budget=1 << 30, report=lambda _: None))
 
 
 def test_the_local_engine_gives_the_kernels_of_the_formulas() -> None:
