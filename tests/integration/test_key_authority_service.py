@@ -222,7 +222,7 @@ def test_an_alarm_marks_the_link_in_the_twin_and_a_relay_goes_another_way(databa
         await site.authority.turn()
         assert {one.relay: one.status for one in await site.authority.relays()}[name] == "key"
         # It stands until somebody mends the link in the twin.
-        with pytest.raises(Conflict, match="qfleet network fault a b none"):
+        with pytest.raises(Conflict, match="qfleet network mend a b"):
             await site.authority.exchange(KeyExchangeRequest(a="a", b="b"), "eve")
         database.writer.transact(
             lambda c: networks.ask(c, 1, order(Meddle(FaultRequest(a="a", b="b", fault="none"))))

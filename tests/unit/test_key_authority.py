@@ -213,7 +213,7 @@ def test_an_alarm_stops_the_link_and_moves_its_relays_until_an_operator_mends_it
     assert new.name in alarm.action
     # The other end saw it too; there is one alarm.
     assert only(decider.handle(ended(name, "bob", "aborted", seen="error-rate: 26 %"), NOW), Alarm) == []
-    with pytest.raises(Conflict, match="qfleet network fault a b none"):
+    with pytest.raises(Conflict, match="qfleet network mend a b"):
         decider.handle(ExchangeAsked("a", "b", "eve"), NOW)
     # The twin has not heard yet; then it has; then somebody mends the link.
     assert decider.handle(Looked(), NOW) == []

@@ -125,7 +125,7 @@ def _close(state: State, session: Session, now: Millis) -> list[Effect]:
 
 def _refuse(state: State, link: KeyLink) -> None:
     name, ends = pair(link.a, link.b), f"{link.a} and {link.b}"
-    mend = f"`qfleet network fault {link.a} {link.b} none` clears it"
+    mend = f"`qfleet network mend {link.a} {link.b}` clears it"
     if (alarm := state.alarms.get(name)) is not None:
         raise Conflict(f"the link of {ends} stands still: {alarm.seen}; {mend}")
     fault = state.scene.faults.get(name)
