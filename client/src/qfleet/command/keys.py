@@ -32,6 +32,7 @@ def list_stores(*, json: options.Json = False) -> None:
         terminal.write_json(found)
     else:
         terminal.output().print(draw.stores(found))
+        terminal.say(draw.BASIS)
 
 
 @application.command("links")
@@ -75,6 +76,7 @@ def relays(*, limit: Limit = 50, json: options.Json = False) -> None:
         terminal.write_json(found)
     else:
         terminal.output().print(draw.relays(found))
+        terminal.say(draw.BASIS)
 
 
 @application.command("alarms")
@@ -87,6 +89,7 @@ def alarms(*, limit: Limit = 50, json: options.Json = False) -> None:
         terminal.write_json(found)
     else:
         terminal.output().print(draw.alarms(found))
+        terminal.say(draw.BASIS)
 
 
 @application.command("exchange")
@@ -136,6 +139,7 @@ def relay(
         terminal.write_json(found)
     else:
         terminal.output().print(draw.relays([found]))
+        terminal.say(draw.BASIS)
     _fail_without_key(found.status, found.reason)
 
 
