@@ -6,6 +6,7 @@ from qfleet.command import (
     apps,
     check,
     demo,
+    demo_keys,
     devices,
     init,
     jobs,
@@ -39,4 +40,5 @@ application.command(
 application.command("verify")(verify.verify)
 application.command("check")(check.check)
 application.command("demo")(demo.demo)
+application.command("demo-keys")(demo_keys.demo_keys)
 application.command("version")(version.version)

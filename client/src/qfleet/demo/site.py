@@ -1,4 +1,4 @@
-"""The demo's site: one control plane with its embedded broker, and three devices.
+"""The site of a demo: one control plane with its embedded broker, and its devices.
 
 Everything goes through the installed commands and the API. Join tokens travel through standard
 input, the API token through its file; neither stands in an argument or a log.
@@ -7,9 +7,10 @@ input, the API token through its file; neither stands in an argument or a log.
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -48,14 +49,26 @@ class Site:
         return Fleet(self.url, configuration.read_token(self.token_file))
 
 
-def start(directory: Directory, family: processes.Family, tell: Tell) -> Site:
-    """Start a control plane and three devices and wait until all are online."""
+def start(
+    directory: Directory,
+    family: processes.Family,
+    tell: Tell,
+    *,
+    devices: Mapping[str, str] = DEVICES,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Site:
+    """Start a control plane and devices, given with their profiles, and wait until all are online.
+
+    ``more`` is TOML that is appended to the settings of a device.
+    """
     tell("making a fleet authority and a control plane")
     site = _control_plane(directory, family)
     with site.connect() as fleet:
-        for name, profile in DEVICES.items():
+        for name, profile in devices.items():
             tell(f"enrolling {name} ({profile})")
-            _device(directory, family, fleet.invite(name), profile)
+            workers = max(1, (os.cpu_count() or 1) // len(devices))
+            settings = f'profile = "{profile}"\nworkers = {workers}\n{more.get(name, "")}'
+            _device(directory, family, fleet.invite(name), settings)
         tell("waiting for the devices")
         _wait_online(fleet, family)
     return site
@@ -63,7 +76,7 @@ def start(directory: Directory, family: processes.Family, tell: Tell) -> Site:
 
 def _control_plane(directory: Directory, family: processes.Family) -> Site:
     state, log = directory.controlplane, directory.logs / "controlplane.log"
-    tool = _tool("qfleet-controlplane")
+    tool = find("qfleet-controlplane")
     processes.run([tool, "init", "--directory", str(state), "--fleet", "demo", "--region", "local",
                    "--listen", "127.0.0.1:0", "--broker", "embedded"], log=log)  # fmt: skip
     family.start("control plane", [tool, "run", "--config", str(state / "controlplane.toml")], log=log)
@@ -92,16 +105,13 @@ def _is_ready(fleet: Fleet) -> bool:
     return True
 
 
-def _device(directory: Directory, family: processes.Family, invitation: api.Invitation, profile: str) -> None:
+def _device(directory: Directory, family: processes.Family, invitation: api.Invitation, more: str) -> None:
     home = directory.device(invitation.device)
     home.mkdir(mode=0o700, parents=True)
     settings = home / "agent.toml"
-    workers = max(1, (os.cpu_count() or 1) // len(DEVICES))
-    settings.write_text(
-        f'state = "{home / "state"}"\nprofile = "{profile}"\nworkers = {workers}\n', encoding="utf-8"
-    )
+    settings.write_text(f'state = "{home / "state"}"\n{more}', encoding="utf-8")
     log = directory.logs / f"{invitation.device}.log"
-    tool = _tool("qfleet-agent")
+    tool = find("qfleet-agent")
     processes.run([tool, "enrol", "-", "--config", str(settings)], log=log, stdin=invitation.token + "\n")
     family.start(invitation.device, [tool, "run", "--config", str(settings)], log=log)
 
@@ -119,7 +129,7 @@ def _pause(end: float, family: processes.Family, what: str, log: Path) -> None:
     time.sleep(_STEP_S)
 
 
-def _tool(name: str) -> str:
+def find(name: str) -> str:
     """The command of another member, installed beside this interpreter."""
     tool = Path(sys.executable).with_name(name)
     if not tool.exists():

@@ -1,0 +1,177 @@
+"""``qfleet demo-keys``: two sites get the same keys over a satellite and a fibre; one link is listened on.
+
+Only the light is simulated: messages, sifting, correction, relay, key stores and delivery are real.
+"""
+
+import time
+from dataclasses import dataclass
+from importlib import resources
+
+import typer
+
+from qfleet import errors
+from qfleet.demo import interruptions, key_clients, key_site, key_tunnel, processes
+from qfleet.demo.directory import Directory
+from qfleet.fleet import Fleet
+from qfleet.render import keys as draw
+from qfleet.render import progress, terminal
+from qfleet_wire.api import keys as api
+
+LINKS = (("xinglong", "micius"), ("chengde", "micius"), ("xinglong", "node"), ("node", "chengde"))
+ENDS = ("xinglong", "chengde")
+RELAY_BYTES = 1024
+_INTERRUPTED = 130
+_LIMIT_S = 180.0
+_STEP_S = 0.5
+
+
+@dataclass
+class Tour:
+    """What was done and seen; all of it must hold for the demo to have succeeded."""
+
+    sessions: list[api.KeySessionView]
+    relays: list[api.KeyRelayView]
+    alarms: tuple[api.KeyAlarmView, ...] = ()
+    shared: tuple[key_clients.Shared, ...] = ()
+    tunnel: tuple[str, str] = ("", "")
+    seconds: float = 0.0
+
+    @property
+    def well(self) -> bool:
+        """Whether everything went as it must."""
+        *honest, tapped = self.sessions
+        before, after = self.relays
+        return (
+            all(one.status == "key" for one in honest)
+            and (tapped.status, bool(tapped.seen)) == ("aborted", True)
+            and before.status == after.status == "key"
+            and set(before.trusted) != set(after.trusted)
+            and bool(self.alarms)
+            and self.tunnel[0] == self.tunnel[1] != ""
+        )
+
+
+def run(directory: Directory, *, json: bool) -> bool:
+    """Run the whole tour, stop everything, and tell whether all of it held."""
+    began = time.monotonic()
+    family = processes.Family(directory.record)
+    with directory.claimed(), interruptions.raised():
+        processes.stop_recorded(directory.record)
+        directory.clear()
+        try:
+            tour = _tour(directory, family)
+        except KeyboardInterrupt:
+            terminal.say("Interrupted; stopping everything.")
+            raise typer.Exit(_INTERRUPTED) from None
+        except errors.DemoFailed as error:
+            terminal.say(directory.tail(error.log), "dim")
+            raise
+        finally:
+            with interruptions.deferred():
+                family.stop()
+    tour.seconds = time.monotonic() - began
+    _show(tour, json=json)
+    return tour.well
+
+
+def _tour(directory: Directory, family: processes.Family) -> Tour:
+    with progress.bars() as shown:
+        line = shown.add_task("site", total=None, state="")
+        keys = key_site.start(directory, family, lambda text: shown.update(line, state=text))
+        shown.update(line, total=1, completed=1, state=f"online: {', '.join(key_site.DEVICES)}")
+    with keys.place.connect() as fleet:
+        _say("Loading the scenario: two sites, a satellite over both, a fibre node between them.")
+        text = resources.files("qfleet.demo").joinpath("keys-scenario.toml").read_text(encoding="utf-8")
+        fleet.network.load(text=text, source="keys-scenario.toml")
+        fleet.network.simulate(speed=1.0)
+        _until_linked(fleet)
+        sessions = [_exchange(fleet, *link) for link in LINKS]
+        relays = [_relay(fleet, "The sites share no link")]
+        _say("Two applications ask for the same key, by etsi-qkd-014-client and by curl.")
+        shared = [key_clients.share(keys)]
+        _say("A WireGuard tunnel gets a preshared key at both ends.")
+        tunnel = key_tunnel.rotate(directory, family, keys)
+        tapped = _listened(relays[0])
+        _say(f"An eavesdropper listens on {tapped[0]} - {tapped[1]}.")
+        sessions.append(_exchange(fleet, *tapped, eavesdropper=True))
+        relays.append(_relay(fleet, "The link is marked, and the next key goes another way"))
+        shared.append(key_clients.share(keys))
+        return Tour(sessions, relays, fleet.keys.alarms(), tuple(shared), tunnel)
+
+
+def _until_linked(fleet: Fleet) -> None:
+    """Wait until the control plane has every link up, and both ends of each have told their stock."""
+    end = time.monotonic() + _LIMIT_S
+    while True:
+        links = fleet.keys.links()
+        told = [one for one in links if all(side.told is not None for side in one.ends)]
+        if len(told) == len(LINKS) and all(one.state == "up" for one in links):
+            return
+        if time.monotonic() > end:
+            state = "; ".join(f"{one.link} is {one.state} {one.reason}" for one in links)
+            raise errors.StillRunning(f"the links did not come up: {state}")
+        time.sleep(_STEP_S)
+
+
+def _exchange(fleet: Fleet, a: str, b: str, *, eavesdropper: bool = False) -> api.KeySessionView:
+    _say(f"A key session over {a} - {b}.")
+    ordered = _ordered(fleet, a, b, eavesdropper=eavesdropper)
+    return fleet.keys.wait_for_session(ordered, timeout_s=_LIMIT_S)
+
+
+def _ordered(fleet: Fleet, a: str, b: str, *, eavesdropper: bool) -> str:
+    """Order a session; where the link makes one by itself, that one is taken if nobody shall listen."""
+    end = time.monotonic() + _LIMIT_S
+    while True:
+        try:
+            return fleet.keys.exchange(a, b, eavesdropper="intercept" if eavesdropper else None).session
+        except errors.Refused:
+            if time.monotonic() > end:
+                raise
+            names = {f"{a}|{b}", f"{b}|{a}"}
+            running = [one for one in fleet.keys.sessions() if one.link in names]
+            if running and not eavesdropper:
+                return running[0].session
+            time.sleep(_STEP_S)
+
+
+def _relay(fleet: Fleet, why: str) -> api.KeyRelayView:
+    _say(f"{why}: a key of {RELAY_BYTES} bytes is relayed.")
+    end = time.monotonic() + _LIMIT_S
+    while True:
+        try:
+            ordered = fleet.keys.relay(*ENDS, size=RELAY_BYTES)
+        except errors.Refused:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_STEP_S)  # the stocks of the last sessions are on their way
+            continue
+        return fleet.keys.wait_for_relay(ordered.relay, timeout_s=_LIMIT_S)
+
+
+def _listened(relay: api.KeyRelayView) -> tuple[str, str]:
+    """The first link of the route that the key took."""
+    return ("xinglong", "node") if "fibre-node" in relay.trusted else ("xinglong", "micius")
+
+
+def _show(tour: Tour, *, json: bool) -> None:
+    if json:
+        terminal.write_json({
+            "well": tour.well, "sessions": tour.sessions, "relays": tour.relays, "alarms": tour.alarms,
+            "key_ids": [one.key_id for one in tour.shared], "seconds": tour.seconds, "simulated": ["light"],
+        })  # fmt: skip
+        return
+    console = terminal.output()
+    console.print(draw.sessions(tour.sessions))
+    console.print(draw.relays(tour.relays))
+    console.print(draw.alarms(tour.alarms))
+    for one in tour.shared:
+        terminal.say(f"alice and bob have the same key {one.key_id} (SHA-256 {one.digest}…).")
+    terminal.say(f"Both ends of the tunnel have the preshared key with SHA-256 {tour.tunnel[0]}….")
+    terminal.say(draw.BASIS)
+    word = "All of it held" if tour.well else "NOT all of it held"
+    terminal.say(f"{word}; {tour.seconds:.0f} s. Logs: the directory of the demo.", "bold")
+
+
+def _say(text: str) -> None:
+    terminal.say(text)
