@@ -21,13 +21,16 @@ SYNC := UV_PYTHON_DOWNLOADS=never $(UV) sync --quiet --frozen --inexact --compil
   --python .tools/bin/python
 COMPILE := .venv/bin/python -m compileall -q -j 0 $(SOURCES)
 
-.PHONY: help setup demo test lint format types contracts check ring install-test wheels bench clean
+.PHONY: help setup demo demo-keys test lint format types contracts check ring install-test wheels bench clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: .venv/.synced-run ## Run the main job on this machine: broker, control plane, three agents (KEEP=1 leaves it running)
 	@.venv/bin/qfleet demo $(if $(KEEP),--keep)
+
+demo-keys: .venv/.synced-keys ## Make, relay and deliver keys between two sites here, and catch an eavesdropper
+	@.venv/bin/qfleet demo-keys
 
 setup: .venv/.synced-dev ## Set up everything that the tasks below need
 
@@ -90,14 +93,20 @@ clean: ## Remove what the tasks made
 	@$(COMPILE)
 	@touch $@
 
+.venv/.synced-keys: .tools/.uv-$(UV_VERSION) $(MANIFESTS)
+	@echo "Setting up what the demo of keys needs to run in .venv/"
+	@$(SYNC) --no-default-groups --group keys
+	@$(COMPILE)
+	@touch .venv/.synced-run $@
+
 .venv/.synced-dev: .tools/.uv-$(UV_VERSION) $(MANIFESTS)
 	@echo "Setting up what the tests need in .venv/"
 	@$(SYNC) --group dev
 	@$(COMPILE)
-	@touch .venv/.synced-run $@
+	@touch .venv/.synced-run .venv/.synced-keys $@
 
 .venv/.synced-bench: .tools/.uv-$(UV_VERSION) $(MANIFESTS)
 	@echo "Setting up what the figures are compared with in .venv/"
 	@$(SYNC) --group dev --group bench
 	@$(COMPILE)
-	@touch .venv/.synced-run .venv/.synced-dev $@
+	@touch .venv/.synced-run .venv/.synced-keys .venv/.synced-dev $@

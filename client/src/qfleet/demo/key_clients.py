@@ -28,7 +28,7 @@ def share(site: KeySite) -> Shared:
         QFleetError: the two keys differ.
     """
     given = _with_client(site)
-    key_id = str(given.key_ID)
+    key_id = str(given.key_id)
     fetched = _with_curl(site, f"alice/dec_keys?key_ID={key_id}")
     other = fetched.get("keys", [{}])[0].get("key", "")
     if other != given.key:

@@ -21,6 +21,8 @@ DEVICES = {
     "fibre-node": "raspberry-pi-4",
 }
 APPLICATIONS = {"ground-a": ("alice", "tunnel-a"), "ground-b": ("bob", "tunnel-b")}
+_BY_HAND = "\n[keys]\nlow_water_bits = 0\n"
+"""Sessions are those that the demo asks for, so that it can say what comes of each."""
 NEVER = {"satellite": ("satellite-itself",), "fibre-node": ("node-itself",)}
 """The devices between have applications of their own, which no other device serves."""
 _MARK = re.compile(r"Keys are delivered at https://127\.0\.0\.1:(\d+)")
@@ -46,7 +48,7 @@ def start(directory: Directory, family: processes.Family, tell: site.Tell) -> Ke
     certificates = directory.path / "certificates"
     _certificates(directory, certificates)
     more = {name: _settings(name, certificates) for name in DEVICES}
-    place = site.start(directory, family, tell, devices=DEVICES, more=more)
+    place = site.start(directory, family, tell, devices=DEVICES, more=more, settings=_BY_HAND)
     ports = {}
     tool = site.find("qfleet-agent")
     for name in DEVICES:

@@ -4,8 +4,10 @@ Only the light is simulated: messages, sifting, correction, relay, key stores an
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
+from typing import TypeVar
 
 import typer
 
@@ -17,11 +19,14 @@ from qfleet.render import keys as draw
 from qfleet.render import progress, terminal
 from qfleet_wire.api import keys as api
 
-LINKS = (("xinglong", "micius"), ("chengde", "micius"), ("xinglong", "node"), ("node", "chengde"))
+FIBRES = (("xinglong", "node"), ("node", "chengde"))
+DOWNLINKS = (("xinglong", "micius"), ("chengde", "micius"))
 ENDS = ("xinglong", "chengde")
 RELAY_BYTES = 1024
+T = TypeVar("T")
 _INTERRUPTED = 130
 _LIMIT_S = 180.0
+_PATIENCE_S = 60.0
 _STEP_S = 0.5
 
 
@@ -85,15 +90,16 @@ def _tour(directory: Directory, family: processes.Family) -> Tour:
         fleet.network.load(text=text, source="keys-scenario.toml")
         fleet.network.simulate(speed=1.0)
         _until_linked(fleet)
-        sessions = [_exchange(fleet, *link) for link in LINKS]
+        sessions = [_exchange(fleet, *link) for link in FIBRES]
         relays = [_relay(fleet, "The sites share no link")]
         _say("Two applications ask for the same key, by etsi-qkd-014-client and by curl.")
         shared = [key_clients.share(keys)]
         _say("A WireGuard tunnel gets a preshared key at both ends.")
         tunnel = key_tunnel.rotate(directory, family, keys)
-        tapped = _listened(relays[0])
-        _say(f"An eavesdropper listens on {tapped[0]} - {tapped[1]}.")
-        sessions.append(_exchange(fleet, *tapped, eavesdropper=True))
+        _say("The satellite passes over both sites.")
+        sessions += [_exchange(fleet, *link) for link in DOWNLINKS]
+        _say("An eavesdropper intercepts the light of the first fibre.")
+        sessions.append(_exchange(fleet, *FIBRES[0], eavesdropper=True))
         relays.append(_relay(fleet, "The link is marked, and the next key goes another way"))
         shared.append(key_clients.share(keys))
         return Tour(sessions, relays, fleet.keys.alarms(), tuple(shared), tunnel)
@@ -105,7 +111,7 @@ def _until_linked(fleet: Fleet) -> None:
     while True:
         links = fleet.keys.links()
         told = [one for one in links if all(side.told is not None for side in one.ends)]
-        if len(told) == len(LINKS) and all(one.state == "up" for one in links):
+        if len(told) == len(FIBRES + DOWNLINKS) and all(one.state == "up" for one in links):
             return
         if time.monotonic() > end:
             state = "; ".join(f"{one.link} is {one.state} {one.reason}" for one in links)
@@ -115,43 +121,27 @@ def _until_linked(fleet: Fleet) -> None:
 
 def _exchange(fleet: Fleet, a: str, b: str, *, eavesdropper: bool = False) -> api.KeySessionView:
     _say(f"A key session over {a} - {b}.")
-    ordered = _ordered(fleet, a, b, eavesdropper=eavesdropper)
-    return fleet.keys.wait_for_session(ordered, timeout_s=_LIMIT_S)
-
-
-def _ordered(fleet: Fleet, a: str, b: str, *, eavesdropper: bool) -> str:
-    """Order a session; where the link makes one by itself, that one is taken if nobody shall listen."""
-    end = time.monotonic() + _LIMIT_S
-    while True:
-        try:
-            return fleet.keys.exchange(a, b, eavesdropper="intercept" if eavesdropper else None).session
-        except errors.Refused:
-            if time.monotonic() > end:
-                raise
-            names = {f"{a}|{b}", f"{b}|{a}"}
-            running = [one for one in fleet.keys.sessions() if one.link in names]
-            if running and not eavesdropper:
-                return running[0].session
-            time.sleep(_STEP_S)
+    listener: api.KeyListener | None = "intercept" if eavesdropper else None
+    ordered = _repeated(lambda: fleet.keys.exchange(a, b, eavesdropper=listener))
+    return fleet.keys.wait_for_session(ordered.session, timeout_s=_LIMIT_S)
 
 
 def _relay(fleet: Fleet, why: str) -> api.KeyRelayView:
     _say(f"{why}: a key of {RELAY_BYTES} bytes is relayed.")
-    end = time.monotonic() + _LIMIT_S
+    ordered = _repeated(lambda: fleet.keys.relay(*ENDS, size=RELAY_BYTES))
+    return fleet.keys.wait_for_relay(ordered.relay, timeout_s=_LIMIT_S)
+
+
+def _repeated(ask: Callable[[], T]) -> T:
+    """Ask until it is granted: the stocks of the last sessions may be on their way."""
+    end = time.monotonic() + _PATIENCE_S
     while True:
         try:
-            ordered = fleet.keys.relay(*ENDS, size=RELAY_BYTES)
+            return ask()
         except errors.Refused:
             if time.monotonic() > end:
                 raise
-            time.sleep(_STEP_S)  # the stocks of the last sessions are on their way
-            continue
-        return fleet.keys.wait_for_relay(ordered.relay, timeout_s=_LIMIT_S)
-
-
-def _listened(relay: api.KeyRelayView) -> tuple[str, str]:
-    """The first link of the route that the key took."""
-    return ("xinglong", "node") if "fibre-node" in relay.trusted else ("xinglong", "micius")
+            time.sleep(_STEP_S)
 
 
 def _show(tour: Tour, *, json: bool) -> None:

@@ -49,36 +49,39 @@ class Site:
         return Fleet(self.url, configuration.read_token(self.token_file))
 
 
-def start(
+def start(  # noqa: PLR0913 - what two demos differ in
     directory: Directory,
     family: processes.Family,
     tell: Tell,
     *,
     devices: Mapping[str, str] = DEVICES,
     more: Mapping[str, str] = MappingProxyType({}),
+    settings: str = "",
 ) -> Site:
     """Start a control plane and devices, given with their profiles, and wait until all are online.
 
-    ``more`` is TOML that is appended to the settings of a device.
+    ``more`` is TOML that is appended to the settings of a device, ``settings`` to those of the control plane.
     """
     tell("making a fleet authority and a control plane")
-    site = _control_plane(directory, family)
+    site = _control_plane(directory, family, settings)
     with site.connect() as fleet:
         for name, profile in devices.items():
             tell(f"enrolling {name} ({profile})")
             workers = max(1, (os.cpu_count() or 1) // len(devices))
-            settings = f'profile = "{profile}"\nworkers = {workers}\n{more.get(name, "")}'
-            _device(directory, family, fleet.invite(name), settings)
+            own = f'profile = "{profile}"\nworkers = {workers}\n{more.get(name, "")}'
+            _device(directory, family, fleet.invite(name), own)
         tell("waiting for the devices")
         _wait_online(fleet, family)
     return site
 
 
-def _control_plane(directory: Directory, family: processes.Family) -> Site:
+def _control_plane(directory: Directory, family: processes.Family, more: str) -> Site:
     state, log = directory.controlplane, directory.logs / "controlplane.log"
     tool = find("qfleet-controlplane")
     processes.run([tool, "init", "--directory", str(state), "--fleet", "demo", "--region", "local",
                    "--listen", "127.0.0.1:0", "--broker", "embedded"], log=log)  # fmt: skip
+    with (state / "controlplane.toml").open("a", encoding="utf-8") as settings:
+        settings.write(more)
     family.start("control plane", [tool, "run", "--config", str(state / "controlplane.toml")], log=log)
     end = time.monotonic() + _START_S
     while not (url := _address(state / "address.json")):
