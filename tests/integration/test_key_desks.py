@@ -11,6 +11,7 @@ from tests.integration import key_desks
 from tests.integration.key_desks import Both
 
 from qfleet_agent.keyservice import parcels
+from qfleet_agent.keystore.issuing import Order
 from qfleet_agent.keystore.store import Call, Store
 from qfleet_agent.qkd.exchange.messages import Held
 from qfleet_agent.qkd.exchange.postbox import Postbox
@@ -242,5 +243,22 @@ def test_a_session_that_nobody_answers_ends_with_its_time(tmp_path: Path) -> Non
         both.clock.pass_ms(2000)
         ended = await both.left.ended("s1")
         assert (ended.outcome, ended.reason) in {("aborted", "expired"), ("aborted", "refused")}
+
+    on_both(tmp_path, scenario)
+
+
+def test_the_stock_says_what_each_application_has_taken(tmp_path: Path) -> None:
+    async def scenario(both: Both) -> None:
+        await both.order(key_desks.plan("s1"))
+        await both.left.ended("s1")
+        await both.quiet()
+        assert both.left.keeper is not None
+        assert both.left.desk is not None
+        names = tuple(number.to_bytes(16, "big") for number in range(2))
+        expires = Millis(both.clock() + 1000)
+        await both.left.keeper.issue(Order(both.left.peer, "alice", ("bob",), (), names, 32, expires))
+        (stock,) = (await both.left.desk._stock()).links
+        assert stock.uses == (key_orders.Use(application="alice", issued_bits=512, issued_keys=2),)
+        assert stock.used_bits == 512
 
     on_both(tmp_path, scenario)

@@ -27,7 +27,8 @@ def session(number: int, **fields: Any) -> api.KeySessionView:
 LINK = api.KeyLinkView(
     a="n", b="s", link="n|s", protocol="bb84", state="alarmed", reason="error-rate", simulated=True,
     expected_bits_per_s=1234.0, low_water_bits=1000, last_session=None,
-    ends=(api.KeyEndView(device="north", ours_bits=100, all_bits=300, used_bits=50, told=Millis(0)),
+    ends=(api.KeyEndView(device="north", ours_bits=100, all_bits=300, used_bits=50, told=Millis(0),
+                         uses=(api.KeyUseView(application="alice", issued_keys=3, fetched_keys=2),)),
           api.KeyEndView(device="south")),
 )  # fmt: skip
 
@@ -53,6 +54,7 @@ def test_links_show_their_state_and_history_and_stores_both_ends() -> None:
     stores = shown(draw.stores([LINK]))
     assert "300 bit" in stores
     assert "south" in stores
+    assert "alice 3+2" in stores
 
 
 def test_sessions_and_alarms_say_why() -> None:

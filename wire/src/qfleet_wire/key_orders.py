@@ -77,13 +77,26 @@ class RelayEnded(msgspec.Struct, frozen=True, kw_only=True, tag="relay-ended"):
     reason: Words = ""
 
 
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application here has taken of a link's key, by its SAE ID: made for others, and fetched."""
+
+    application: Annotated[str, msgspec.Meta(max_length=256)]
+    issued_bits: Count = 0
+    issued_keys: Count = 0
+    fetched_keys: Count = 0
+
+
 class LinkStock(msgspec.Struct, frozen=True, kw_only=True):
-    """Key that is shared with ``peer``: what this end may still allot, what both may, and what was used."""
+    """Key that is shared with ``peer``: what this end may still allot, what both may, and what was used.
+
+    ``uses`` are the first ``MOST_USES`` applications by name.
+    """
 
     peer: DeviceName
     ours_bits: Count
     all_bits: Count
     used_bits: Count
+    uses: Annotated[tuple[Use, ...], msgspec.Meta(max_length=64)] = ()
 
 
 class Stock(msgspec.Struct, frozen=True, kw_only=True, tag="stock"):
@@ -101,6 +114,8 @@ class RouteAlarm(msgspec.Struct, frozen=True, kw_only=True, tag="route-alarm"):
 
 Order: TypeAlias = Exchange | Relay
 Report: TypeAlias = ExchangeEnded | RelayEnded | Stock | RouteAlarm
+
+MOST_USES = 64
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,8 @@ The numerical libraries are loaded with the first session: a process that only d
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -14,11 +15,11 @@ from qfleet_agent.errors import RemoteError
 from qfleet_agent.keyservice import records
 from qfleet_agent.keyservice.parcels import Exchanged, Relayed
 from qfleet_agent.keyservice.relays import Relays
-from qfleet_agent.keystore.counts import Count
+from qfleet_agent.keystore.counts import Count, Row
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_wire import key_orders
 from qfleet_wire.errors import InvalidMessage
-from qfleet_wire.key_orders import LinkStock, Relay, Stock
+from qfleet_wire.key_orders import MOST_USES, LinkStock, Relay, Stock, Use
 from qfleet_wire.names import DeviceName, Millis
 
 if TYPE_CHECKING:
@@ -210,13 +211,39 @@ class Desk:
 
     async def _stock(self) -> Stock:
         keeper = self._world.keeper
+        counts = await keeper.counts()
         used = dict.fromkeys(self._world.peers, 0)
-        for row in await keeper.counts():
+        for row in counts:
             if row.link in used and row.what in {Count.ISSUED, Count.ACCEPTED}:
                 used[DeviceName(row.link)] += 8 * row.value
         links = []
         for link in sorted(self._world.peers):
             stock = await keeper.stock(link)
             held = 8 * (stock.ours + stock.theirs)
-            links.append(LinkStock(peer=link, ours_bits=8 * stock.ours, all_bits=held, used_bits=used[link]))
+            links.append(
+                LinkStock(
+                    peer=link,
+                    ours_bits=8 * stock.ours,
+                    all_bits=held,
+                    used_bits=used[link],
+                    uses=_uses(counts, link),
+                )
+            )
         return Stock(links=tuple(links))
+
+
+def _uses(counts: Sequence[Row], link: str) -> tuple[Use, ...]:
+    """What each application has taken of a link."""
+    found: dict[str, Counter[str]] = {}
+    for row in counts:
+        if row.link == link and row.whom:
+            found.setdefault(row.whom, Counter())[row.what] += row.value
+    return tuple(
+        Use(
+            application=name,
+            issued_bits=8 * taken[Count.ISSUED],
+            issued_keys=taken[Count.ISSUED_KEYS],
+            fetched_keys=taken[Count.FETCHED_KEYS],
+        )
+        for name, taken in sorted(found.items())[:MOST_USES]
+    )

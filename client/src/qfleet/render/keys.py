@@ -18,13 +18,15 @@ _SHORT = 8
 
 
 def stores(views: Sequence[api.KeyLinkView]) -> Table:
-    """What both ends of each link hold, and have used."""
-    table = listing((view.link for view in views), "link", "device", "its own half", "held", "used", "told")
+    """What both ends of each link hold and have used, and how many keys each application made and fetched."""
+    table = listing(
+        (view.link for view in views), "link", "device", "its own half", "held", "used", "by whom", "told"
+    )
     for view in views:
         for number, end in enumerate(view.ends):
             table.add_row(
                 _plain(view.link if number == 0 else ""), _plain(end.device), _bits(end.ours_bits),
-                _bits(end.all_bits), _bits(end.used_bits), _moment(end.told),
+                _bits(end.all_bits), _bits(end.used_bits), _plain(_users(end)), _moment(end.told),
             )  # fmt: skip
     return table
 
@@ -89,6 +91,11 @@ def alarms(views: Sequence[api.KeyAlarmView]) -> Table:
             _plain(view.action), _moment(view.cleared),
         )  # fmt: skip
     return table
+
+
+def _users(end: api.KeyEndView) -> str:
+    """Who has taken keys at an end: made for others, and fetched of theirs."""
+    return ", ".join(f"{use.application} {use.issued_keys}+{use.fetched_keys}" for use in end.uses)
 
 
 def _bits(number: float) -> str:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from qfleet_controlplane.keys import plans
 from qfleet_controlplane.keys.model import Alarm, Relay, Scene, Session, State, Stocked
 from qfleet_controlplane.network.key_links import KeyLink
@@ -12,6 +14,7 @@ from qfleet_wire.api.keys import (
     KeyLinkView,
     KeyRelayView,
     KeySessionView,
+    KeyUseView,
 )
 from qfleet_wire.key_plans import WeakPulses
 from qfleet_wire.names import DeviceName
@@ -110,4 +113,5 @@ def _end(told: Stocked | None, device: DeviceName, peer: DeviceName) -> KeyEndVi
         all_bits=held.all_bits,
         used_bits=held.used_bits,
         told=told.at,
+        uses=tuple(KeyUseView(**msgspec.structs.asdict(use)) for use in held.uses),
     )

@@ -17,6 +17,15 @@ KeyStatus: TypeAlias = Literal["ordered", "key", "aborted", "expired"]
 KeyListener: TypeAlias = Literal["intercept", "split", "blind"]
 
 
+class KeyUseView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application at one end has taken of a link's key: made for others, and fetched of theirs."""
+
+    application: str
+    issued_bits: int = 0
+    issued_keys: int = 0
+    fetched_keys: int = 0
+
+
 class KeyEndView(msgspec.Struct, frozen=True, kw_only=True):
     """What one end of a link said last of its keys with the other one.
 
@@ -28,6 +37,7 @@ class KeyEndView(msgspec.Struct, frozen=True, kw_only=True):
     all_bits: int = 0
     used_bits: int = 0
     told: Millis | None = None
+    uses: tuple[KeyUseView, ...] = ()
 
 
 class KeyLinkView(msgspec.Struct, frozen=True, kw_only=True):
