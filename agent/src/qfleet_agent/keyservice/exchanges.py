@@ -6,18 +6,15 @@ was killed, goes on from its record as ``settling.Restored``.
 """
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeAlias, TypeVar
-
-import msgspec
+from typing import Final, TypeVar
 
 from qfleet_agent.errors import KeyStoreFull, LocalError
-from qfleet_agent.keyservice import parcels, records
+from qfleet_agent.keyservice import listening, parcels, records, reporting
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.qkd.errors import ExchangeMisused
@@ -25,20 +22,16 @@ from qfleet_agent.qkd.exchange import effects, end, settling
 from qfleet_agent.qkd.exchange.alice import Alice
 from qfleet_agent.qkd.exchange.bob import Bob
 from qfleet_agent.qkd.exchange.bydelay import ByDelay
-from qfleet_agent.qkd.exchange.effects import Effect, Record, Role
+from qfleet_agent.qkd.exchange.effects import Effect, Record
 from qfleet_agent.qkd.exchange.postbox import envelope
 from qfleet_agent.qkd.exchange.settling import Restored
 from qfleet_agent.qkd.exchange.states import LIVE, State
-from qfleet_agent.qkd.quantum import attacks, laws
 from qfleet_agent.qkd.quantum.simulated import SimulatedDevice
-from qfleet_wire import codec, key_orders
+from qfleet_wire import codec
 from qfleet_wire.errors import InvalidQuantity
-from qfleet_wire.key_orders import Eavesdropper, Exchange, ExchangeEnded
-from qfleet_wire.key_plans import Pairs, Plan, WeakPulses
+from qfleet_wire.key_orders import Exchange
 from qfleet_wire.names import DeviceName, Millis
 
-Either: TypeAlias = Alice | Bob | Restored
-Law: TypeAlias = laws.PulseLaw | laws.PairLaw | None
 _T = TypeVar("_T")
 
 MOST_WAITING: Final = 256
@@ -75,7 +68,7 @@ class _Running:
 
     name: str
     peer: DeviceName
-    end: Either
+    end: reporting.Either
     expires: Millis | None = None
     order: str | None = None
     inbox: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(MOST_WAITING))
@@ -238,7 +231,7 @@ class Exchanges:
                 case _:
                     await self._store(running, effect, alarms)
         if alarms and not any(isinstance(effect, effects.Destroy) for effect in asked):
-            await self._report(_late(running, alarms))
+            await self._report(reporting.late(running.name, running.peer, running.end, alarms))
 
     async def _store(
         self,
@@ -249,7 +242,7 @@ class Exchanges:
         """Change the key store, the record and the report of a session in one transaction."""
         keeper, link, block = self._around.keeper, running.peer, effects.block(running.name)
         saved = records.Session(running.name, link, codec.encode(effect.record))
-        report = _ended(running, effect, alarms)
+        report = reporting.ended(running.name, link, running.end, effect, alarms)
 
         def also(base: Base) -> None:
             records.save(base, saved)
@@ -285,7 +278,7 @@ class Exchanges:
             raise ExchangeMisused("the order had expired before it could begin")
         if plan.authentication != "sealed":
             raise ExchangeMisused("messages can be sealed only: the link has no key for tags")
-        law = _law(plan, body.eavesdropper)
+        law = listening.law(plan, body.eavesdropper)
         kit = end.Kit(
             session=plan,
             apparatus=lambda seed: SimulatedDevice(plan, seed, role, law),
@@ -295,19 +288,7 @@ class Exchanges:
         return Alice(kit) if role == "alice" else Bob(kit)
 
     async def _refuse(self, order: str, body: Exchange, why: str) -> None:
-        report = records.Report(
-            report_name(body.plan.session, body.role, "ended"),
-            key_orders.encode(
-                ExchangeEnded(
-                    session=body.plan.session,
-                    role=body.role,
-                    peer=body.peer,
-                    outcome="aborted",
-                    reason="refused",
-                    seen=why[:1000],
-                )
-            ),
-        )
+        report = reporting.refused(body, why)
 
         def call(base: Base) -> None:
             records.begun(base, order)
@@ -322,77 +303,3 @@ class Exchanges:
 
     async def _computed(self, call: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-
-def report_name(session: str, role: Role, what: str) -> str:
-    """The name of a report: the same for the same report, whenever it is made."""
-    return hashlib.sha256(f"qfleet1 report {session} {role} {what}".encode()).hexdigest()[:40]
-
-
-def _ended(running: _Running, effect: Effect, alarms: list[effects.Alarm]) -> records.Report | None:
-    """The report of how a session ended, where it has."""
-    if not isinstance(effect, effects.Release | effects.Destroy):
-        return None
-    record = effect.record
-    body = ExchangeEnded(
-        session=running.name,
-        role=record.role,
-        peer=running.peer,
-        outcome="key" if isinstance(effect, effects.Release) else "aborted",
-        reason=record.why,
-        seen="; ".join(f"{alarm.reason}: {alarm.seen}" for alarm in alarms)[:1000],
-    )
-    if record.estimate is not None:
-        body = msgspec.structs.replace(
-            body,
-            bits=record.estimate.bits if body.outcome == "key" else 0,
-            error_rate=record.estimate.error_rate,
-            leak_bits=record.estimate.leak_bits,
-        )
-    if not isinstance(running.end, Restored):
-        tally = running.end.counted
-        body = msgspec.structs.replace(body, sifted=int(tally.key.sum()), error_rate=tally.error_rate)
-    return records.Report(report_name(running.name, record.role, "ended"), key_orders.encode(body))
-
-
-def _late(running: _Running, alarms: list[effects.Alarm]) -> records.Report:
-    """What was seen of a session that has its end already, or cannot end."""
-    record = running.end.record
-    seen = "; ".join(f"{alarm.reason}: {alarm.seen}" for alarm in alarms)[:1000]
-    body = ExchangeEnded(
-        session=running.name,
-        role=record.role,
-        peer=running.peer,
-        outcome="aborted",
-        reason=alarms[0].reason,
-        seen=seen,
-    )
-    return records.Report(report_name(running.name, record.role, seen), key_orders.encode(body))
-
-
-def _law(plan: Plan, listener: Eavesdropper | None) -> Law:
-    """The law of the line with whoever the order says listens on it.
-
-    Raises:
-        ExchangeMisused: she needs another protocol.
-    """
-    if listener is None:
-        return None
-    protocol, line = plan.protocol, plan.line
-    if isinstance(protocol, Pairs):
-        honest = laws.of_pairs(protocol, line)
-        match listener.kind:
-            case "intercept":
-                return attacks.intercept_resend(honest, listener.share, key_basis=0.5)
-            case "blind":
-                return attacks.blinding_pairs(honest, share=listener.share)
-            case "split":
-                raise ExchangeMisused("photons are split of weak pulses, and this link has a source of pairs")
-    assert isinstance(protocol, WeakPulses)
-    match listener.kind:
-        case "intercept":
-            return attacks.intercept_resend(laws.of_pulses(protocol, line), listener.share, key_basis=0.5)
-        case "split":
-            return attacks.photon_number_splitting(protocol, line, blocked=listener.share)
-        case "blind":
-            return attacks.blinding(protocol, line, share=None if listener.share == 1 else listener.share)
