@@ -46,6 +46,16 @@ def test_error_rates_are_a_row_of_bars_that_ends_with_the_latest() -> None:
     assert len(draw.rates([session(0)] * 100, width=5).split()[0]) == 5
 
 
+def test_the_course_of_a_link_is_its_rates_in_time() -> None:
+    sessions = [
+        session(2, ended=Millis(5), error_rate=0.1),
+        session(1),
+        session(3, link="x|y"),
+        session(4, ended=None),
+    ]
+    assert draw.course("n|s", sessions) == [(3500, 0.02), (5, 0.1)]
+
+
 def test_links_show_their_state_and_history_and_stores_both_ends() -> None:
     text = shown(draw.links([LINK], [session(2, error_rate=0.25), session(1), session(3, link="x|y")]))
     assert "alarmed" in text
@@ -90,6 +100,6 @@ def test_an_exchange_is_asked_for_and_waited_for(monkeypatch: pytest.MonkeyPatch
     ordered = keys.exchange("north", "south", eavesdropper="intercept", share=0.5)
     assert keys.wait_for_session(ordered.session, timeout_s=60).status == "key"
     assert stand.asked[0] == "api/v1/keys/exchange north intercept 0.5"
-    assert stand.asked[-1] == "api/v1/keys/sessions?link=&limit=100"
+    assert stand.asked[-1] == "api/v1/keys/sessions?link=&limit=1000"
     with pytest.raises(StillRunning, match="has not ended within 0 s"):
         keys.wait_for_session("another", timeout_s=0)

@@ -74,7 +74,7 @@ class Keys:
         """
         end = time.monotonic() + timeout_s
         while True:
-            for one in self.sessions():
+            for one in self.sessions(limit=api.MOST_LISTED):
                 if one.session == session and one.status != "ordered":
                     return one
             _pause(end, f"session {session}", timeout_s)
@@ -83,7 +83,7 @@ class Keys:
         """Wait until a relay has ended, in whatever way. Raises ``StillRunning``."""
         end = time.monotonic() + timeout_s
         while True:
-            for one in self.relays():
+            for one in self.relays(limit=api.MOST_LISTED):
                 if one.relay == relay and one.status != "ordered":
                     return one
             _pause(end, f"relay {relay}", timeout_s)

@@ -42,7 +42,8 @@ def links(*, json: options.Json = False) -> None:
     with Fleet.from_configuration() as fleet:
         found, history = fleet.keys.links(), fleet.keys.sessions(limit=1000)
     if json:
-        terminal.write_json(found)
+        told = {one.link: draw.course(one.link, history) for one in found}
+        terminal.write_json({"links": found, "error_rates": told})
         return
     terminal.output().print(draw.links(found, history))
     terminal.say(draw.BASIS)

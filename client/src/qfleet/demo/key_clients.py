@@ -1,6 +1,5 @@
 """Two clients of ETSI GS QKD 014 that know nothing of qfleet: one from PyPI, and ``curl``."""
 
-import hashlib
 import importlib
 import json
 import shutil
@@ -14,10 +13,9 @@ from qfleet.demo.key_site import KeySite
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A key that both applications got: its id and a digest; the key itself is not kept."""
+    """A key that both applications got and that is the same; it is not kept."""
 
     key_id: str
-    digest: str
 
 
 def share(site: KeySite) -> Shared:
@@ -33,7 +31,7 @@ def share(site: KeySite) -> Shared:
     other = fetched.get("keys", [{}])[0].get("key", "")
     if other != given.key:
         raise errors.QFleetError("the two applications got different keys")
-    return Shared(key_id, hashlib.sha256(other.encode()).hexdigest()[:16])
+    return Shared(key_id)
 
 
 def _with_client(site: KeySite) -> Any:

@@ -38,7 +38,7 @@ class Tour:
     relays: list[api.KeyRelayView]
     alarms: tuple[api.KeyAlarmView, ...] = ()
     shared: tuple[key_clients.Shared, ...] = ()
-    tunnel: tuple[str, str] = ("", "")
+    rotated: bool = False
     seconds: float = 0.0
 
     @property
@@ -52,7 +52,7 @@ class Tour:
             and before.status == after.status == "key"
             and set(before.trusted) != set(after.trusted)
             and bool(self.alarms)
-            and self.tunnel[0] == self.tunnel[1] != ""
+            and self.rotated
         )
 
 
@@ -94,15 +94,15 @@ def _tour(directory: Directory, family: processes.Family) -> Tour:
         relays = [_relay(fleet, "The sites share no link")]
         _say("Two applications ask for the same key, by etsi-qkd-014-client and by curl.")
         shared = [key_clients.share(keys)]
-        _say("A WireGuard tunnel gets a preshared key at both ends.")
-        tunnel = key_tunnel.rotate(directory, family, keys)
+        _say("Two rotators give a WireGuard interface its preshared key; a stand-in takes the calls of wg.")
+        rotated = key_tunnel.rotate(directory, family, keys)
         _say("The satellite passes over both sites.")
         sessions += [_exchange(fleet, *link) for link in DOWNLINKS]
         _say("An eavesdropper intercepts the light of the first fibre.")
         sessions.append(_exchange(fleet, *FIBRES[0], eavesdropper=True))
         relays.append(_relay(fleet, "The link is marked, and the next key goes another way"))
         shared.append(key_clients.share(keys))
-        return Tour(sessions, relays, fleet.keys.alarms(), tuple(shared), tunnel)
+        return Tour(sessions, relays, fleet.keys.alarms(), tuple(shared), rotated)
 
 
 def _until_linked(fleet: Fleet) -> None:
@@ -146,18 +146,27 @@ def _repeated(ask: Callable[[], T]) -> T:
 
 def _show(tour: Tour, *, json: bool) -> None:
     if json:
-        terminal.write_json({
-            "well": tour.well, "sessions": tour.sessions, "relays": tour.relays, "alarms": tour.alarms,
-            "key_ids": [one.key_id for one in tour.shared], "seconds": tour.seconds, "simulated": ["light"],
-        })  # fmt: skip
+        told = {
+            "well": tour.well,
+            "sessions": tour.sessions,
+            "relays": tour.relays,
+            "alarms": tour.alarms,
+            "key_ids": [one.key_id for one in tour.shared],
+            "rotated": tour.rotated,
+            "seconds": tour.seconds,
+            "simulated": ["light"],
+            "stand_ins": ["wg"],
+        }
+        terminal.write_json(told)
         return
     console = terminal.output()
     console.print(draw.sessions(tour.sessions))
     console.print(draw.relays(tour.relays))
     console.print(draw.alarms(tour.alarms))
     for one in tour.shared:
-        terminal.say(f"alice and bob have the same key {one.key_id} (SHA-256 {one.digest}…).")
-    terminal.say(f"Both ends of the tunnel have the preshared key with SHA-256 {tour.tunnel[0]}….")
+        terminal.say(f"alice and bob have the same key, {one.key_id}.")
+    same = "the same preshared key" if tour.rotated else "different preshared keys"
+    terminal.say(f"Both rotators called wg with {same}. A stand-in took the calls: there is no tunnel here.")
     terminal.say(draw.BASIS)
     word = "All of it held" if tour.well else "NOT all of it held"
     terminal.say(f"{word}; {tour.seconds:.0f} s. Logs: the directory of the demo.", "bold")

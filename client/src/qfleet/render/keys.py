@@ -11,7 +11,10 @@ from qfleet.render.tables import listing
 from qfleet_wire.api import keys as api
 from qfleet_wire.names import Millis
 
-BASIS = "The light is simulated; the messages, the sifting, the correction and the keys are real."
+BASIS = (
+    "The light is simulated, so these keys are as secret as the sealed path between the devices, "
+    "and no more; all that follows the light is real."
+)
 _STYLES = {"key": "green", "up": "green", "aborted": "red", "alarmed": "red", "down": "yellow"}
 _BARS = "▁▂▃▄▅▆▇█"
 _SHORT = 8
@@ -43,6 +46,15 @@ def links(views: Sequence[api.KeyLinkView], sessions: Sequence[api.KeySessionVie
             f"{_bits(view.expected_bits_per_s)}/s", _plain(rates(history)), _plain(view.reason),
         )  # fmt: skip
     return table
+
+
+def course(link: str, sessions: Sequence[api.KeySessionView]) -> list[tuple[Millis, float]]:
+    """When each session of a link ended, and with which error rate; the oldest first."""
+    return [
+        (one.ended, one.error_rate)
+        for one in reversed(sessions)
+        if one.link == link and one.ended and one.sifted
+    ]
 
 
 def rates(history: Sequence[api.KeySessionView], *, width: int = 24) -> str:

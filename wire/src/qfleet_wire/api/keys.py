@@ -74,6 +74,7 @@ class KeySessionView(msgspec.Struct, frozen=True, kw_only=True):
     created: Millis
     ended: Millis | None
     eavesdropper: str | None
+    simulated: bool = True
 
 
 class KeyRelayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ class KeyRelayView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     created: Millis
     ended: Millis | None
+    simulated: bool = True
 
 
 class KeyAlarmView(msgspec.Struct, frozen=True, kw_only=True):
