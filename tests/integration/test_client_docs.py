@@ -1,12 +1,13 @@
 """Commands and Python in the documentation: they exist, and run as they stand there."""
 
+import importlib
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 from tests.integration import fake_controlplane as fakes
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from qfleet.command.application import application
 
@@ -24,11 +25,19 @@ def test_the_documentation_has_commands() -> None:
 def test_commands_of_the_documentation_exist(page: str, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     words = shlex.split(line)[1:]
-    names = words[: 2 if words[0] in {"device", "job", "network"} else 1]
-    shown = CliRunner().invoke(application, [*names, "--help"])
+    shown = _help(words)
     assert shown.exit_code == 0, f"{page}: {line}"
     for option in (word for word in words if word.startswith("--")):
         assert option in shown.stdout, f"{page}: {line}"
+
+
+def _help(words: list[str]) -> Result:
+    """The help of a command; packs bring theirs with them."""
+    if words[0] == "app":
+        pack = importlib.import_module(f"qfleet_applications.{words[1]}.command")
+        return CliRunner().invoke(pack.application, [words[2], "--help"])
+    names = words[: 2 if words[0] in {"device", "job", "key", "network"} else 1]
+    return CliRunner().invoke(application, [*names, "--help"])
 
 
 def test_python_of_the_documentation_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """A session that somebody listens to, or forges: an alarm and no key, or a key that is shorter by enough."""
 
-import dataclasses
 import functools
 
 import msgspec
@@ -171,7 +170,7 @@ def test_who_speaks_for_the_other_end_without_its_key_gets_none_released() -> No
     assert isinstance(bob, Bob)
     method = Told()
     for one in (alice, bob):
-        one._kit = dataclasses.replace(one._kit, method=method)
+        one._method = method
     world.ends["alice"] = alice
     world.perform("bob", bob.begin())
     world.perform("alice", alice.begin())

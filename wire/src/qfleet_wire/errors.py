@@ -61,7 +61,7 @@ class PresharedKeyMissing(LocalError):
 class KeyNotDelivered(RemoteError):
     """A key delivery gave no key. ``for_good``: this one will never come."""
 
-    def __init__(self, message: str, *, for_good: bool = False) -> None:
+    def __init__(self, message: str | None = None, *, for_good: bool = False) -> None:
         super().__init__(message)
         self.for_good = for_good
 

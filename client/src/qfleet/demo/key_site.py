@@ -43,11 +43,14 @@ class KeySite:
         return f"127.0.0.1:{self.ports[device]}"
 
 
-def start(directory: Directory, family: processes.Family, tell: site.Tell) -> KeySite:
-    """Start it all and wait until every key delivery serves."""
+def start(directory: Directory, family: processes.Family, sockets: Path, tell: site.Tell) -> KeySite:
+    """Start it all and wait until every key delivery serves.
+
+    ``sockets`` is a folder with a short path, for the address of a Unix socket has 107 bytes at most.
+    """
     certificates = directory.path / "certificates"
     _certificates(directory, certificates)
-    more = {name: _settings(name, certificates) for name in DEVICES}
+    more = {name: _settings(name, certificates, sockets) for name in DEVICES}
     place = site.start(directory, family, tell, devices=DEVICES, more=more, settings=_BY_HAND)
     ports = {}
     tool = site.find("qfleet-agent")
@@ -78,9 +81,10 @@ def _certificates(directory: Directory, folder: Path) -> None:
     )  # fmt: skip
 
 
-def _settings(name: str, certificates: Path) -> str:
+def _settings(name: str, certificates: Path, sockets: Path) -> str:
     everybody = APPLICATIONS | NEVER
     lines = [
+        f'keys_socket = "{sockets / name}.sock"',
         "[keys]",
         "port = 0",
         *(f'{what}_file = "{certificates / file}"' for what, file in _FILES.items()),

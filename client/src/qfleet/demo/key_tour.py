@@ -3,10 +3,12 @@
 Only the light is simulated: messages, sifting, correction, relay, key stores and delivery are real.
 """
 
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
+from pathlib import Path
 from typing import TypeVar
 
 import typer
@@ -64,7 +66,8 @@ def run(directory: Directory, *, json: bool) -> bool:
         processes.stop_recorded(directory.record)
         directory.clear()
         try:
-            tour = _tour(directory, family)
+            with tempfile.TemporaryDirectory(prefix="qfleet-") as sockets:
+                tour = _tour(directory, family, Path(sockets))
         except KeyboardInterrupt:
             terminal.say("Interrupted; stopping everything.")
             raise typer.Exit(_INTERRUPTED) from None
@@ -79,10 +82,10 @@ def run(directory: Directory, *, json: bool) -> bool:
     return tour.well
 
 
-def _tour(directory: Directory, family: processes.Family) -> Tour:
+def _tour(directory: Directory, family: processes.Family, sockets: Path) -> Tour:
     with progress.bars() as shown:
         line = shown.add_task("site", total=None, state="")
-        keys = key_site.start(directory, family, lambda text: shown.update(line, state=text))
+        keys = key_site.start(directory, family, sockets, lambda text: shown.update(line, state=text))
         shown.update(line, total=1, completed=1, state=f"online: {', '.join(key_site.DEVICES)}")
     with keys.place.connect() as fleet:
         _say("Loading the scenario: two sites, a satellite over both, a fibre node between them.")

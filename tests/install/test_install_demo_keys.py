@@ -11,6 +11,8 @@ import pytest
 DEMO = [str(Path(sys.executable).with_name("qfleet")), "demo-keys"]
 LIMIT_S = 400.0
 
+pytestmark = pytest.mark.install
+
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_the_demo_of_keys_makes_relays_delivers_and_catches_an_eavesdropper(tmp_path: Path) -> None:
