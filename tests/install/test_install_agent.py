@@ -9,7 +9,17 @@ from tests.install import wheels
 pytestmark = pytest.mark.install
 EXTRAS = {"numpy", "scipy", "qulacs", "stim", "qutip", "dimod", "dwave", "dask", "distributed", "uvicorn"}
 """What only engines, the executor for clusters, and the exchange and delivery of keys may import."""
-ROOMS = ("engines", "workers", "qkd", "delivery", "command.keys")
+ROOMS = (
+    "engines",
+    "workers",
+    "qkd",
+    "delivery",
+    "command.keys",
+    "keyservice.assembly",
+    "keyservice.exchanges",
+    "keyservice.listening",
+    "keyservice.reporting",
+)
 
 
 @pytest.fixture(scope="module")
