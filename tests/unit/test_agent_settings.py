@@ -188,6 +188,7 @@ def test_key_delivery_is_read() -> None:
         ("store_bytes = 1000", "store_bytes = 1000"),
         ('device = "Ground A"', "Ground A"),
         ('applications = ["bob"]\npeers.b.applications = ["bob"]', "'bob' stands at two places"),
+        ('applications = ["relay"]', "no application may be called 'relay'"),
         ("peers.B.applications = []", "'B' is not valid"),
         ('peers.b.application = ["bob"]', "did you mean `applications`?"),
     ],

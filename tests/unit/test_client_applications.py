@@ -4,6 +4,7 @@ import math
 from io import StringIO
 from typing import Literal
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -133,7 +134,7 @@ def test_solve_puts_both_answers_beside_each_other() -> None:
     assert solution.cut == TRIANGLE.cut(solution.side) == largest_cut(TRIANGLE)[0]
     assert (solution.answer.quantum.seconds, solution.answer.classical.seconds) == (3.0, 0.5)
     assert "no difference in cut that counts" in solution.answer.sentence
-    assert "in 3.00 s, simulated" in solution.answer.sentence
+    assert "in 3.00 s on the fleet" in solution.answer.sentence
     assert [request.kind for request in fleet.requests] == ["circuit.expect", "circuit.sample"]
 
 
@@ -157,24 +158,25 @@ def test_a_result_of_another_kind_is_refused() -> None:
 
 
 def measured(value: float, error: float = 0.0, seconds: float = 1.0) -> Measured:
-    return Measured("a method", value, value - error, value + error, seconds)
+    return Measured("annealing", value, value - error, value + error, seconds)
 
 
 def compared(goal: Literal["higher", "lower"], quantum: Measured, classical: Measured) -> Comparison:
-    return Comparison("a problem", "cost", "EUR", goal, quantum, classical)
+    exact = msgspec.structs.replace(classical, method="enumeration")
+    return Comparison("a problem", "cost", "EUR", goal, quantum, exact)
 
 
 def test_a_pack_that_loses_says_so() -> None:
     answer = compared("higher", measured(9.0, 0.1, 10.0), measured(10.0))
     assert answer.winner == "classical"
-    assert answer.sentence.startswith("a problem: the classical method did better in cost by 1 EUR (")
-    assert "found 9 (8.9 to 9.1) EUR in 10.00 s, simulated" in answer.sentence
+    assert answer.sentence.startswith("a problem: enumeration did better in cost by 1 EUR (")
+    assert "found 9 (8.9 to 9.1) EUR in 10.00 s on the fleet" in answer.sentence
 
 
 def test_lower_is_better_where_the_goal_says_so() -> None:
     answer = compared("lower", measured(9.0, seconds=0.5), measured(10.0))
     assert answer.winner == "quantum"
-    assert answer.sentence.startswith("a problem: the quantum method did better in cost by 1 EUR (")
+    assert answer.sentence.startswith("a problem: annealing did better in cost by 1 EUR (")
 
 
 def test_a_difference_within_its_errors_is_none() -> None:

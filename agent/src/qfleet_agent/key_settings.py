@@ -4,7 +4,7 @@ Sizes of keys in bits, as the standard has them; sizes on the disk in bytes; tim
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -12,6 +12,8 @@ from qfleet_wire.errors import InvalidName
 from qfleet_wire.names import parse_name
 
 DEFAULT_PORT = 8014
+RELAY: Final = "relay"
+"""Stands as master and slave of every pad of a relay; what relays use is counted under it."""
 
 
 class Peer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -97,6 +99,8 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         except InvalidName as error:
             raise ValueError(str(error)) from None
         every = [*self.applications, *(one for peer in self.peers.values() for one in peer.applications)]
+        if RELAY in every:
+            raise ValueError(f"no application may be called {RELAY!r}: pads are counted under that name")
         for one in every:
             if every.count(one) > 1:
                 raise ValueError(f"the application {one!r} stands at two places: an SAE ID has one")

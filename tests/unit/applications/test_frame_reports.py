@@ -55,6 +55,11 @@ def test_html_escapes_what_it_shows_and_needs_no_other_file(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_both_forms_say_what_is_simulated() -> None:
+    assert markdown.BASIS in markdown.text(REPORT)
+    assert markdown.BASIS in html.text(REPORT)
+
+
 def test_json_holds_the_report_whole() -> None:
     assert msgspec.json.decode(msgspec.json.encode(REPORT), type=Report) == REPORT
 

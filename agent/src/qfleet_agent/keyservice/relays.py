@@ -20,6 +20,7 @@ from qfleet_agent.errors import (
     KeyStoreFull,
     NotNamed,
 )
+from qfleet_agent.key_settings import RELAY
 from qfleet_agent.keyservice import parcels, records, relay_words
 from qfleet_agent.keyservice.relay_words import Carry, Received
 from qfleet_agent.keystore import fetching, keeping
@@ -42,8 +43,6 @@ from qfleet_wire.names import DeviceName, Millis
 
 Device: TypeAlias = Source | Node | Target
 
-RELAY: Final = "relay"
-"""Stands as master and slave of every pad; what is used for relays is counted under it."""
 PAD_MS: Final = 600_000
 """How long a pad may be on its way; later its bytes are given up at both ends."""
 MOST_AT_ONCE: Final = 64

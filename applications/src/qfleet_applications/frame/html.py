@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qfleet_applications.frame import drawing
 from qfleet_applications.frame.durations import duration
-from qfleet_applications.frame.markdown import comparison_table, spelled
+from qfleet_applications.frame.markdown import BASIS, comparison_table, spelled
 from qfleet_applications.frame.report import Figure, Report, Table
 
 _STYLE = """
@@ -35,7 +35,9 @@ def text(report: Report) -> str:
     parts = [
         f"<h1>{escape(report.title)}</h1>",
         verdicts,
-        *(_table(one) for one in (*tables, *report.tables)),
+        *(_table(one) for one in tables),
+        f"<p>{escape(BASIS)}</p>" if tables else "",
+        *(_table(one) for one in report.tables),
         *(_figure(one) for one in report.figures),
         f"<h2>What to know</h2><ul>{notes}</ul>" if notes else "",
         _table(_again(report)),

@@ -6,6 +6,11 @@ from qfleet_applications.frame import drawing
 from qfleet_applications.frame.durations import duration
 from qfleet_applications.frame.report import Cell, Comparison, Figure, Report, Table
 
+BASIS = (
+    "Quantum states are simulated on the devices; annealing and tabu search are classical samplers that "
+    "stand where a quantum annealer would."
+)
+
 
 def write(report: Report, file: Path) -> None:
     """Write a report, and its plots beside it under the file's name."""
@@ -42,7 +47,7 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
         for side, found in (("quantum", one.quantum), ("classical", one.classical)):
             value = f"{found.value:.6g}{f' {one.unit}' if one.unit else ''}"
             interval = "exact" if found.exact else f"{found.low:.5g} to {found.high:.5g}"
-            method = f"{found.method}{', simulated' if side == 'quantum' else ''}"
+            method = f"{found.method}{', on the fleet' if side == 'quantum' else ''}"
             better = "yes" if one.winner == side else ("equal" if one.winner == "neither" else "")
             problem = one.problem if side == "quantum" else ""
             quantity = f"{one.quantity}, {one.goal} is better" if side == "quantum" else ""
@@ -52,7 +57,7 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
 
 def _comparisons(comparisons: tuple[Comparison, ...]) -> str:
     meanings = sorted({one.interval for one in comparisons})
-    return f"{_table(comparison_table(comparisons))}\n\nIntervals: {'; '.join(meanings)}."
+    return f"{_table(comparison_table(comparisons))}\n\nIntervals: {'; '.join(meanings)}. {BASIS}"
 
 
 def _table(table: Table) -> str:

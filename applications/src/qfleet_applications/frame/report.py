@@ -43,8 +43,9 @@ class Measured(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """Both answers to one question; ``goal`` says which values of ``quantity`` are better.
 
-    ``interval`` says what ``low`` and ``high`` mean. Quantum states are simulated on the devices, so the
-    seconds of the quantum method say nothing about quantum hardware.
+    ``quantum`` is what ran on the fleet: simulated quantum states, or a classical sampler in the place of a
+    quantum annealer, which its method names. Its seconds say nothing about quantum hardware. ``interval``
+    says what ``low`` and ``high`` mean.
     """
 
     problem: str
@@ -75,13 +76,14 @@ class Comparison(msgspec.Struct, frozen=True):
         """Who did better, by how much and how long both took, for people."""
         found = (
             f"{self.quantum.method} found {self.quantum.spelled(self.unit)} in "
-            f"{duration(self.quantum.seconds)}, simulated; {self.classical.method} found "
+            f"{duration(self.quantum.seconds)} on the fleet; {self.classical.method} found "
             f"{self.classical.spelled(self.unit)} in {duration(self.classical.seconds)}"
         )
         if self.winner == "neither":
             return f"{self.problem}: no difference in {self.quantity} that counts ({found})."
         by = f"{abs(self.advantage):.4g}{f' {self.unit}' if self.unit else ''}"
-        return f"{self.problem}: the {self.winner} method did better in {self.quantity} by {by} ({found})."
+        better = self.quantum if self.winner == "quantum" else self.classical
+        return f"{self.problem}: {better.method} did better in {self.quantity} by {by} ({found})."
 
 
 class Table(msgspec.Struct, frozen=True):
