@@ -9,6 +9,7 @@ The ``install`` marker's opt-in stands here too, so that every ring knows the op
 
 import asyncio
 import gc
+import logging
 import sys
 import threading
 import time
@@ -109,6 +110,17 @@ def leaves_nothing_behind() -> Iterator[None]:
         complaints += [f"handle left open: {what[1]}" for what in _left_over(_handles, handles)]
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Take back the logging that a command set up in this process: its stream ends with its test."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    yield
+    for handler in set(root.handlers).difference(handlers):
+        root.removeHandler(handler)
+    root.setLevel(level)
 
 
 def _left_over(look: Callable[[], set[_Thing]], before: Collection[_Thing]) -> set[_Thing]:
