@@ -7,15 +7,14 @@ it runs. It imports neither Dask nor an engine, and trusts only the shape of the
 
 import asyncio
 import heapq
-import itertools
 import logging
 from collections.abc import Callable, Sequence
 
-from qfleet_agent.workers import events, frames, news, placement
+from qfleet_agent.workers import events, frames
 from qfleet_agent.workers.bridge import Bridge
 from qfleet_agent.workers.bridge_frames import Connect, Drop, Dropped, Give, Site, Trouble, Up
-from qfleet_agent.workers.errors import DuplicateTask, PoolClosed
 from qfleet_agent.workers.events import TaskKey
+from qfleet_agent.workers.intake import Intake
 from qfleet_agent.workers.worker import Assignment
 
 RESTART_S = (0.2, 1.0, 5.0, 15.0, 30.0)
@@ -26,7 +25,7 @@ AHEAD = 2
 log = logging.getLogger(__name__)
 
 
-class Cluster:
+class Cluster(Intake):
     """One cluster. All methods are called in the event loop's thread."""
 
     def __init__(
@@ -36,43 +35,17 @@ class Cluster:
         follow: Callable[[Site | Trouble], None],
     ) -> None:
         """``tell`` is called with what happened; ``follow`` with what the cluster is, when that changes."""
-        self._connect, self._news, self._follow = connect, news.News(tell), follow
+        super().__init__(tell)
+        self._connect, self._follow = connect, follow
         self._bridge: Bridge | None = None
         self._site: Site | None = None
-        self._queue: list[Assignment] = []
-        self._held: dict[TaskKey, Assignment] = {}
         self._given: dict[int, Assignment] = {}
-        self._numbers = itertools.count(1)
         self._ends = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._scheduled = self._closed = False
 
     async def start(self) -> None:
         """Start the bridge; returns at once, whether there is a cluster or not."""
         self._begin()
-
-    def submit(
-        self, key: TaskKey, work: bytes, *, memory_bytes: int, time_limit_s: float, priority: int = 0
-    ) -> None:
-        """Queue an encoded ``workload.Work``; higher priorities run first, equals in order.
-
-        ``memory_bytes`` bounds what the task may use beside the engine, ``time_limit_s`` how long it may
-        run on its worker.
-
-        Raises:
-            DuplicateTask: the key is queued or running.
-            PoolClosed: after ``close``.
-        """
-        if self._closed:
-            raise PoolClosed(f"task {key} came after the cluster was let go")
-        if key in self._held:
-            raise DuplicateTask(f"task {key} is queued or running already")
-        work = bytes(work)
-        light = placement.is_light(work)
-        one = Assignment(next(self._numbers), key, work, memory_bytes, time_limit_s, priority, light)
-        self._held[key] = one
-        heapq.heappush(self._queue, one)
-        self._schedule()
 
     def cancel(self, key: TaskKey) -> bool:
         """Stop a task, wherever it is. False if the key is not queued or running."""
@@ -84,25 +57,8 @@ class Cluster:
             assert self._bridge is not None, "what is given is given to a bridge"
             self._bridge.send(Drop(one.number))
         else:
-            self._queue.remove(one)
-            heapq.heapify(self._queue)
-            self._end(one, events.Cancelled(key))
-            self._schedule()
+            self._withdraw(one)
         return True
-
-    async def run(self, work: bytes, *, memory_bytes: int, time_limit_s: float) -> events.Finished:
-        """Run one work outside the tasks; its events are not told.
-
-        Raises:
-            WorkFailed: with the reason.
-        """
-        key, done = self._news.expect(next(self._numbers))
-        try:
-            self.submit(key, work, memory_bytes=memory_bytes, time_limit_s=time_limit_s)
-            return await done
-        finally:
-            self._news.forget(key)
-            self.cancel(key)
 
     @property
     def running(self) -> int:
@@ -122,10 +78,8 @@ class Cluster:
         if self._bridge is not None:
             self._bridge.abandon()
             self._bridge = None
-        self._queue.clear()
-        self._held.clear()
         self._given.clear()
-        self._news.close()
+        self._forget()
         await asyncio.sleep(0)
 
     # ── what the bridge tells ───────────────────────────────────────────────────────────────
@@ -152,12 +106,8 @@ class Cluster:
         self._bridge = None
         if self._site is not None:
             self._lose(Trouble(reason))
-        for one in self._given.values():
-            if one.cancelled:
-                self._end(one, events.Cancelled(one.key))
-            else:
-                heapq.heappush(self._queue, one)
-        self._given.clear()
+        given, self._given = list(self._given.values()), {}
+        self._again(given)
         self._news.flush()
         self._begin_later()
 
@@ -203,20 +153,7 @@ class Cluster:
 
     def _end(self, one: Assignment, event: events.Event) -> None:
         self._given.pop(one.number, None)
-        self._held.pop(one.key, None)
-        self._news.add(events.Cancelled(one.key) if one.cancelled else event)
-
-    def _schedule(self) -> None:
-        """Pump once after all that the loop does now, so that many submissions share one write."""
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._scheduled = False
-        if not self._closed:
-            self._pump()
-            self._news.flush()
+        super()._end(one, event)
 
     def _pump(self) -> None:
         if self._bridge is None or self._site is None:

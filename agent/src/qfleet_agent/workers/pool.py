@@ -13,9 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from qfleet_agent.workers import cgroup, events, frames, news, placement
-from qfleet_agent.workers.errors import DuplicateTask, PoolClosed, WorkersUnavailable
+from qfleet_agent.workers import cgroup, events, frames, placement
+from qfleet_agent.workers.errors import WorkersUnavailable
 from qfleet_agent.workers.events import TaskKey
+from qfleet_agent.workers.intake import Intake
 from qfleet_agent.workers.worker import Assignment, Worker
 
 START_S = 60.0
@@ -45,18 +46,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Delegated cgroup v2 folder to place workers in (``cgroup.find()``); None leaves them with the agent."""
 
 
-class Pool:
+class Pool(Intake):
     """Worker processes with one queue. All methods are called in the event loop's thread."""
 
     def __init__(self, settings: Settings, tell: Callable[[Sequence[events.Event]], None]) -> None:
         """``tell`` is called in the loop with what happened since its last call, in order."""
-        self._settings, self._news = settings, news.News(tell)
+        super().__init__(tell)
+        self._settings = settings
         self._workers: list[Worker] = []
-        self._queue: list[Assignment] = []
-        self._held: dict[TaskKey, Assignment] = {}
-        self._numbers, self._names = itertools.count(1), itertools.count(1)
+        self._names = itertools.count(1)
         self._deaths = 0
-        self._scheduled = self._closed = self._grouped = False
+        self._grouped = False
         self._timers: set[asyncio.TimerHandle] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._ready: asyncio.Future[None] | None = None
@@ -79,29 +79,6 @@ class Pool:
         finally:
             self._ready = None
 
-    def submit(
-        self, key: TaskKey, work: bytes, *, memory_bytes: int, time_limit_s: float, priority: int = 0
-    ) -> None:
-        """Queue an encoded ``workload.Work``; higher priorities run first, equals in order.
-
-        ``memory_bytes`` bounds what the task may use beside the engine, ``time_limit_s`` how long it may
-        run; the clock starts when a worker has it.
-
-        Raises:
-            DuplicateTask: the key is queued or running.
-            PoolClosed: after ``close``.
-        """
-        if self._closed:
-            raise PoolClosed(f"task {key} came after the workers were closed")
-        if key in self._held:
-            raise DuplicateTask(f"task {key} is queued or running already")
-        work = bytes(work)
-        light = placement.is_light(work)
-        one = Assignment(next(self._numbers), key, work, memory_bytes, time_limit_s, priority, light)
-        self._held[key] = one
-        heapq.heappush(self._queue, one)
-        self._schedule()
-
     def cancel(self, key: TaskKey) -> bool:
         """Stop a task (its worker is killed if it runs). False if the key is not queued or running."""
         one = self._held.get(key)
@@ -113,25 +90,8 @@ class Pool:
                 worker.kill("cancelled")
                 return True
         if not any(one in worker.line for worker in self._workers):
-            self._queue.remove(one)
-            heapq.heapify(self._queue)
-            self._end(one, events.Cancelled(key))
-            self._schedule()
+            self._withdraw(one)
         return True
-
-    async def run(self, work: bytes, *, memory_bytes: int, time_limit_s: float) -> events.Finished:
-        """Run one work outside the tasks; its events are not told.
-
-        Raises:
-            WorkFailed: with the reason.
-        """
-        key, done = self._news.expect(next(self._numbers))
-        try:
-            self.submit(key, work, memory_bytes=memory_bytes, time_limit_s=time_limit_s)
-            return await done
-        finally:
-            self._news.forget(key)
-            self.cancel(key)
 
     @property
     def running(self) -> int:
@@ -159,9 +119,7 @@ class Pool:
         for worker in workers:
             worker.abandon()
         await asyncio.gather(*self._connecting, return_exceptions=True)
-        self._queue.clear()
-        self._held.clear()
-        self._news.close()
+        self._forget()
         await asyncio.sleep(0)
 
     # ── what workers tell ───────────────────────────────────────────────────────────────────
@@ -223,22 +181,6 @@ class Pool:
                 self._end(worker.finish_head(), events.Failed(key, answer.kind, answer.reason))
         if worker.line and worker.line[0].cancelled and not worker.line[0].light:
             worker.kill("cancelled")
-
-    def _end(self, one: Assignment, event: events.Event) -> None:
-        self._held.pop(one.key, None)
-        self._news.add(events.Cancelled(one.key) if one.cancelled else event)
-
-    def _schedule(self) -> None:
-        """Pump once after all that the loop does now, so that many submissions share one write."""
-        if not self._scheduled:
-            self._scheduled = True
-            asyncio.get_running_loop().call_soon(self._turn)
-
-    def _turn(self) -> None:
-        self._scheduled = False
-        if not self._closed:
-            self._pump()
-            self._news.flush()
 
     def _pump(self) -> None:
         given: dict[Worker, list[Assignment]] = {}
@@ -305,9 +247,5 @@ class Pool:
             worker.retire()
 
     def _requeue(self, worker: Worker) -> None:
-        for one in worker.line:
-            if one.cancelled:
-                self._end(one, events.Cancelled(one.key))
-            else:
-                heapq.heappush(self._queue, one)
+        self._again(worker.line)
         worker.line.clear()
