@@ -11,7 +11,7 @@ import pytest
 from tests.integration import key_stores
 from tests.integration.key_stores import Clock
 
-from qfleet_agent.keyservice import parcels, relay_words, relays
+from qfleet_agent.keyservice import parcels, relay_reports, relay_words
 from qfleet_agent.keyservice.desk import Desk, World
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.keeper import Keeper
@@ -180,7 +180,7 @@ class Fleet:
 
 
 async def released(site: Site, link: str) -> bytes | None:
-    block = relays.block_of(Plan(relay=NAME, route=ROUTE, size=SIZE))
+    block = relay_reports.block_of(Plan(relay=NAME, route=ROUTE, size=SIZE))
 
     def call(base: Base) -> bytes | None:
         found = base.blocks.find(link, block)

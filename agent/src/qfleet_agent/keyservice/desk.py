@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from qfleet_agent.errors import RemoteError
 from qfleet_agent.keyservice import records
 from qfleet_agent.keyservice.parcels import Exchanged, Relayed
+from qfleet_agent.keyservice.relay_hands import Means
 from qfleet_agent.keyservice.relays import Relays
 from qfleet_agent.keystore.counts import Count, Row
 from qfleet_agent.keystore.keeper import Keeper
@@ -58,7 +59,7 @@ class Desk:
         self._world = world
         self._exchanges: Exchanges | None = None
         self._relays = Relays(
-            keeper=world.keeper, post=world.post, tell=self._ended, now=world.now, random=world.random
+            Means(keeper=world.keeper, post=world.post, tell=self._ended, now=world.now, random=world.random)
         )
         self._reports: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
