@@ -9,7 +9,7 @@ from tests.unit.core_cases import KINDS, MIB
 from tests.unit.planner_cases import devices, region
 
 from qfleet_controlplane.compile.errors import RequestRefused
-from qfleet_controlplane.planning import cost, kinds, placement, plan, schedule
+from qfleet_controlplane.planning import cost, kinds, needs, placement, plan
 from qfleet_controlplane.planning.cuts import choice, forecast
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_controlplane.planning.regions import DeviceClass
@@ -49,7 +49,7 @@ def test_a_program_wider_than_every_device_is_cut_into_parts_that_fit() -> None:
     assert [part.qubits for part in job.cut.parts] == [16, 16]
     assert (job.qubits, job.cut.qubits, job.cut.paths) == (16, 32, 8)
     assert job.capability == "circuit.part"
-    assert schedule.lacks(schedule.requirement(job), fleet(16)) is None
+    assert needs.lacks(needs.requirement(job), fleet(16)) is None
     told = kinds.plan(job, plan.Fleet(1, 2, kinds.rates(job))).sentences
     assert told[0].startswith(
         "Cut into 2 parts of 16 + 16 qubits through 3 gates, 8 paths, put together exactly"

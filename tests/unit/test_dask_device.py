@@ -4,14 +4,14 @@ from pathlib import Path
 
 import msgspec
 from tests.unit.core_cases import announcement
-from tests.unit.test_core_schedule import demand, devices_of, slot
+from tests.unit.test_core_schedule import demanded, devices_of, slot
 
 from qfleet_agent.daemon import place
 from qfleet_agent.machine import effects, events
 from qfleet_agent.machine.machine import Machine
 from qfleet_agent.settings import Settings
 from qfleet_agent.workers.bridge_frames import Site
-from qfleet_controlplane.planning import schedule
+from qfleet_controlplane.planning import needs, schedule
 from qfleet_wire import circuit, codec, payloads, workload
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
@@ -67,6 +67,6 @@ def _wide(task: str) -> payloads.Assign:
 
 def test_a_site_whose_cluster_has_gone_gets_nothing_and_lacks_nothing() -> None:
     gone = announcement(workers=0)
-    assert devices_of(schedule.schedule([demand(3)], [slot("site", gone), slot("small")])) == {"small": 3}
-    assert schedule.schedule([demand(3)], [slot("site", gone)]) == []
-    assert schedule.lacks(demand(1).requirement, gone) is None
+    assert devices_of(schedule.schedule([demanded(3)], [slot("site", gone), slot("small")])) == {"small": 3}
+    assert schedule.schedule([demanded(3)], [slot("site", gone)]) == []
+    assert needs.lacks(demanded(1).requirement, gone) is None

@@ -11,11 +11,11 @@ from qfleet_agent.engines import noise_density
 from qfleet_controlplane.planning import (
     kinds,
     methods,
+    needs,
     noise_method,
     placement,
     plan,
     regions,
-    schedule,
 )
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_controlplane.service import submission
@@ -181,5 +181,5 @@ def test_gates_are_grouped_into_passes() -> None:
 
 
 def test_requirements_name_the_method() -> None:
-    lacking = schedule.Requirement("circuit.sample/density", 4, 0)
-    assert schedule.lacks(lacking, device(QULACS)) == "no engine for circuit.sample/density"
+    lacking = needs.Requirement("circuit.sample/density", 4, 0)
+    assert needs.lacks(lacking, device(QULACS)) == "no engine for circuit.sample/density"

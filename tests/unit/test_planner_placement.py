@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.planner_cases import TAGS, devices, echoes, grid, region, some_regions
 
-from qfleet_controlplane.planning import admission, cost, filling, kinds, placement, regions, schedule
+from qfleet_controlplane.planning import admission, cost, filling, kinds, needs, placement, regions
 from qfleet_controlplane.planning.kinds import echo
 from qfleet_controlplane.planning.placement import Wishes
 
@@ -150,7 +150,7 @@ def test_no_task_is_lost_doubled_or_where_it_may_not_be(
         return
     assert positions(found) == list(range(len(found.plan.slices)))
     known = {entry.name: entry for entry in facts}
-    needed = schedule.Requirement(job.kind, job.qubits, kinds.memory_bytes(job))
+    needed = needs.Requirement(job.kind, job.qubits, kinds.memory_bytes(job))
     for share in found.shares:
         entry = known[share.region]
         assert not residency or residency & set(entry.residency)

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.planner_cases import TAGS, devices, grid, region, some_regions
 
-from qfleet_controlplane.planning import cost, kinds, placement, rebalance, regions, schedule
+from qfleet_controlplane.planning import cost, kinds, needs, placement, rebalance, regions
 
 JOB = grid()
-NEEDED = schedule.Requirement(JOB.kind, JOB.qubits, kinds.memory_bytes(JOB))
+NEEDED = needs.Requirement(JOB.kind, JOB.qubits, kinds.memory_bytes(JOB))
 EACH_MS = regions.task_ms(devices(), JOB, 1, 0)
 HERE = "here"
 

@@ -8,11 +8,11 @@ from tests.unit.core_cases import announcement
 
 from qfleet_controlplane.machine import effects, events, leases
 from qfleet_controlplane.machine.state import Device
-from qfleet_controlplane.planning import schedule
+from qfleet_controlplane.planning import demand, schedule
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, JobId
 
-CAPACITY = 2 * schedule.MOST_TASKS_PER_WORKER
+CAPACITY = 2 * demand.MOST_TASKS_PER_WORKER
 """Echoes that a device of two workers holds."""
 
 
@@ -146,9 +146,7 @@ def _has_room(bench: Bench, device: Device) -> bool:
     usable = device.connected and device.status == "online" and device.rests_until <= bench.now
     if not usable or device.announcement is None:
         return False
-    slot = schedule.Slot(
-        device.name, device.announcement, held=len(device.held), backlog_ms=device.backlog_ms
-    )
+    slot = demand.Slot(device.name, device.announcement, held=len(device.held), backlog_ms=device.backlog_ms)
     return not slot.full
 
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from tests.unit.core_bench import POLICY, A, B, Bench, result
 from tests.unit.core_cases import announcement
 from tests.unit.planner_cases import devices, grid, region
-from tests.unit.test_core_schedule import ECHO, HEAVY, demand, devices_of
+from tests.unit.test_core_schedule import ECHO, HEAVY, demanded, devices_of
 
 from qfleet_controlplane.machine import effects, events, state
-from qfleet_controlplane.planning import placement, reach, regions, schedule
+from qfleet_controlplane.planning import demand, placement, reach, regions, schedule
 from qfleet_controlplane.service import portraits
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, JobId, Millis
@@ -212,12 +212,12 @@ def test_an_assignment_is_repeated_when_an_answer_could_have_come() -> None:
 # ── who gets what ───────────────────────────────────────────────────────────────────────────
 
 
-def slot(name: str, reach_ms: float = 0.0, held: int = 0, backlog: float = 0.0) -> schedule.Slot:
-    return schedule.Slot(name, announcement(), held=held, backlog_ms=backlog, reach_ms=reach_ms)
+def slot(name: str, reach_ms: float = 0.0, held: int = 0, backlog: float = 0.0) -> demand.Slot:
+    return demand.Slot(name, announcement(), held=held, backlog_ms=backlog, reach_ms=reach_ms)
 
 
-def counted(job: object, count: int) -> schedule.Demand:
-    made = demand(count, job=job)  # type: ignore[arg-type]  # handed through
+def counted(job: object, count: int) -> demand.Demand:
+    made = demanded(count, job=job)  # type: ignore[arg-type]  # handed through
     return made._replace(left=count, typical=(1, 0))
 
 

@@ -7,7 +7,7 @@ fails is tried again until its job's ``max_attempts``.
 
 from qfleet_controlplane.machine import copies, endings, history, leases, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import regions, schedule
+from qfleet_controlplane.planning import needs, regions
 from qfleet_wire import payloads
 from qfleet_wire.names import Millis
 
@@ -107,7 +107,7 @@ def nobody_left(turn: Turn, task: state.Task) -> bool:
     needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
     barred = task.barred
     return not any(
-        device.name not in barred and schedule.lacks(needed, device.announcement) is None
+        device.name not in barred and needs.lacks(needed, device.announcement) is None
         for device in turn.state.devices.values()
         if device.announcement is not None
         and device.status not in tables.SHUT_OUT

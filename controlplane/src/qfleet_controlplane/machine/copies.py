@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from qfleet_controlplane.machine import effects, endings, events, history, leases, state, tables, trusting
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import quorum, schedule
+from qfleet_controlplane.planning import needs, quorum
 from qfleet_wire.names import DeviceName
 
 
@@ -92,7 +92,7 @@ def _somebody(turn: Turn, task: state.Task) -> bool:
     barred = task.barred
     return any(
         device.name not in barred
-        and (device.announcement is None or schedule.lacks(needed, device.announcement) is None)
+        and (device.announcement is None or needs.lacks(needed, device.announcement) is None)
         for device in turn.state.devices.values()
         if device.status not in tables.OUT_OF_SERVICE
         and device.status not in {"lost", "invited"}

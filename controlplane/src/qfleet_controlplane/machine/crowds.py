@@ -5,7 +5,7 @@ from itertools import islice
 
 from qfleet_controlplane.machine import state
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import schedule
+from qfleet_controlplane.planning import demand
 from qfleet_wire.names import Millis
 
 _MOST = 32
@@ -17,15 +17,15 @@ _OVERDUE, _GRACE_MS = 3.0, 4_000.0
 class Crowd:
     """Devices that were found without room, for a scheduler that asks; ``asked`` says whether it did."""
 
-    def __init__(self, turn: Turn, slot: Callable[[Turn, state.Device], schedule.Slot | None]) -> None:
+    def __init__(self, turn: Turn, slot: Callable[[Turn, state.Device], demand.Slot | None]) -> None:
         self._turn = turn
         self._slot = slot
         self.asked = False
 
-    def __call__(self) -> list[schedule.Slot]:
+    def __call__(self) -> list[demand.Slot]:
         """Some devices of each class, but none that seems to be stuck."""
         self.asked = True
-        slots: list[schedule.Slot] = []
+        slots: list[demand.Slot] = []
         for bucket in self._turn.state.pool.crowded():
             for name in islice(bucket.crowded, _MOST):
                 device = self._turn.state.devices[name]

@@ -7,7 +7,7 @@ until their jobs' patience ends; one that is shut out or enrolled anew loses the
 from qfleet_controlplane.machine import attempts, contacts, copies, events, leases, state, tables, ways
 from qfleet_controlplane.machine.effects import Alarm, Send
 from qfleet_controlplane.machine.turn import Turn, way_of
-from qfleet_controlplane.planning import schedule
+from qfleet_controlplane.planning import needs
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, JobId, Millis
 
@@ -108,7 +108,7 @@ def announcement(turn: Turn, device: state.Device, told: payloads.Announcement) 
     _readmit(turn, device)
     for task in [task for task in device.held.values() if task.status == "leased"]:
         needed = leases.requirement(task.job.specification, task.job.plan.memory_bytes)
-        lack = schedule.lacks(needed, told)
+        lack = needs.lacks(needed, told)
         if lack is not None:
             attempts.take_back(turn, task, f"it can no longer run it: {lack}")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from qfleet_controlplane.machine import endings, events, leases, probing, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import cost, kinds, methods, plan, schedule
+from qfleet_controlplane.planning import cost, kinds, methods, needs, plan
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire.names import JobId, Millis
 
@@ -63,7 +63,7 @@ def _check_possible(fleet: state.State, specification: Specification) -> None:
         for device in fleet.devices.values()
         if device.status not in {"revoked", "retired"} and device.announcement is not None
     }
-    able = (name for name, told in known.items() if schedule.lacks(requirement, told) is None)
+    able = (name for name, told in known.items() if needs.lacks(requirement, told) is None)
     found = len(list(islice(able, requirement.devices)))
     if not known or found >= requirement.devices:
         return  # the first able ones are found at once; only a refusal looks at all of them
@@ -78,7 +78,7 @@ def _check_possible(fleet: state.State, specification: Specification) -> None:
         raise plan.PlanRefused(message, f"ask for agree = {found}, or enrol further devices that can run it")
     # The largest are named: they say how far the job would have to shrink.
     largest = sorted(known, key=lambda name: (known[name].max_qubits, known[name].task_memory_bytes))
-    reasons = schedule.explain(requirement, {name: known[name] for name in largest[-_TOLD:]})
+    reasons = needs.explain(requirement, {name: known[name] for name in largest[-_TOLD:]})
     if len(known) > _TOLD:
         reasons.append(f"and {len(known) - _TOLD:,} more")
     message = f"no device of this fleet can run the job: {'; '.join(reasons)}"
@@ -93,7 +93,7 @@ def fleet_for(known: state.State, specification: Specification) -> plan.Fleet:
         kind = known.kind_of(device) if device.status == "online" else None
         if kind is not None:
             counts.setdefault(id(kind), [kind, 0])[1] += 1
-    able = [(kind, count) for kind, count in counts.values() if schedule.lacks(requirement, kind) is None]
+    able = [(kind, count) for kind, count in counts.values() if needs.lacks(requirement, kind) is None]
     weighed = [
         (kinds.rates(specification, cost.calibration_of(kind, specification.capability)), count)
         for kind, count in able

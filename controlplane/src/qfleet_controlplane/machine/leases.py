@@ -10,7 +10,7 @@ from typing import cast
 
 from qfleet_controlplane.machine import crowds, pool, state, tables
 from qfleet_controlplane.machine.turn import Turn, way_of
-from qfleet_controlplane.planning import cost, kinds, reach, schedule
+from qfleet_controlplane.planning import cost, demand, kinds, needs, reach, schedule
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 from qfleet_wire.names import DeviceName, Millis
@@ -29,9 +29,9 @@ _MOST_LEASES = 4_000
 """Leases of one settling: the event loop waits for it."""
 
 
-def requirement(specification: Specification, memory_bytes: int) -> schedule.Requirement:
+def requirement(specification: Specification, memory_bytes: int) -> needs.Requirement:
     """What a job's tasks need of a device; ``memory_bytes`` as it was planned."""
-    return schedule.Requirement(
+    return needs.Requirement(
         specification.capability,
         specification.vector_qubits,
         memory_bytes,
@@ -79,7 +79,7 @@ class _Able:
 
     def __init__(self, source: pool.Pool) -> None:
         self._buckets = source.buckets()
-        self._known: dict[schedule.Requirement, list[pool.Bucket]] = {}
+        self._known: dict[needs.Requirement, list[pool.Bucket]] = {}
         self.cut = False
         """Whether tasks are left although not every device was looked at."""
 
@@ -93,7 +93,7 @@ class _Able:
         needed = requirement(job.specification, job.plan.memory_bytes)
         found = self._known.get(needed)
         if found is None:
-            found = [each for each in self._buckets if schedule.lacks(needed, each.kind) is None]
+            found = [each for each in self._buckets if needs.lacks(needed, each.kind) is None]
             self._known[needed] = found
         return [each for each in found if each.idle or each.busy]
 
@@ -140,9 +140,9 @@ def _most_barred(jobs: list[state.Job]) -> int:
     )
 
 
-def _slots(turn: Turn, bucket: pool.Bucket, most: int) -> list[schedule.Slot]:
+def _slots(turn: Turn, bucket: pool.Bucket, most: int) -> list[demand.Slot]:
     """Devices of a class that have room, idle ones first; strikes out the others that it comes across."""
-    slots: list[schedule.Slot] = []
+    slots: list[demand.Slot] = []
     for names in (bucket.idle, bucket.busy):
         gone = []
         for name in names:
@@ -159,13 +159,13 @@ def _slots(turn: Turn, bucket: pool.Bucket, most: int) -> list[schedule.Slot]:
     return slots
 
 
-def _slot(turn: Turn, device: state.Device) -> schedule.Slot | None:
+def _slot(turn: Turn, device: state.Device) -> demand.Slot | None:
     """The device as the scheduler sees it; None for one that gets nothing now."""
     told = device.announcement
     if told is None or not device.connected or device.status != "online" or device.rests_until > turn.now:
         return None
     kind = device.kind or told
-    return schedule.Slot(
+    return demand.Slot(
         device.name,
         kind,
         held=len(device.held),
@@ -187,8 +187,8 @@ class _Window:
             yield task
 
 
-def _demand(job: state.Job, window: _Window) -> schedule.Demand:
-    return schedule.Demand(
+def _demand(job: state.Job, window: _Window) -> demand.Demand:
+    return demand.Demand(
         priority=job.request.priority,
         age=(job.created, job.id),
         requirement=requirement(job.specification, job.plan.memory_bytes),
@@ -201,7 +201,7 @@ def _demand(job: state.Job, window: _Window) -> schedule.Demand:
     )
 
 
-def _size(task: schedule.Candidate) -> tuple[int, int]:
+def _size(task: demand.Candidate) -> tuple[int, int]:
     part = cast("state.Task", task).slice
     return part.items, part.shots
 
@@ -215,7 +215,7 @@ def _requeue(job: state.Job, window: list[state.Task]) -> None:
             job.pending.append(task)
 
 
-def _lease(turn: Turn, task: state.Task, choice: schedule.Choice) -> None:
+def _lease(turn: Turn, task: state.Task, choice: demand.Choice) -> None:
     device = turn.state.devices[cast("DeviceName", choice.device)]
     job = task.job
     state.move(task, "lease")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from qfleet_controlplane.machine import attempts, census, copies, events, leases, shares, state, tables
 from qfleet_controlplane.machine.turn import Turn
-from qfleet_controlplane.planning import admission, rebalance, regions, schedule
+from qfleet_controlplane.planning import admission, needs, rebalance, regions
 from qfleet_wire.names import Millis
 
 _MOST_REFUSED = 64
@@ -63,7 +63,7 @@ def _note_stranded(turn: Turn, job: state.Job, usable: Sequence[regions.DeviceCl
         job.stranded_since = None
         return
     requirement = leases.requirement(job.specification, job.plan.memory_bytes)
-    if any(schedule.lacks(requirement, kind) is None for kind in usable):
+    if any(needs.lacks(requirement, kind) is None for kind in usable):
         job.stranded_since = None
     elif job.stranded_since is None:
         job.stranded_since = Millis(max(turn.now, turn.state.began + turn.policy.return_ms))

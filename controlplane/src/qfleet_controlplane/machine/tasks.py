@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from qfleet_controlplane.machine import tables
-from qfleet_controlplane.planning import plan, schedule, specification
+from qfleet_controlplane.planning import demand, plan, specification
 from qfleet_wire import api
 from qfleet_wire.names import DeviceName, JobId, Millis, TaskId
 
@@ -168,7 +168,7 @@ class Job:
     """Items of succeeded tasks plus the reported share of the others …"""
     all_items: int = 0
     """… of so many in all tasks that are here; an item that is split by shots counts for each."""
-    rates: schedule.Known = field(default_factory=dict)
+    rates: demand.Known = field(default_factory=dict)
     """How fast classes of devices run it."""
     stranded_since: Millis | None = None
     """Since when no usable device here can run its waiting tasks."""

@@ -5,7 +5,7 @@ Both are hard: no preference, load or failure ever sends a task to a region that
 
 from collections.abc import Iterable, Sequence
 
-from qfleet_controlplane.planning import plan, regions, schedule
+from qfleet_controlplane.planning import needs, plan, regions
 from qfleet_controlplane.planning.regions import DeviceClass, RegionFacts
 
 OUT_OF_REACH = "its broker cannot be reached"
@@ -16,7 +16,7 @@ class NothingAdmits(plan.PlanRefused):
 
 
 def admit(
-    facts: Sequence[RegionFacts], requirement: schedule.Requirement, residency: Iterable[str]
+    facts: Sequence[RegionFacts], requirement: needs.Requirement, residency: Iterable[str]
 ) -> tuple[list[RegionFacts], list[str]]:
     """Return the regions that admit a job, and for each of the others a sentence that says why not.
 
@@ -54,19 +54,19 @@ def within_reach(admitted: Sequence[RegionFacts]) -> tuple[list[RegionFacts], li
     return kept, [f"{entry.name} is not used: {OUT_OF_REACH}." for entry in left_out]
 
 
-def why_not(facts: RegionFacts, requirement: schedule.Requirement, residency: Sequence[str]) -> str:
+def why_not(facts: RegionFacts, requirement: needs.Requirement, residency: Sequence[str]) -> str:
     """Say why a region does not admit a job."""
     if not regions.carries(facts, residency):
         return f"residency {_tags(residency)} demanded, it carries {_tags(facts.residency)}"
     return lack(facts, requirement)
 
 
-def lack(facts: RegionFacts, requirement: schedule.Requirement) -> str:
+def lack(facts: RegionFacts, requirement: needs.Requirement) -> str:
     """What the region's ablest device lacks: it is nearest to admitting the job."""
     if not facts.classes:
         return "no device there has said yet what it can do"
     nearest = max(facts.classes, key=lambda entry: _ability(entry, requirement.kind))
-    lacking = schedule.lacks(requirement, nearest)
+    lacking = needs.lacks(requirement, nearest)
     if lacking is None and requirement.devices > 1:
         return f"{requirement.devices} devices must agree, and fewer there can run it"
     return lacking or "it lacks nothing"

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from qfleet_controlplane.planning import cost, kinds, schedule
+from qfleet_controlplane.planning import cost, kinds, needs
 from qfleet_controlplane.planning.plan import Plan, Slice
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api
@@ -20,7 +20,7 @@ class Hand(NamedTuple):
 
     device: str
     region: str
-    able: schedule.Worker
+    able: needs.Worker
     wait_ms: float = 0.0
     number: int = 1
 
@@ -35,12 +35,12 @@ class Forecast(NamedTuple):
 
 def forecast(job: Specification, planned: Plan, positions: Iterable[int], hands: Sequence[Hand]) -> Forecast:
     """Hand the tasks at ``positions`` out to ``hands``; nobody able leaves them without a device."""
-    needed = schedule.requirement(job)
-    found = [_Part(job, planned, hand) for hand in hands if schedule.lacks(needed, hand.able) is None]
+    needed = needs.requirement(job)
+    found = [_Part(job, planned, hand) for hand in hands if needs.lacks(needed, hand.able) is None]
     without = [
         api.PlannedDevice(hand.device, hand.region, number=hand.number, lacks=reason)
         for hand in hands
-        if (reason := schedule.lacks(needed, hand.able)) is not None
+        if (reason := needs.lacks(needed, hand.able)) is not None
     ]
     if not any(part.workers for part in found):
         return Forecast((*(part.view() for part in found), *without), (), 0.0)
@@ -148,6 +148,6 @@ def _most(device: api.PlannedDevice) -> tuple[bool, int, str, str]:
     return (bool(device.lacks), -device.tasks, device.region, device.device)
 
 
-def of_class(region: str, number: int, able: schedule.Worker, wait_ms: float) -> Hand:
+def of_class(region: str, number: int, able: needs.Worker, wait_ms: float) -> Hand:
     """Devices alike of a region, which are known by number only."""
     return Hand(f"{number:,} alike" if number > 1 else "1 device", region, able, wait_ms, number)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import kinds, noise_method, plan, schedule
+from qfleet_controlplane.planning import kinds, needs, noise_method, plan
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire.limits import LIMITS
 
@@ -23,7 +23,7 @@ _PROGRAMS = frozenset({"circuit.sample", "circuit.expect"})
 class Device(NamedTuple):
     """A device, or some alike, that is known, and whether it is there now."""
 
-    able: schedule.Capability
+    able: needs.Capability
     online: bool
 
 
@@ -66,7 +66,7 @@ def _board_ms(job: Specification) -> float:
 
 
 def _runs(job: Specification, device: Device) -> bool:
-    return schedule.lacks(schedule.requirement(job), device.able) is None
+    return needs.lacks(needs.requirement(job), device.able) is None
 
 
 def _explained(job: Specification, *, preferred: bool) -> Specification:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from qfleet_controlplane.planning import kinds, schedule
+from qfleet_controlplane.planning import kinds, needs
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import workload
 
 
-def settled(job: Specification, devices: Sequence[tuple[schedule.Capability, bool]]) -> Specification:
+def settled(job: Specification, devices: Sequence[tuple[needs.Capability, bool]]) -> Specification:
     """Return a noisy job with its method.
 
     Args:
@@ -23,8 +23,8 @@ def settled(job: Specification, devices: Sequence[tuple[schedule.Capability, boo
     options = sorted((by(job, method) for method in job.noise_effort.methods), key=total_ms)
     for wanted in (True, False):
         for option in options:
-            needed = schedule.requirement(option)
-            if any(there >= wanted and schedule.lacks(needed, able) is None for able, there in devices):
+            needed = needs.requirement(option)
+            if any(there >= wanted and needs.lacks(needed, able) is None for able, there in devices):
                 return option
     return options[0]
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from qfleet_controlplane.planning import admission, cost, filling, kinds, methods, plan, regions, schedule
+from qfleet_controlplane.planning import admission, cost, filling, kinds, methods, needs, plan, regions
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import api
@@ -72,7 +72,7 @@ def place(specification: Specification, facts: Iterable[RegionFacts], wishes: Wi
     """
     everyone = sorted(facts, key=_name)
     specification = methods.choose(specification, _devices(everyone, wishes))
-    requirement = schedule.requirement(specification)
+    requirement = needs.requirement(specification)
     admitted, refusals = admission.admit(everyone, requirement, wishes.residency)
     admitted, passed_over = admission.within_reach(admitted)
     planned = kinds.plan(specification, _fleet(specification, requirement, admitted))
@@ -107,7 +107,7 @@ def _name(facts: RegionFacts) -> str:
 
 
 def _fleet(
-    specification: Specification, requirement: schedule.Requirement, admitted: Iterable[RegionFacts]
+    specification: Specification, requirement: needs.Requirement, admitted: Iterable[RegionFacts]
 ) -> plan.Fleet:
     """All devices of the admitted regions that can run the job now, with their median rates."""
     able = [entry for facts in admitted if not facts.stale for entry in regions.able(facts, requirement)]
@@ -127,7 +127,7 @@ def _fleet(
 
 
 def _candidate(
-    facts: RegionFacts, requirement: schedule.Requirement, specification: Specification, planned: plan.Plan
+    facts: RegionFacts, requirement: needs.Requirement, specification: Specification, planned: plan.Plan
 ) -> _Candidate:
     able = regions.able(facts, requirement)
     tasks = max(1, len(planned.slices))

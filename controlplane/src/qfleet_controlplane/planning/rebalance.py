@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, filling, placement, regions, schedule
+from qfleet_controlplane.planning import cost, filling, needs, placement, regions
 from qfleet_controlplane.planning.regions import RegionFacts
 from qfleet_controlplane.planning.specification import Specification
 
@@ -31,7 +31,7 @@ class Waiting(NamedTuple):
     """
 
     key: str
-    requirement: schedule.Requirement
+    requirement: needs.Requirement
     specification: Specification
     residency: tuple[str, ...]
     tasks: int

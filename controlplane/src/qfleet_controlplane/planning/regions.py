@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, kinds, reach, schedule, speeds
+from qfleet_controlplane.planning import cost, kinds, needs, reach, speeds
 from qfleet_controlplane.planning.specification import Specification
 from qfleet_wire import payloads
 
@@ -78,9 +78,9 @@ def aged(facts: RegionFacts, age_ms: float) -> RegionFacts:
     return facts if facts.stale == stale else msgspec.structs.replace(facts, stale=stale)
 
 
-def able(facts: RegionFacts, requirement: schedule.Requirement) -> list[DeviceClass]:
+def able(facts: RegionFacts, requirement: needs.Requirement) -> list[DeviceClass]:
     """Classes of the region that can run a task; none where too few devices could agree about it."""
-    found = [entry for entry in facts.classes if schedule.lacks(requirement, entry) is None]
+    found = [entry for entry in facts.classes if needs.lacks(requirement, entry) is None]
     enough = requirement.devices <= 1 or sum(entry.known for entry in found) >= requirement.devices
     return found if enough else []
 

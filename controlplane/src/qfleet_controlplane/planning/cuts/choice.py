@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from qfleet_controlplane.planning import cost, kinds, schedule
+from qfleet_controlplane.planning import cost, kinds, needs
 from qfleet_controlplane.planning.cuts import assembly, forecast, partition, pieces, recombination, wording
 from qfleet_controlplane.planning.cuts.cut import CAPABILITY, Cut
 from qfleet_controlplane.planning.cuts.partition import Parts
@@ -50,7 +50,7 @@ class Tried(NamedTuple):
 
 
 def fitted(
-    job: Specification, program: circuit.Program | None, classes: Sequence[schedule.Worker]
+    job: Specification, program: circuit.Program | None, classes: Sequence[needs.Worker]
 ) -> Specification:
     """Return the job as it is to be run on a fleet of these devices: whole, or cut.
 
@@ -81,7 +81,7 @@ class _Chooser:
         job: Specification,
         program: circuit.Program,
         asked: assembly.Asked,
-        classes: Sequence[schedule.Worker],
+        classes: Sequence[needs.Worker],
     ) -> None:
         self._job, self._program, self._asked = job, program, asked
         self._classes = classes
@@ -98,8 +98,8 @@ class _Chooser:
 
     def runs(self, job: Specification) -> bool:
         """Whether any device can run a job's tasks."""
-        needed = schedule.requirement(job)
-        return any(schedule.lacks(needed, each) is None for each in self._classes)
+        needed = needs.requirement(job)
+        return any(needs.lacks(needed, each) is None for each in self._classes)
 
     def cheaper(self, whole: Specification) -> Specification:
         """Return a cut that saves enough, or else the whole, told why."""
@@ -222,7 +222,7 @@ class _Chooser:
         return self._pieces
 
 
-def _runs(capability: str, able: schedule.Worker) -> bool:
+def _runs(capability: str, able: needs.Worker) -> bool:
     return any(capability in engine.kinds for engine in able.engines)
 
 
