@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from qfleet import errors
-from qfleet.render import histogram, problems, programs, qr, results, tables, terminal
+from qfleet.render import cells, devices, histogram, problems, programs, qr, results, tables, terminal
 from qfleet_wire import api, ways
 from qfleet_wire.names import Millis
 
@@ -117,7 +117,7 @@ def test_qr_code_is_square_and_left_out_where_it_does_not_fit() -> None:
     [(None, None), (99_000, "1 s ago"), (0, "1 min ago"), (-7_200_000, "2 h ago"), (200_000, "0 s ago")],
 )
 def test_ago(then: int | None, told: str | None) -> None:
-    assert tables.ago(then, 100_000) == told
+    assert cells.ago(then, 100_000) == told
 
 
 def test_counts_of_tasks_leave_out_what_is_zero() -> None:
@@ -136,7 +136,7 @@ def test_errors_name_themselves_as_problems() -> None:
 
 def shown(view: api.DeviceView, now_ms: int) -> dict[str, str]:
     console = Console(file=StringIO(), width=120)
-    console.print(tables.device(view, now_ms=now_ms))
+    console.print(devices.device(view, now_ms=now_ms))
     assert isinstance(console.file, StringIO)
     lines = console.file.getvalue().splitlines()
     return {line[:18].strip(): line[18:].strip() for line in lines}

@@ -9,7 +9,8 @@ import typer
 from qfleet import errors, wording
 from qfleet.command import options, outcome
 from qfleet.fleet import Fleet
-from qfleet.render import qr, tables, terminal
+from qfleet.render import cells, qr, terminal
+from qfleet.render import devices as draw
 from qfleet_wire import api
 
 application = typer.Typer(
@@ -39,7 +40,7 @@ def invite(
         return
     if show_qr and sys.stderr.isatty():
         _draw(invitation.token)
-    terminal.say(f"One-time token for {invitation.device}, good until {tables.moment(invitation.expires)}.")
+    terminal.say(f"One-time token for {invitation.device}, good until {cells.moment(invitation.expires)}.")
     terminal.say("On the device: `qfleet-agent enrol -`, then paste the token and press Enter.")
     terminal.output().print(terminal.printable(invitation.token), soft_wrap=True)
 
@@ -61,7 +62,7 @@ def list_devices(*, json: options.Json = False) -> None:
     if json:
         terminal.write_json(views)
     elif views:
-        terminal.output().print(tables.devices(views, now_ms=_now()))
+        terminal.output().print(draw.devices(views, now_ms=_now()))
     else:
         terminal.say("No device yet; `qfleet device invite NAME` makes a token for one.")
 
@@ -75,7 +76,7 @@ def show(name: options.DeviceArgument, *, json: options.Json = False) -> None:
     if json:
         terminal.write_json(view)
     else:
-        terminal.output().print(tables.device(view, now_ms=_now()))
+        terminal.output().print(draw.device(view, now_ms=_now()))
 
 
 @application.command("telemetry")
@@ -95,7 +96,7 @@ def telemetry(
         terminal.write_json(view)
         return
     if view.samples:
-        terminal.output().print(tables.telemetry(view))
+        terminal.output().print(draw.telemetry(view))
     missing = sum(gap.before - gap.after - 1 for gap in view.gaps)
     terminal.say(
         f"{wording.counted(len(view.samples), 'sample')}, {missing} missing among them; "

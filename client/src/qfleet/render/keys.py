@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qfleet.render import network, terminal
-from qfleet.render.tables import listing
+from qfleet.render.cells import listing
 from qfleet_wire.api import keys as api
 from qfleet_wire.names import Millis
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qfleet.render import terminal
-from qfleet.render.tables import listing
+from qfleet.render.cells import listing
 from qfleet_wire.api import network as api
 
 BASIS = "All of it is simulated; docs/quantum-network.md names the models."

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qfleet import wording
-from qfleet.render import tables, terminal
+from qfleet.render import cells, terminal
 from qfleet_wire import api
 
 _SHOWN = 20
@@ -29,7 +29,7 @@ def duration(milliseconds: float) -> str:
 
 def _summary(view: api.PlanView) -> str:
     tasks = wording.counted(view.task_count, "task")
-    needs = f"{tasks} of {tables.size(view.memory_bytes).plain} memory each"
+    needs = f"{tasks} of {cells.size(view.memory_bytes).plain} memory each"
     if view.finish_ms is None:
         return f"{needs}; no device could begin now."
     return f"{needs}, {duration(view.work_ms)} of work in all, done in about {duration(view.finish_ms)}."
@@ -37,7 +37,7 @@ def _summary(view: api.PlanView) -> str:
 
 def _devices(devices: tuple[api.PlannedDevice, ...]) -> Table:
     columns = ("device", "region", "workers", "tasks", "a task", "waits", "done", "memory", "speed")
-    drawn = tables.listing((device.device for device in devices[:_SHOWN]), *columns)
+    drawn = cells.listing((device.device for device in devices[:_SHOWN]), *columns)
     for device in devices[:_SHOWN]:
         name, region = terminal.printable(device.device), terminal.printable(device.region)
         if device.lacks:
@@ -51,7 +51,7 @@ def _devices(devices: tuple[api.PlannedDevice, ...]) -> Table:
             duration(device.task_ms),
             duration(device.wait_ms),
             duration(device.finish_ms) if device.tasks else "",
-            tables.size(device.task_memory_bytes),
+            cells.size(device.task_memory_bytes),
             f"{terminal.printable(device.engine)}, measured" if device.measured else "not measured yet",
         )
     if len(devices) > _SHOWN:

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from qfleet import wording
-from qfleet.render import tables, terminal
+from qfleet.render import cells, terminal
 from qfleet_wire.channel.verification import Checked
 
 
@@ -50,7 +50,7 @@ def show(report: Report) -> None:
         signatures = wording.counted(checked.signatures, "signature")
         say(f"{results} under {signatures} of devices{agree}.")
     if checked.signed is not None:
-        when = tables.moment(checked.signed)
+        when = cells.moment(checked.signed)
         say(f"Signed by controller {terminal.printable(checked.controller)} at {when}.")
     if checked.authority and not report.anchored:
         say(f"The authority is the bundle's own word: compare its SHA-256 {checked.authority.hex()}")
