@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 from tests.integration import key_stores
-from tests.integration.key_stores import Clock
+from tests.integration.key_stores import BEGIN, Clock
 
-from qfleet_agent.keyservice import parcels, relay_reports, relay_words
+from qfleet_agent.keyservice import parcels, records, relay_reports, relay_words
 from qfleet_agent.keyservice.desk import Desk, World
+from qfleet_agent.keystore import keeping
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_agent.keystore.store import Call, Store
 from qfleet_agent.relay.route import Plan
+from qfleet_agent.relay.states import State as RelayState
 from qfleet_wire import codec, key_orders
 from qfleet_wire.key_orders import Relay, RelayEnded, RouteAlarm
 from qfleet_wire.names import DeviceName, Millis
@@ -26,6 +28,7 @@ LIMIT_S = 60.0
 ROUTE = ("munich", "micius", "nairobi", "cape-town")
 SIZE = 100
 NAME = bytes(range(16))
+PLAN = Plan(relay=NAME, route=ROUTE, size=SIZE)
 
 
 class Gone(Exception):
@@ -180,7 +183,7 @@ class Fleet:
 
 
 async def released(site: Site, link: str) -> bytes | None:
-    block = relay_reports.block_of(Plan(relay=NAME, route=ROUTE, size=SIZE))
+    block = relay_reports.block_of(PLAN)
 
     def call(base: Base) -> bytes | None:
         found = base.blocks.find(link, block)
@@ -236,6 +239,44 @@ def test_two_devices_without_a_link_get_a_key_over_trusted_nodes(tmp_path: Path,
             assert (await fleet.keeper(right).stock(left)).theirs == stock.ours
 
     along(tmp_path, scenario, route=route)
+
+
+def test_a_relay_is_forgotten_with_its_key_and_no_sooner(tmp_path: Path) -> None:
+    async def stored(site: Site) -> list[str]:
+        assert site.keeper is not None
+        return [one.state for one in await site.keeper.transact(records.relays)]
+
+    async def swept(site: Site, fleet: Fleet) -> None:
+        """Order what cannot begin: whoever takes an order sweeps first."""
+        assert site.desk is not None
+        body = Relay(relay=NAME[::-1], route=ROUTE, size=SIZE, expires=BEGIN)  # type: ignore[arg-type] # names
+        site.reports.clear()
+        fleet.told.clear()
+        await site.desk.ordered(f"late-{fleet.clock()}", key_orders.encode(body))
+        async with asyncio.timeout(LIMIT_S):
+            while site.ended() is None:
+                await fleet.told.wait()
+                fleet.told.clear()
+
+    async def scenario(fleet: Fleet) -> None:
+        await fleet.start()
+        await fleet.order()
+        await fleet.over()
+        assert await fleet.agreed() is not None
+        source, target = fleet.ends
+        fleet.clock.pass_ms(2 * keeping.REMEMBERED_MS)
+        for site in fleet.ends:
+            await swept(site, fleet)
+            assert await stored(site) == [RelayState.RELEASED], "the key waits, and so does its provenance"
+        await fleet.keeper(source.name).destroy(target.name, relay_reports.block_of(PLAN))
+        for passed, left in ((0, 1), (keeping.REMEMBERED_MS, 0)):
+            fleet.clock.pass_ms(passed)
+            await fleet.keeper(source.name).sweep()
+            await swept(source, fleet)
+            assert len(await stored(source)) == left
+        assert await stored(target) == [RelayState.RELEASED]
+
+    along(tmp_path, scenario)
 
 
 def test_no_node_says_or_stores_the_key(tmp_path: Path) -> None:

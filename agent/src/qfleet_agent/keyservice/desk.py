@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from qfleet_agent.errors import RemoteError
-from qfleet_agent.keyservice import records
+from qfleet_agent.keyservice import records, relay_reports
 from qfleet_agent.keyservice.parcels import Exchanged, Relayed
 from qfleet_agent.keyservice.relay_hands import Means
 from qfleet_agent.keyservice.relays import Relays
+from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.counts import Count, Row
 from qfleet_agent.keystore.keeper import Keeper
 from qfleet_wire import key_orders
@@ -130,7 +131,7 @@ class Desk:
         while True:
             await self._orders.wait()
             self._orders.clear()
-            await self._world.keeper.transact(lambda base: records.sweep(base, self._world.now()))
+            await self._world.keeper.transact(self._sweep)
             for order in await self._world.keeper.transact(records.waiting):
                 body = key_orders.order(order.body)
                 if isinstance(body, Relay):
@@ -143,6 +144,10 @@ class Desk:
                     continue
                 async with self._beginning:
                     await exchanges.begin(order.id, body)
+
+    def _sweep(self, base: Base) -> None:
+        records.sweep(base, self._world.now())
+        relay_reports.sweep(base)
 
     async def _watch(self) -> None:
         """End with the first session that has failed: the process begins anew, from what is stored."""

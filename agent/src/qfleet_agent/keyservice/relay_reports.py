@@ -6,6 +6,7 @@ from qfleet_agent.keyservice import records
 from qfleet_agent.keystore.base import Base
 from qfleet_agent.keystore.keeper import Also
 from qfleet_agent.relay.route import Plan
+from qfleet_agent.relay.states import State
 from qfleet_wire import key_orders
 from qfleet_wire.key_orders import Outcome, RelayEnded, RouteAlarm
 
@@ -15,7 +16,7 @@ _LONGEST = 1000
 
 def block_of(plan: Plan) -> bytes:
     """The name of a relay's key in a key store, 16 bytes: no secret, and the same at both ends."""
-    return hashlib.sha256(b"qfleet1 key of relay " + plan.relay).digest()[:16]
+    return _block_named(plan.relay)
 
 
 def ended(device: str, plan: Plan, outcome: Outcome, why: str) -> records.Report:
@@ -46,6 +47,20 @@ def forgotten(relay: bytes) -> Also:
 
 def nothing(_: Base) -> None:
     """Store nothing else."""
+
+
+def sweep(base: Base) -> None:
+    """Forget relays whose key the store has forgotten, ``keeping.REMEMBERED_MS`` after it was used up.
+
+    As long as there is a key, its row names the nodes that were trusted, and answers a target that asks.
+    """
+    for one in records.relays(base):
+        if one.state == State.RELEASED and base.blocks.find(one.peer, _block_named(one.relay)) is None:
+            records.forget_relay(base, one.relay)
+
+
+def _block_named(relay: bytes) -> bytes:
+    return hashlib.sha256(b"qfleet1 key of relay " + relay).digest()[:16]
 
 
 def _report(device: str, body: RelayEnded | RouteAlarm) -> records.Report:
