@@ -141,7 +141,12 @@ class Device:
             str(self.zygote),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            env={"LD_PRELOAD": str(self._library), "POWER_CUT_FILE": str(self._control), "PATH": "/usr/bin"},
+            env={
+                "LD_PRELOAD": str(self._library),
+                "POWER_CUT_FILE": str(self._control),
+                "PATH": "/usr/bin",
+                "PYTHONPATH": str(Path(__file__).parents[2]),
+            },
         )
         self._sync()
 

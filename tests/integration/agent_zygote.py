@@ -1,14 +1,11 @@
 """Starts agents by fork from a process that has loaded their modules: ``python agent_zygote.py``.
 
-Starting Python and loading the agent takes longer than what a kill is to interrupt. Commands come a
-line each: ``start CONFIG LOG SYNCHRONOUS`` answers the process id, ``kill PID`` answers how it ended.
-The child's command line, environment and descriptors are the agent's own.
+``start CONFIG LOG SYNCHRONOUS``; the child's command line, environment and descriptors are the agent's own.
 """
 
-import os
-import signal
-import sys
 from pathlib import Path
+
+from tests.integration import zygote
 
 from qfleet_agent import command
 from qfleet_agent.command import run
@@ -19,20 +16,12 @@ LOADED = (run, recovery)
 
 
 def start(config: str, log: str, synchronous: str) -> int:
-    process = os.fork()
-    if process:
-        return process
-    code = 70
-    try:
-        output = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    def live() -> int:
         if synchronous != "FULL":
             weaken(synchronous)
-        code = command.main(["run", "--config", config])
-    finally:
-        os._exit(code)
+        return command.main(["run", "--config", config])
+
+    return zygote.born(Path(log), live)
 
 
 def weaken(synchronous: str) -> None:
@@ -46,18 +35,5 @@ def weaken(synchronous: str) -> None:
     Store._prepare = weakly  # type: ignore[method-assign,assignment]  # a bug is planted
 
 
-def main() -> None:
-    for line in sys.stdin:
-        word, *arguments = line.split()
-        if word == "start":
-            answer = start(*arguments)
-        else:
-            process = int(arguments[0])
-            os.kill(process, signal.SIGKILL)
-            answer = os.waitpid(process, 0)[1]
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    zygote.serve(start)

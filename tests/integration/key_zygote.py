@@ -1,8 +1,8 @@
-"""Starts key deliveries by fork: ``python key_zygote.py``; see ``agent_zygote``.
+"""Starts key deliveries by fork: ``python key_zygote.py``; see ``zygote``.
 
-``start FOLDER NAME PEER BLOCKS HOW`` answers the process id, ``kill PID`` how it ended. The process keeps
-blocks as an exchange gives them, releases what the peer says it has kept, makes keys for its own
-application and fetches those of the peer's, and writes a line for each thing that is certain then.
+``start FOLDER NAME PEER BLOCKS HOW``; the process keeps blocks as an exchange gives them, releases what the
+peer says it has kept, makes keys for its own application and fetches those of the peer's, and writes a line
+for each thing that is certain then.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ import base64
 import hashlib
 import os
 import random
-import signal
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+
+from tests.integration import zygote
 
 from qfleet_agent.delivery.entity import Entity, Terms, World
 from qfleet_agent.delivery.local import LocalAnnouncer, LocalListener
@@ -146,20 +146,13 @@ def now() -> Millis:
 
 
 def start(folder: str, name: str, peer: str, blocks: str, how: str) -> int:
-    process = os.fork()
-    if process:
-        return process
-    code = 70
-    try:
-        output = os.open(Path(folder) / name / "errors", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        for descriptor in (1, 2):
-            os.dup2(output, descriptor)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    def live() -> int:
         if how != "FULL":
             weaken(how)
         asyncio.run(Life(Path(folder), name, peer, int(blocks)).live())
-    finally:
-        os._exit(code)
+        return 0
+
+    return zygote.born(Path(folder) / name / "errors", live)
 
 
 def weaken(synchronous: str) -> None:
@@ -173,18 +166,5 @@ def weaken(synchronous: str) -> None:
     Store._prepare = weakly  # type: ignore[method-assign,assignment]  # a bug is planted
 
 
-def main() -> None:
-    for line in sys.stdin:
-        word, *arguments = line.split()
-        if word == "start":
-            answer = start(*arguments)
-        else:
-            process = int(arguments[0])
-            os.kill(process, signal.SIGKILL)
-            answer = os.waitpid(process, 0)[1]
-        sys.stdout.write(f"{answer}\n")
-        sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    main()
+    zygote.serve(start)
