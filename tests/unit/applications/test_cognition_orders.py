@@ -25,9 +25,34 @@ def test_the_published_figures_of_clinton_and_gore() -> None:
     assert round(orders.similarity(CLINTON_GORE), 4) == 0.8409
 
 
-def test_the_bundled_survey_is_the_published_one() -> None:
-    (survey,) = orders.load(DATA / "orders.csv")
+BUNDLED = orders.load(DATA / "orders.csv")
+
+
+def test_the_first_bundled_survey_is_the_published_one() -> None:
+    survey = BUNDLED[0]
     assert (survey.ab, survey.ba, survey.people) == (CLINTON_GORE.ab, CLINTON_GORE.ba, 879)
+
+
+def test_the_first_six_surveys_give_the_published_statistics() -> None:
+    """Wang and Busemeyer (2013), table 1: numbers of people, q, and z."""
+    people = ((447, 432), (437, 377), (459, 486), (506, 462), (116, 108), (118, 106))
+    assert tuple((sum(one.ab), sum(one.ba)) for one in BUNDLED[:6]) == people
+    tested = [orders.qq(one) for one in BUNDLED[:6]]
+    assert [round(one.q, 4) for one in tested] == [-0.0031, -0.0031, -0.0189, 0.1514, 0.0757, 0.0430]
+    assert [round(one.z, 3) for one in tested] == [-0.109, -0.090, -0.742, 5.303, 1.216, 0.831]
+
+
+def test_the_surveys_of_wang_and_others_2014_show_what_the_paper_says_of_them() -> None:
+    """All of its 72: 17 with an order effect above 0.10, and context effects that correlate by -0.82."""
+    found = []
+    for survey in (one for one in BUNDLED if one.name != "Rose and Jackson"):
+        ab, ba = (np.array(counts) / sum(counts) for counts in (survey.ab, survey.ba))
+        context = ab - ba[[0, 2, 1, 3]]
+        found.append(max(context[[0, 3]], context[[1, 2]], key=lambda pair: np.abs(pair).sum()))
+    effects = np.array(found)
+    assert len(effects) == 72
+    assert (np.abs(effects).sum(axis=1) > 0.1).sum() == 17
+    assert np.corrcoef(*effects.T)[0, 1] == pytest.approx(-0.82, abs=0.01)
 
 
 @given(st.tuples(angles, angles, angles, angles, angles))

@@ -66,7 +66,7 @@ def markov(survey: Survey) -> Fit:
 
 
 def repeat_choice(survey: Survey, seed: int) -> Fit:
-    """Classical account of Kellen, Singmann and Batchelder, Decision 5, 127 (2018), in its simplest form.
+    """Classical account of Kellen, Singmann and Batchelder, Decision 5, 323 (2018), in its simplest form.
 
     One joint distribution; with probability r the second answer only repeats the first. It fulfils the QQ
     equality without anything quantum.

@@ -22,13 +22,13 @@ NOTES = (
         "about quantum physics in brains, and nothing here measures consciousness."
     ),
     (
-        "Boyer-Kassem, Duchêne and Guerci, Synthese 193, 2971 (2016): models whose answers are rays "
-        "(one dimension) must fulfil equations between conditional probabilities that most surveys "
-        "violate; the model of two rays is therefore fitted here too. Larger subspaces escape that "
-        "test by having more parameters."
+        "Boyer-Kassem, Duchêne and Guerci, Mathematical Social Sciences 80, 33 (2016): models whose "
+        "answers are rays (one dimension) must fulfil equations between conditional probabilities that "
+        "most surveys violate; the model of two rays is therefore fitted here too. Larger subspaces "
+        "escape that test by having more parameters."
     ),
     (
-        "Kellen, Singmann and Batchelder, Decision 5, 127 (2018): the QQ equality does not single out "
+        "Kellen, Singmann and Batchelder, Decision 5, 323 (2018): the QQ equality does not single out "
         "quantum models; classical ones in which some people repeat or mirror their first answer "
         "fulfil it as well, so one of these is fitted here."
     ),
