@@ -1,14 +1,18 @@
 """The exception tree of the control plane, split into "we misused it" and "they misbehaved".
 
-A message holds the offending value and what to do; it never holds a secret.
+A message holds the offending value and what to do; it never holds a secret. Where the answer to a request
+tells them apart, ``hint`` is what to do and ``field`` the part of the request that is to blame.
 """
 
 
 class ControlPlaneError(Exception):
     """Base of every error that the control plane raises; its docstring is the default message."""
 
-    def __init__(self, message: str | None = None) -> None:
-        super().__init__(message or (type(self).__doc__ or type(self).__name__))
+    def __init__(self, message: str | None = None, *, hint: str = "", field: str | None = None) -> None:
+        self.told = message or (type(self).__doc__ or type(self).__name__)
+        self.hint = hint
+        self.field = field
+        super().__init__(self.told + (f" ({hint})" if hint else ""))
 
 
 class LocalError(ControlPlaneError):

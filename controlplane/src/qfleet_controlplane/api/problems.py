@@ -15,7 +15,7 @@ from qfleet_controlplane import errors
 from qfleet_controlplane.compile.errors import ObservableRefused, ProgramRefused, RequestRefused
 from qfleet_controlplane.planning.plan import PlanRefused
 from qfleet_wire import nearest
-from qfleet_wire.api import InviteRequest, JobRequest, JobStatus, Place, Problem, RevokeRequest
+from qfleet_wire.api import JobStatus, Place, Problem
 from qfleet_wire.errors import LimitExceeded, WireError
 
 _log = logging.getLogger(__name__)
@@ -40,7 +40,9 @@ _CODES = {
     415: "unsupported-media-type",
     429: "too-many-requests",
 }
+_DESCRIBED = "what each route takes is described at /api/v1/openapi"
 _HINTS = {
+    400: f"send valid JSON: {_DESCRIBED}",
     404: "the routes are listed at /api/v1/openapi",
     405: "the routes and their methods are listed at /api/v1/openapi",
     413: "split the request, or raise api.max_body_bytes in the control plane's configuration",
@@ -53,13 +55,10 @@ class _Query(msgspec.Struct):
     status: JobStatus | None = None
 
 
-_ASKED = (JobRequest, InviteRequest, RevokeRequest, _Query)
-
-
-def answer(_: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Turn any exception into the response that carries its problem."""
     if isinstance(error, HTTPException):
-        return _respond(error.status_code, _http_problem(error), error.headers)
+        return _respond(error.status_code, _http_problem(error, _asked(request)), error.headers)
     for kind, status, code in _STATUS:
         if isinstance(error, kind):
             return _respond(status, _problem_of(error, code))
@@ -81,30 +80,39 @@ def _problem_of(error: Exception, code: str) -> Problem:
         case PlanRefused():
             where = None if error.where is None else Place(*error.where)
             return Problem(code, str(error), error.hint, where, None if where is None else "program")
+        case errors.ControlPlaneError():
+            return Problem(code, error.told, error.hint, field=error.field)
         case _:
             return Problem(code, str(error))
 
 
-def _http_problem(error: HTTPException) -> Problem:
+def _asked(request: Request[Any, Any, Any]) -> tuple[Any, ...]:
+    """What the route of a request takes; a route that there is not takes nothing."""
+    handler = request.scope.get("route_handler")
+    data = None if handler is None else handler.parsed_data_field
+    return (_Query,) if data is None else (data.annotation, _Query)
+
+
+def _http_problem(error: HTTPException, asked: tuple[Any, ...]) -> Problem:
     code = _CODES.get(error.status_code, "internal" if error.status_code >= 500 else "invalid")
     if isinstance(error, ValidationException):
-        return _validation_problem(error, code)
+        return _validation_problem(error, code, asked)
     return Problem(code, error.detail, _HINTS.get(error.status_code, ""))
 
 
-def _validation_problem(error: ValidationException, code: str) -> Problem:
+def _validation_problem(error: ValidationException, code: str, asked: tuple[Any, ...]) -> Problem:
     entries = error.extra if isinstance(error.extra, list) else []
     entry: dict[str, Any] = entries[0] if entries and isinstance(entries[0], dict) else {}
     message = str(entry.get("message") or error.detail)
     field = entry.get("key")
     if message == "'data'":
         return Problem(code, "the request has no body", "send a JSON object")
-    unknown = re.search(r"unknown field `([^`]*)`", message)
-    place = "" if field is None or (unknown and field == "data") else str(field)
-    hint = nearest.hint(message, *_ASKED, place=place)
-    if unknown:
-        field = unknown[1] if not place else f"{place}.{unknown[1]}"
-    return Problem(code, message, hint, field=None if field is None else str(field))
+    named = re.search(r"(?:unknown|missing required) field `([^`]*)`", message)
+    place = "" if field is None or (named and field == "data") else str(field)
+    hint = nearest.hint(message, *asked, place=place)
+    if named:
+        field = named[1] if not place else f"{place}.{named[1]}"
+    return Problem(code, message, hint or _DESCRIBED, field=None if field is None else str(field))
 
 
 def _respond(status: int, problem: Problem, headers: dict[str, str] | None = None) -> Response[Problem]:

@@ -30,11 +30,10 @@ class ProgramRefused(InvalidRequest):
     """
 
     def __init__(self, message: str, line: int = 1, column: int = 1, hint: str = "") -> None:
-        super().__init__(f"{line}:{column}: {message}" + (f" ({hint})" if hint else ""))
+        super().__init__(f"{line}:{column}: {message}", hint=hint)
         self.message = message
         self.line = line
         self.column = column
-        self.hint = hint
 
 
 class ObservableRefused(InvalidRequest):
@@ -44,10 +43,9 @@ class ObservableRefused(InvalidRequest):
     """
 
     def __init__(self, message: str, column: int = 1, hint: str = "", number: int | None = None) -> None:
-        super().__init__(f"column {column}: {message}" + (f" ({hint})" if hint else ""))
+        super().__init__(f"column {column}: {message}", hint=hint)
         self.message = message
         self.column = column
-        self.hint = hint
         self.number = number
 
 
@@ -58,11 +56,9 @@ class RequestRefused(InvalidRequest):
     """
 
     def __init__(self, field: str, message: str, hint: str = "", column: int | None = None) -> None:
-        self.told = f"{field} {message}" if column is None else f"{field}, column {column}: {message}"
-        super().__init__(self.told + (f" ({hint})" if hint else ""))
-        self.field = field
+        told = f"{field} {message}" if column is None else f"{field}, column {column}: {message}"
+        super().__init__(told, hint=hint, field=field)
         self.message = message
-        self.hint = hint
         self.column = column
 
 

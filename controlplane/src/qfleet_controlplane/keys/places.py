@@ -8,10 +8,8 @@ from qfleet_controlplane.network.key_links import KeyLink
 from qfleet_controlplane.network.twin.model import pair
 from qfleet_wire.names import DeviceName
 
-NO_LINKS = (
-    'no link of the scenario that is loaded joins two devices: give two of its places a device = "NAME" and '
-    "load it again"
-)
+NO_LINKS = "no link of the scenario that is loaded joins two devices"
+GIVE_DEVICES = 'give two of its places a device = "NAME" and load it again'
 
 
 def seats(scene: Scene) -> Mapping[str, DeviceName]:
@@ -31,18 +29,25 @@ def nodes(scene: Scene, a: str, b: str) -> tuple[str, str]:
     """
     known = seats(scene)
     if not known:
-        raise NotFound(NO_LINKS)
+        raise NotFound(NO_LINKS, hint=GIVE_DEVICES)
     by_device = {device: node for node, device in known.items()}
     found = []
-    for name in (a, b):
+    for field, name in (("a", a), ("b", b)):
         node = name if name in known else by_device.get(DeviceName(name))
         if node is None:
             raise NotFound(
-                f"no link joins a device at {name!r} to another: there are {', '.join(sorted(known))}"
+                f"no link joins a device at {name!r} to another",
+                hint=f"there are {', '.join(sorted(known))}",
+                field=field,
             )
         found.append(node)
     if found[0] == found[1]:
-        raise InvalidRequest(f"a key is for two places, and both are {found[0]!r}")
+        others = ", ".join(sorted(set(known) - set(found)))
+        raise InvalidRequest(
+            f"a key is for two places, and both are {found[0]!r}",
+            hint=f"there are {others} besides",
+            field="b",
+        )
     return found[0], found[1]
 
 
@@ -52,6 +57,8 @@ def link(scene: Scene, a: str, b: str) -> KeyLink:
     found = scene.links.get(pair(*ends))
     if found is None:
         raise NotFound(
-            f"{ends[0]} and {ends[1]} share no link: `qfleet key relay {a} {b}` carries a key over others"
+            f"{ends[0]} and {ends[1]} share no link",
+            hint=f"`qfleet key relay {a} {b}` carries a key over others",
+            field="b",
         )
     return found

@@ -26,7 +26,10 @@ def light(link: KeyLink, at_s: float) -> Light:
     if within is None:
         later = [one.start_s for one in link.contacts if one.start_s > at_s]
         when = f"the next begins {later[0] - at_s:,.0f} s later" if later else "no other comes"
-        raise Conflict(f"{link.a} and {link.b} have no contact at {at_s:,.0f} s of the scenario: {when}")
+        raise Conflict(
+            f"{link.a} and {link.b} have no contact at {at_s:,.0f} s of the scenario: {when}",
+            hint=f"`qfleet network contacts --node {link.a} --node {link.b}` shows all of them",
+        )
     return within.light
 
 
@@ -41,7 +44,9 @@ def plan(link: KeyLink, sent: Light, session: str, *, path_s: float, pulses: int
     if pulses is not None and not FEWEST_PULSES <= pulses <= sent.pulses:
         raise InvalidRequest(
             f"pulses = {pulses:,} must lie in [{FEWEST_PULSES:,}, {sent.pulses:,}]: so many does a session "
-            f"of {link.a} and {link.b} take"
+            f"of {link.a} and {link.b} take",
+            hint="leave it out for as many as are planned",
+            field="pulses",
         )
     wanted = sent.pulses if pulses is None else pulses
     blocks = -(-wanted // sent.block_pulses)

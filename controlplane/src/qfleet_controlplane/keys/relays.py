@@ -39,10 +39,18 @@ def begin(
         Conflict: no route has enough key.
     """
     if not LEAST_BYTES <= relay.size <= MOST_BYTES:
-        raise InvalidRequest(f"bytes = {relay.size:,} must lie in [{LEAST_BYTES}, {MOST_BYTES:,}]")
+        raise InvalidRequest(
+            f"bytes = {relay.size:,} must lie in [{LEAST_BYTES}, {MOST_BYTES:,}]",
+            hint="32 bytes are one key of 256 bits",
+            field="bytes",
+        )
     way = _route(state, ends, relay.size, now, without)
     if way is None:
-        raise Conflict(_no_way(state, ends, relay.size, now))
+        raise Conflict(
+            _no_way(state, ends, relay.size, now),
+            hint="`qfleet key list` shows what links hold; ask for fewer bytes, or make more key with "
+            "`qfleet key exchange`",
+        )
     nodes = ways.nodes(way, ends[0])
     seats = places.seats(state.scene)
     found = replace(

@@ -125,20 +125,24 @@ def _close(state: State, session: Session, now: Millis) -> list[Effect]:
 
 def _refuse(state: State, link: KeyLink) -> None:
     name, ends = pair(link.a, link.b), f"{link.a} and {link.b}"
-    mend = f"`qfleet network mend {link.a} {link.b}` clears it"
+    mend = f"`qfleet network mend {link.a} {link.b}` clears it, once somebody has looked"
     if (alarm := state.alarms.get(name)) is not None:
-        raise Conflict(f"the link of {ends} stands still: {alarm.seen}; {mend}")
+        raise Conflict(f"the link of {ends} stands still: {alarm.seen}", hint=mend)
     fault = state.scene.faults.get(name)
     if fault is not None and fault.kind == "failed":
-        raise Conflict(f"the link of {ends} has failed in the twin: {mend}")
+        raise Conflict(f"the link of {ends} has failed in the twin", hint=mend)
     if (session := state.open_session(name)) is not None:
         raise Conflict(
-            f"{ends} have a session, {session.name}: wait until it has ended, at the latest "
-            f"{state.rules.session_s + GRACE_MS / 1000:.0f} s after it began"
+            f"{ends} have a session, {session.name}",
+            hint="wait until it has ended, at the latest "
+            f"{state.rules.session_s + GRACE_MS / 1000:.0f} s after it began",
         )
     within, latest = plans.contact(link, state.scene.at_s), state.latest.get(name)
     if within is not None and latest is not None and _used(latest, within.start_s):
-        raise Conflict(f"{ends} have used the light of this contact in session {latest.name}")
+        raise Conflict(
+            f"{ends} have used the light of this contact in session {latest.name}",
+            hint=f"wait for the next: `qfleet network contacts --node {link.a} --node {link.b}` shows them",
+        )
 
 
 def _used(latest: Session, start_s: float) -> bool:

@@ -109,7 +109,9 @@ class KeyAuthority:
         """
         listener = None
         if not 0.0 <= request.share <= 1.0:
-            raise InvalidRequest(f"share = {request.share:g} must lie in [0, 1]")
+            raise InvalidRequest(
+                f"share = {request.share:g} must lie in [0, 1]", hint="1 is all of the light", field="share"
+            )
         if request.eavesdropper is not None:
             listener = Eavesdropper(kind=request.eavesdropper, share=request.share)
         made = await self._ask(events.ExchangeAsked(request.a, request.b, actor, listener, request.pulses))
@@ -144,6 +146,12 @@ class KeyAuthority:
     async def sessions(self, limit: int = 100, link: str = "") -> tuple[KeySessionView, ...]:
         """Sessions, the latest first; those of one link where it is named, as ``A|B``."""
         most = _bounded(limit)
+        if link and link.count("|") != 1:
+            raise InvalidRequest(
+                f"link = {link!r} is no name of a link",
+                hint="name its two places as A|B; `qfleet key links` shows them",
+                field="link",
+            )
         name = "|".join(sorted(link.split("|")))
         found = await self._database.read(lambda connection: key_rows.sessions(connection, most, name))
         return tuple(key_views.session(one) for one in found)
@@ -183,5 +191,7 @@ class KeyAuthority:
 
 def _bounded(limit: int) -> int:
     if not 1 <= limit <= MOST_LISTED:
-        raise InvalidRequest(f"limit = {limit} must lie in [1, {MOST_LISTED}]")
+        raise InvalidRequest(
+            f"limit = {limit} must lie in [1, {MOST_LISTED}]", hint="ask for fewer", field="limit"
+        )
     return limit
