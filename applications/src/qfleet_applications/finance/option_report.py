@@ -14,8 +14,9 @@ NOTES = (
         "told beside it. More --qubits and --reach lower it."
     ),
     (
-        "The linearised payoff is biased to third order in its scale. Exact angles have no bias, and take as "
-        "many gates as the grid has points."
+        "The linearised payoff is biased to third order in its scale. Its bias is computed from the exact "
+        "expectation on the grid, so the corrected value needs the answer: it shows that the estimate is off "
+        "by nothing else. Exact angles have no bias, and take as many gates as the grid has points."
     ),
     "Where a closed form exists, nobody needs an estimate of it. Not investment advice.",
 )
