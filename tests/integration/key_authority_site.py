@@ -1,10 +1,17 @@
 """A control plane's part of keys over a real store: a ring of places whose devices say what a test wants."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
+import httpx
 import msgspec
 from tests.unit.key_authority_cases import BITS, NOW, device, links, stocked
 
+from qfleet_controlplane.api import application
+from qfleet_controlplane.api.backends import Backends
+from qfleet_controlplane.authority.roles import Caller
+from qfleet_controlplane.authority.roles import Role as Rights
 from qfleet_controlplane.keys.model import Rules
 from qfleet_controlplane.network.survey import Survey
 from qfleet_controlplane.service.keys import KeyAuthority, Surroundings
@@ -17,6 +24,9 @@ from qfleet_wire.names import DeviceName, Millis, RegionName
 
 A, B, C, D, S = (device(node) for node in "abcds")
 EVERYONE = (A, B, C, D, S)
+
+
+TOKENS = {role.name.lower(): role for role in Rights}
 
 
 class Site:
@@ -90,3 +100,26 @@ class Site:
 
     def unread(self) -> int:
         return len(self.database.read_now(lambda c: keys.reports(c, 99)))
+
+
+class Tokens:
+    async def caller_of(self, token: str) -> Caller | None:
+        return Caller(token, TOKENS[token]) if token in TOKENS else None
+
+
+@asynccontextmanager
+async def serving(site: Site) -> AsyncIterator[httpx.AsyncClient]:
+    """The application over the authority of keys and nothing else."""
+    absent = cast("Any", None)
+    backends = Backends(
+        jobs=absent, devices=absent, tokens=Tokens(), fleet=absent, notary=absent, network=absent,
+        keys=site.authority,
+    )  # fmt: skip
+    served = application.make(backends, version="0", max_body_bytes=2000)
+    headers = {"Authorization": "Bearer operator"}
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(cast("Any", served)),
+        base_url="http://here/api/v1/keys/",
+        headers=headers,
+    ) as client:
+        yield client

@@ -237,13 +237,15 @@ class Keys:
             keys.KeyAlarmView(at=Millis(limit), link="a|b", session="s", seen="count-rate", action="marked")
         ]
 
-    async def exchange(self, request: keys.KeyExchangeRequest, actor: str) -> keys.KeySessionView:
-        raise Conflict(f"{actor}: the link of {request.a} and {request.b} stands still")
+    async def exchange(
+        self, request: keys.KeyExchangeRequest, actor: str, key: str | None
+    ) -> keys.KeySessionView:
+        raise Conflict(f"{actor}, {key}: the link of {request.a} and {request.b} stands still")
 
-    async def relay(self, request: keys.KeyRelayRequest, actor: str) -> keys.KeyRelayView:
+    async def relay(self, request: keys.KeyRelayRequest, actor: str, key: str | None) -> keys.KeyRelayView:
         return keys.KeyRelayView(
             relay="00", route=(request.a, "b", request.b), trusted=("b",), size=request.bytes,
-            status="ordered", bits=0, reason=actor, created=Millis(1), ended=None,
+            status="ordered", bits=0, reason=f"{actor} {key}", created=Millis(1), ended=None,
         )  # fmt: skip
 
 

@@ -1,50 +1,22 @@
 """What is asked wrongly of the key API: each answer says what was wrong, in which field, and what to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import NamedTuple, TypeAlias
 
 import httpx
 import msgspec
 import pytest
-from tests.integration.key_authority_site import A, B, Site
+from tests.integration.key_authority_site import A, B, Site, serving
 
-from qfleet_controlplane.api import application
-from qfleet_controlplane.api.backends import Backends
-from qfleet_controlplane.authority.roles import Caller, Role
 from qfleet_controlplane.service.twin_live import Meddle, order
 from qfleet_controlplane.store import networks
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.api import Problem
 from qfleet_wire.api.network import FaultRequest
 
-TOKENS = {role.name.lower(): role for role in Role}
 OPENAPI = "/api/v1/openapi"
-
-
-class Tokens:
-    async def caller_of(self, token: str) -> Caller | None:
-        return Caller(token, TOKENS[token]) if token in TOKENS else None
-
-
-@asynccontextmanager
-async def serving(site: Site) -> AsyncIterator[httpx.AsyncClient]:
-    """The application over the authority of keys and nothing else."""
-    absent = cast("Any", None)
-    backends = Backends(
-        jobs=absent, devices=absent, tokens=Tokens(), fleet=absent, notary=absent, network=absent,
-        keys=site.authority,
-    )  # fmt: skip
-    served = application.make(backends, version="0", max_body_bytes=2000)
-    headers = {"Authorization": "Bearer operator"}
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(cast("Any", served)),
-        base_url="http://here/api/v1/keys/",
-        headers=headers,
-    ) as client:
-        yield client
 
 
 async def loaded(site: Site) -> None:

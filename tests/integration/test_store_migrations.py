@@ -22,6 +22,7 @@ RECORD = {"confirmed": 0, "contradicted": 0.0, "judged": 0, "suspicion": 0.0}
 ADDED = {
     "regions", "controllers", "orders", "shares", "telemetry", "networks", "twins", "network_orders",
     "key_orders", "key_reports", "key_sessions", "key_relays", "key_alarms", "key_stocks", "key_settings",
+    "key_asks",
 }  # fmt: skip
 
 

@@ -144,11 +144,13 @@ class Keys(Protocol):
     async def alarms(self, limit: int) -> Sequence[keys.KeyAlarmView]:
         """Alarms, the latest first."""
 
-    async def exchange(self, request: keys.KeyExchangeRequest, actor: str) -> keys.KeySessionView:
-        """Let a link make a key; raises ``Conflict`` where it cannot now."""
+    async def exchange(
+        self, request: keys.KeyExchangeRequest, actor: str, key: str | None
+    ) -> keys.KeySessionView:
+        """Let a link make a key, once for a ``key`` of the caller's; ``Conflict`` where it cannot now."""
 
-    async def relay(self, request: keys.KeyRelayRequest, actor: str) -> keys.KeyRelayView:
-        """Let a key be carried between two places; raises ``Conflict`` where no route is well."""
+    async def relay(self, request: keys.KeyRelayRequest, actor: str, key: str | None) -> keys.KeyRelayView:
+        """Let a key be carried between two places, once for a ``key``; ``Conflict`` where it cannot now."""
 
 
 class Fleet(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Request, get, post
-from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from qfleet_controlplane.api import authentication
 from qfleet_controlplane.api.backends import backends_of
@@ -12,6 +12,7 @@ from qfleet_controlplane.authority.roles import Caller
 from qfleet_wire.api import keys as api
 
 Call = Request[Any, Caller, Any]
+Key = Annotated[str | None, HeaderParameter(name="Idempotency-Key")]
 Limit = Annotated[int, QueryParameter(ge=1, le=api.MOST_LISTED)]
 
 
@@ -45,22 +46,28 @@ async def alarms(request: Call, limit: Limit = 100) -> Sequence[api.KeyAlarmView
     "/keys/exchange",
     guards=[authentication.operator],
     summary="Let two devices with a link make a key",
-    description="Both ends are ordered when it returns. An eavesdropper is for exercises on simulated light.",
+    description="Both ends are ordered when it returns. An eavesdropper is for exercises on simulated light. "
+    "Asked again with the same Idempotency-Key, it answers with the session that was ordered the first time, "
+    "as it stands now; 409 if that asks for something else.",
 )
-async def exchange(request: Call, data: JSONBody[api.KeyExchangeRequest]) -> api.KeySessionView:
+async def exchange(
+    request: Call, data: JSONBody[api.KeyExchangeRequest], key: Key = None
+) -> api.KeySessionView:
     """Order a session of a link."""
-    return await backends_of(request).keys.exchange(data, request.auth.name)
+    return await backends_of(request).keys.exchange(data, request.auth.name, key)
 
 
 @post(
     "/keys/relay",
     guards=[authentication.operator],
     summary="Let two devices without a link share a key",
-    description="Over trusted nodes, which the answer names; every device of the route is ordered.",
+    description="Over trusted nodes, which the answer names; every device of the route is ordered. "
+    "Asked again with the same Idempotency-Key, it answers with the relay that was ordered the first time, "
+    "as it stands now; 409 if that asks for something else.",
 )
-async def relay(request: Call, data: JSONBody[api.KeyRelayRequest]) -> api.KeyRelayView:
+async def relay(request: Call, data: JSONBody[api.KeyRelayRequest], key: Key = None) -> api.KeyRelayView:
     """Order a relay."""
-    return await backends_of(request).keys.relay(data, request.auth.name)
+    return await backends_of(request).keys.relay(data, request.auth.name, key)
 
 
 ROUTES = (links, sessions, relays, alarms, exchange, relay)

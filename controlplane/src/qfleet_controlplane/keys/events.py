@@ -26,6 +26,9 @@ class RelayAsked(NamedTuple):
     who: str
 
 
+Asked: TypeAlias = ExchangeAsked | RelayAsked
+
+
 class Reported(NamedTuple):
     """The key process of a device has said something."""
 

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from qfleet_controlplane.keys import events
 from qfleet_controlplane.keys.decider import Decider
 from qfleet_controlplane.keys.model import Alarm, Relay, Rules, Scene, Session, State
-from qfleet_controlplane.service import ordering, twin_live
+from qfleet_controlplane.service import key_repeats, ordering, twin_live
 from qfleet_controlplane.store import audit, key_rows, keys, networks, orders, roster
+from qfleet_controlplane.store.key_asks import Ask
 from qfleet_wire import key_orders
 from qfleet_wire.api.network import FaultRequest
 from qfleet_wire.errors import InvalidMessage
@@ -85,18 +86,23 @@ class Desk:
         return done
 
     def ask(
-        self, connection: sa.Connection, event: events.ExchangeAsked | events.RelayAsked, now: Millis
+        self, connection: sa.Connection, event: events.Asked, now: Millis, ask: Ask | None = None
     ) -> Done:
-        """Do what somebody asks for.
+        """Do what somebody asks for; what was asked for before under the key of ``ask`` is found again.
 
         Raises:
             NotFound: a place has no link.
-            Conflict: it cannot be now.
+            Conflict: it cannot be now, or something else was asked for under this key.
             InvalidRequest: it can never be.
         """
         key_rows.take_turn(connection)
+        if ask is not None and (again := key_repeats.made(connection, ask)) is not None:
+            # Devices that have not taken its orders get them again: the answer may not be all that was lost.
+            return Done(devices=set(_devices(again)), made=[again])
         decider, done = Decider(self._state(connection, now), self.fresh), Done()
         _perform(connection, decider.handle(event, now), decider.state.scene.number, now, done)
+        if ask is not None:
+            key_repeats.keep(connection, ask, done.made[0].name, now)
         self._tell(connection, done.devices, now)
         return done
 
@@ -129,6 +135,13 @@ class Desk:
             ),
             alarms=key_rows.standing_alarms(connection),
         )
+
+
+def _devices(what: Session | Relay) -> Collection[DeviceName]:
+    """Whom it was ordered of; nobody once it has ended, for what was not taken is withdrawn then."""
+    if what.status != "ordered":
+        return ()
+    return what.devices if isinstance(what, Session) else what.route
 
 
 def _perform(

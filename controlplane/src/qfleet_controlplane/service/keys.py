@@ -16,12 +16,13 @@ import sqlalchemy as sa
 from qfleet_controlplane.errors import InvalidRequest, Unavailable
 from qfleet_controlplane.keys import events
 from qfleet_controlplane.keys.model import Relay, Rules, Session, State
-from qfleet_controlplane.service import key_views
+from qfleet_controlplane.service import key_repeats, key_views
 from qfleet_controlplane.service.key_acts import Desk, Done
 from qfleet_controlplane.service.key_scene import Scenes
 from qfleet_controlplane.service.outages import Outage, Words
 from qfleet_controlplane.store import key_rows
 from qfleet_controlplane.store.database import Database
+from qfleet_controlplane.store.key_asks import Ask
 from qfleet_wire.api.keys import (
     MOST_LISTED,
     KeyAlarmView,
@@ -99,12 +100,16 @@ class KeyAuthority:
         if await home.read(lambda connection: self._desk.due(connection, now)):
             self._follow(await home.writer.run(lambda connection: self._desk.turn(connection, now)))
 
-    async def exchange(self, request: KeyExchangeRequest, actor: str) -> KeySessionView:
+    async def exchange(
+        self, request: KeyExchangeRequest, actor: str, key: str | None = None
+    ) -> KeySessionView:
         """Let a link make a key; both ends are ordered when this returns.
+
+        What is asked for again under the same ``key`` is the session of the first time.
 
         Raises:
             NotFound: there is no such link.
-            Conflict: it has a session, is broken or has no light now.
+            Conflict: it has a session, is broken or has no light now, or the key stands for something else.
             InvalidRequest: so many pulses, or such an eavesdropper, cannot be.
         """
         listener = None
@@ -114,18 +119,22 @@ class KeyAuthority:
             )
         if request.eavesdropper is not None:
             listener = Eavesdropper(kind=request.eavesdropper, share=request.share)
-        made = await self._ask(events.ExchangeAsked(request.a, request.b, actor, listener, request.pulses))
+        event = events.ExchangeAsked(request.a, request.b, actor, listener, request.pulses)
+        made = await self._ask(event, key_repeats.ask(key, "exchange", request))
         return next(key_views.session(one) for one in made if isinstance(one, Session))
 
-    async def relay(self, request: KeyRelayRequest, actor: str) -> KeyRelayView:
+    async def relay(self, request: KeyRelayRequest, actor: str, key: str | None = None) -> KeyRelayView:
         """Let a key be carried between two places; every device of its route is ordered when this returns.
+
+        What is asked for again under the same ``key`` is the relay of the first time.
 
         Raises:
             NotFound: a place has no link.
-            Conflict: no route is well and has enough key.
+            Conflict: no route is well and has enough key, or ``key`` stands for something else.
             InvalidRequest: so many bytes are no key.
         """
-        made = await self._ask(events.RelayAsked(request.a, request.b, request.bytes, actor))
+        event = events.RelayAsked(request.a, request.b, request.bytes, actor)
+        made = await self._ask(event, key_repeats.ask(key, "relay", request))
         return next(key_views.relay(one) for one in made if isinstance(one, Relay))
 
     async def links(self) -> tuple[KeyLinkView, ...]:
@@ -168,10 +177,10 @@ class KeyAuthority:
         found = await self._database.read(lambda connection: key_rows.alarms(connection, most))
         return tuple(key_views.alarm(one) for one in found)
 
-    async def _ask(self, event: events.ExchangeAsked | events.RelayAsked) -> Sequence[Session | Relay]:
+    async def _ask(self, event: events.Asked, ask: Ask | None) -> Sequence[Session | Relay]:
         now = self._around.clock()
         home = self._around.home() or self._database
-        done = await home.writer.run(lambda connection: self._desk.ask(connection, event, now))
+        done = await home.writer.run(lambda connection: self._desk.ask(connection, event, now, ask))
         self._follow(done)
         return done.made
 

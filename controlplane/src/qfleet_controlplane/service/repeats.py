@@ -2,7 +2,8 @@
 
 A caller whose answer was lost asks again under the same key. The job's id is made of the key, so that
 the primary key of the jobs lets one be stored, whichever controllers were asked and whenever. It holds
-for as long as the job is kept. Nothing here may decide by what this process remembers.
+for as long as the job is kept. Nothing here may decide by what this process remembers. What is ordered of
+devices' key processes has such keys too: ``key_repeats``.
 """
 
 import asyncio
@@ -21,18 +22,33 @@ from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire import api
 from qfleet_wire.names import JobId
 
+HEADER = "Idempotency-Key"
 KEY_LETTERS = 64
 _ID_BYTES = 8
 
 Take: TypeAlias = Callable[[], Awaitable[api.JobView]]
 
 
+def digest(key: str) -> bytes:
+    """What is stored of a key, 32 bytes; raises ``RequestRefused`` for what is no key."""
+    if not 1 <= len(key) <= KEY_LETTERS or not key.isascii() or not key.isprintable():
+        hint = f"give 1 to {KEY_LETTERS} printable ASCII characters, new ones for whatever is new"
+        raise RequestRefused(HEADER, f"is {key[: KEY_LETTERS + 1]!r}", hint)
+    return hashlib.sha256(key.encode()).digest()
+
+
 def job_of(key: str) -> JobId:
     """The id of the job that is stored under a key; raises ``RequestRefused`` for what is no key."""
-    if not 1 <= len(key) <= KEY_LETTERS or not key.isascii() or not key.isprintable():
-        hint = f"give 1 to {KEY_LETTERS} printable ASCII characters, new ones for each job"
-        raise RequestRefused("Idempotency-Key", f"is {key[: KEY_LETTERS + 1]!r}", hint)
-    return JobId(hashlib.sha256(key.encode()).digest()[:_ID_BYTES].hex())
+    return JobId(digest(key)[:_ID_BYTES].hex())
+
+
+def differs(was: str) -> Conflict:
+    """The refusal of a request whose key was used for another one; ``was`` says for which."""
+    return Conflict(
+        f"{was} under this Idempotency-Key, and asks for something else",
+        hint="ask for what differs under a new key",
+        field=HEADER,
+    )
 
 
 class Repeats:
@@ -80,8 +96,5 @@ class Repeats:
             return None
         known, view = found
         if known != request:
-            raise Conflict(
-                f"job {job} was submitted under this Idempotency-Key, and asks for something else: "
-                "submit what differs under a new key"
-            )
+            raise differs(f"job {job} was submitted")
         return view

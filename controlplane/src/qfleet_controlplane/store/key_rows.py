@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from qfleet_controlplane.keys.model import Alarm, Relay, Session, Stocked
+from qfleet_controlplane.store import key_asks
 from qfleet_controlplane.store.tables.keys import (
     key_alarms,
     key_relays,
@@ -102,6 +103,18 @@ def stocks(connection: sa.Connection) -> dict[DeviceName, Stocked]:
     }
 
 
+def session(connection: sa.Connection, name: str) -> Session | None:
+    """One session."""
+    query = sa.select(key_sessions.c.body).where(key_sessions.c.session == name)
+    return next(iter(_read(connection, query, Session)), None)
+
+
+def relay(connection: sa.Connection, name: str) -> Relay | None:
+    """One relay."""
+    query = sa.select(key_relays.c.body).where(key_relays.c.relay == name)
+    return next(iter(_read(connection, query, Relay)), None)
+
+
 def sessions(connection: sa.Connection, limit: int, link: str = "") -> list[Session]:
     """Sessions, the latest first; those of one link where it is named."""
     table = key_sessions
@@ -125,7 +138,8 @@ def alarms(connection: sa.Connection, limit: int) -> list[Alarm]:
 
 def forget(connection: sa.Connection, now: Millis) -> None:
     """Forget what ended long ago."""
-    before = now - KEPT_MS
+    before = Millis(now - KEPT_MS)
+    key_asks.forget(connection, before)
     for table in (key_sessions, key_relays):
         connection.execute(table.delete().where(table.c.created < before, table.c.status != _OPEN))
     connection.execute(key_alarms.delete().where(key_alarms.c.at < before, key_alarms.c.standing == 0))

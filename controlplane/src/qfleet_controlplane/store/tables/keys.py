@@ -48,6 +48,17 @@ key_relays = sa.Table(
 )
 """Relays and their routes."""
 
+key_asks = sa.Table(
+    "key_asks",
+    METADATA,
+    sa.Column("key", sa.LargeBinary, primary_key=True),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("request", sa.LargeBinary, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+"""Under which key a session or a relay was asked for, as its SHA-256, and what it asked for as JSON."""
+
 key_alarms = sa.Table(
     "key_alarms",
     METADATA,
