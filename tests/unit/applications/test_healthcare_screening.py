@@ -37,8 +37,8 @@ def test_breast_cancer_has_the_published_accuracies_and_the_classical_model_wins
     whole: dict[int, tuple[Report, Screened, ScreenStudy]], components: int, kernel: float, gaussian: float
 ) -> None:
     report, screened, _ = whole[components]
-    assert screened.quantum[0].accuracy == pytest.approx(kernel, abs=0.02)
-    assert screened.classical[0].accuracy == pytest.approx(gaussian, abs=0.02)
+    assert screened.quantum[0].accuracy == pytest.approx(kernel, abs=0.001)
+    assert screened.classical[0].accuracy == pytest.approx(gaussian, abs=0.001)
     assert screened.quantum[0].accuracy < max(one.accuracy for one in screened.classical)
     assert report.notes[0].startswith("The classical model wins on these folds")
     assert report.comparisons[0].winner != "quantum"

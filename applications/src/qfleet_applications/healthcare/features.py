@@ -117,7 +117,7 @@ class FeatureStudy:
         labels, rows = self.cohort.labels, self.cohort.rows[:, list(chosen)]
         parts = validation.folds(labels, self.seed)
         sets = [scaling.standardised(rows[part.train], rows) for part in parts]
-        found = validation.features(validation.LOGISTIC, sets, labels, parts, self.seed)
+        found = validation.features(validation.LOGISTIC, sets, labels, parts)
         return (found.accuracy, *assessing.wilson(int((found.predicted == labels).sum()), len(labels)))
 
     def _figure(self, sets: Sequence[tuple[str, Chosen]]) -> Figure:

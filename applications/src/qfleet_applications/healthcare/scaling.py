@@ -3,7 +3,10 @@
 Fitted to the training rows alone; a row beyond their range goes beyond [0, 1], which a feature map bears.
 """
 
+from typing import Any
+
 from sklearn.decomposition import PCA
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from qfleet_applications.healthcare.feature_maps import Floats
@@ -11,11 +14,13 @@ from qfleet_applications.healthcare.feature_maps import Floats
 
 def components(train: Floats, rows: Floats, number: int) -> Floats:
     """Principal components (n, number) of ``rows``, standardised as ``train``."""
-    standard = StandardScaler().fit(train)
-    # the full decomposition: a randomised one would need a seed of its own
-    axes = PCA(number, svd_solver="full").fit(standard.transform(train))
-    found: Floats = axes.transform(standard.transform(rows))
+    found: Floats = make_pipeline(StandardScaler(), _axes(number)).fit(train).transform(rows)
     return found
+
+
+def pipeline(number: int, model: Any) -> Pipeline:
+    """A model with all that comes before it, fitted to whatever rows it is given."""
+    return make_pipeline(StandardScaler(), _axes(number), MinMaxScaler(), model)
 
 
 def angles(train: Floats, rows: Floats) -> Floats:
@@ -28,3 +33,8 @@ def standardised(train: Floats, rows: Floats) -> Floats:
     """Columns with mean 0 and variance 1 over ``train``."""
     found: Floats = StandardScaler().fit(train).transform(rows)
     return found
+
+
+def _axes(number: int) -> PCA:
+    # the full decomposition: a randomised one would need a seed of its own
+    return PCA(number, svd_solver="full")

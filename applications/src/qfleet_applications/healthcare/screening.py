@@ -128,16 +128,22 @@ class ScreenStudy:
             self._outcome(PROJECTED, plain, most),
         )
         classical = (
-            self._outcome(RBF, self.reduced, 0.0),
+            self._gaussian(),
             self._outcome(validation.LOGISTIC, standard, 0.0),
         )
         return Screened(quantum, classical, tuple(zz), self.parts)
 
     def _outcome(self, method: str, matrices: list[Floats], before: float) -> Outcome:
         judge = validation.precomputed if method in {ZZ, PRODUCT} else validation.features
-        labels = self.cohort.labels
-        found, seconds = self._timed(lambda: judge(method, matrices, labels, self.parts, self.seed))
+        found, seconds = self._timed(lambda: judge(method, matrices, self.cohort.labels, self.parts))
         return replace(found, seconds=before + seconds)
+
+    def _gaussian(self) -> Outcome:
+        cohort = self.cohort
+        found, seconds = self._timed(
+            lambda: validation.gaussian(RBF, self.components, cohort.rows, cohort.labels, self.parts)
+        )
+        return replace(found, seconds=seconds)
 
     def _timed(self, work: Callable[[], T]) -> tuple[T, float]:
         began = self.clock()

@@ -1,7 +1,8 @@
 """Nested cross-validation of classifiers: what is chosen or fitted sees the training rows of its fold alone.
 
-Outer folds are stratified and drawn with the seed; C is searched in three inner folds. Probabilities are
-Platt's (Advances in Large Margin Classifiers, 61, 1999), fitted to decisions on rows that were left out.
+Outer folds are stratified and drawn with the seed; C is searched in three inner folds, in the rows' order.
+Probabilities are Platt's (Advances in Large Margin Classifiers, 61, 1999), fitted to decisions on rows that
+were left out.
 """
 
 from collections.abc import Sequence
@@ -13,8 +14,10 @@ import numpy.typing as npt
 from sklearn import base
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC
 
+from qfleet_applications.healthcare import scaling
 from qfleet_applications.healthcare.feature_maps import Floats
 
 Ints = npt.NDArray[np.int64]
@@ -61,37 +64,40 @@ def folds(labels: Ints, seed: int) -> tuple[Fold, ...]:
     return tuple(Fold(train, test) for train, test in split.split(np.zeros(len(labels)), labels))
 
 
-def precomputed(
-    method: str, kernels: Sequence[Floats], labels: Ints, parts: Sequence[Fold], seed: int
-) -> Outcome:
+def precomputed(method: str, kernels: Sequence[Floats], labels: Ints, parts: Sequence[Fold]) -> Outcome:
     """An SVM on a kernel matrix (n, n) for each fold."""
     pairs = [
         (kernel[np.ix_(part.train, part.train)], kernel[np.ix_(part.test, part.train)])
         for kernel, part in zip(kernels, parts, strict=True)
     ]
-    return _outcome(method, SVC(kernel="precomputed"), pairs, labels, (parts, seed))
+    return _outcome(method, SVC(kernel="precomputed"), pairs, labels, parts)
 
 
-def features(method: str, sets: Sequence[Floats], labels: Ints, parts: Sequence[Fold], seed: int) -> Outcome:
+def features(method: str, sets: Sequence[Floats], labels: Ints, parts: Sequence[Fold]) -> Outcome:
     """An SVM with a Gaussian kernel, or logistic regression, on features (n, k) for each fold."""
     model = LogisticRegression(solver=_SOLVER) if method == LOGISTIC else SVC(kernel="rbf", gamma="scale")
     pairs = [(rows[part.train], rows[part.test]) for rows, part in zip(sets, parts, strict=True)]
-    return _outcome(method, model, pairs, labels, (parts, seed))
+    return _outcome(method, model, pairs, labels, parts)
+
+
+def gaussian(method: str, components: int, rows: Floats, labels: Ints, parts: Sequence[Fold]) -> Outcome:
+    """An SVM with a Gaussian kernel on principal components of ``rows`` (n, features), scaled to [0, 1].
+
+    A kernel that a device computed has its scaling from the outer fold; here each inner fold fits its own, as
+    nested cross-validation is meant.
+    """
+    model = scaling.pipeline(components, SVC(kernel="rbf", gamma="scale"))
+    return _outcome(method, model, [(rows[part.train], rows[part.test]) for part in parts], labels, parts)
 
 
 def _outcome(
-    method: str,
-    model: Any,
-    pairs: Sequence[tuple[Floats, Floats]],
-    labels: Ints,
-    drawn: tuple[Sequence[Fold], int],
+    method: str, model: Any, pairs: Sequence[tuple[Floats, Floats]], labels: Ints, parts: Sequence[Fold]
 ) -> Outcome:
-    parts, seed = drawn
     predicted = np.zeros(len(labels), dtype=np.int64)
     probability = np.zeros(len(labels))
     models, accuracies = [], []
     for (train, test), part in zip(pairs, parts, strict=True):
-        best, platt = _fitted(model, train, labels[part.train], seed)
+        best, platt = _fitted(model, train, labels[part.train])
         decisions = best.decision_function(test)
         predicted[part.test] = decisions > 0
         probability[part.test] = platt.predict_proba(decisions[:, None])[:, 1]
@@ -100,16 +106,17 @@ def _outcome(
     return Outcome(method, predicted, probability, np.array(accuracies), tuple(models))
 
 
-def _fitted(model: Any, train: Floats, labels: Ints, seed: int) -> tuple[Any, Any]:
+def _fitted(model: Any, train: Floats, labels: Ints) -> tuple[Any, Any]:
     """The model with the best C over inner folds, and Platt's, of its decisions on rows left out there."""
-    inner = list(StratifiedKFold(INNER, shuffle=True, random_state=seed).split(train, labels))
+    inner = list(StratifiedKFold(INNER).split(train, labels))
     most, penalty, left_out = -1.0, 0.0, np.zeros(len(labels))
     for tried in PENALTIES:
         decisions = np.zeros(len(labels))
         for known, held in inner:
             fitted = _with(model, tried).fit(_rows(model, train, known, known), labels[known])
             decisions[held] = fitted.decision_function(_rows(model, train, held, known))
-        share = float(np.mean((decisions > 0) == labels))
+        right = (decisions > 0) == labels
+        share = float(np.mean([right[held].mean() for _, held in inner]))
         if share > most:
             most, penalty, left_out = share, tried, decisions
     best = _with(model, penalty).fit(train, labels)
@@ -117,7 +124,8 @@ def _fitted(model: Any, train: Floats, labels: Ints, seed: int) -> tuple[Any, An
 
 
 def _with(model: Any, penalty: float) -> Any:
-    return base.clone(model).set_params(C=penalty)
+    place = f"{model.steps[-1][0]}__C" if isinstance(model, Pipeline) else "C"
+    return base.clone(model).set_params(**{place: penalty})
 
 
 def _rows(model: Any, train: Floats, rows: Ints, columns: Ints) -> Floats:
