@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.applications.local import Local
 
-from qfleet_applications.cognition import order_circuit, order_models, orders
+from qfleet_applications.cognition import order_circuit, order_fits, order_models, order_places, orders
 from qfleet_applications.cognition.command import DATA
 from qfleet_applications.cognition.order_study import OrderStudy
+from qfleet_applications.cognition.order_surveys import SurveysStudy
 from qfleet_applications.cognition.orders import Survey
 from qfleet_applications.errors import InvalidData
 
@@ -80,28 +81,78 @@ def test_the_question_model_is_projections_in_four_dimensions() -> None:
         assert found[order] == pytest.approx([np.sum((y @ x @ state) ** 2) for x, y in both])
 
 
-def test_no_model_with_the_qq_equality_can_do_better_than_the_question_model() -> None:
-    """The likelihood's maximum under the equality, in closed form: the changed answers are pooled."""
-    counts = np.array([CLINTON_GORE.ab, CLINTON_GORE.ba], dtype=float)
-    changed = counts[:, 1:3].sum() / counts.sum()
-    best = counts.copy()
-    best[:, [0, 3]] *= (1 - changed) / counts[:, [0, 3]].sum(axis=1, keepdims=True)
-    best[:, 1:3] *= changed / counts[:, 1:3].sum(axis=1, keepdims=True)
-    top = order_models.log_likelihood(CLINTON_GORE, best)
-    assert order_models.question_model(CLINTON_GORE, 0).log_likelihood == pytest.approx(top, abs=1e-6)
+@given(st.tuples(*[st.floats(0.01, 1)] * 4), st.floats(-1, 1), st.floats(-1, 1))
+def test_answers_by_place_always_fulfil_it_too(
+    joint: tuple[float, ...], repeats: float, denies: float
+) -> None:
+    ab, ba = order_places.place_probabilities(np.array(joint) / sum(joint), repeats, denies)
+    assert min(ab.min(), ba.min()) >= 0.0
+    assert ab.sum() == pytest.approx(1.0)
+    assert ba.sum() == pytest.approx(1.0)
+    assert ab[1] + ab[2] == pytest.approx(ba[1] + ba[2])
 
 
-def test_the_circuit_computes_what_the_model_says() -> None:
-    fitted = order_models.question_model(CLINTON_GORE, 0)
-    np.testing.assert_allclose(order_circuit.probabilities(Local(), fitted), fitted.probabilities, atol=1e-9)
+def test_answers_by_place_are_people_who_answer_by_a_rule() -> None:
+    """The same by going through the kinds of people: 30 % think yes and no, 40 % yes to both."""
+    joint = {(1, 1): 0.4, (1, 0): 0.3, (0, 1): 0.1, (0, 0): 0.2}
+    for repeats, denies in ((0.25, 0.1), (-0.25, -0.1)):
+        found = order_places.place_probabilities(np.array([0.4, 0.3, 0.1, 0.2]), repeats, denies)
+        for order, asked in enumerate(((0, 1), (1, 0))):
+            told: dict[tuple[int, int], float] = dict.fromkeys(joint, 0.0)
+            for kind, share in joint.items():
+                first, second = kind[asked[0]], kind[asked[1]]
+                twice = (first, first) if repeats > 0 else (second, second)
+                odd = twice if first != second else ((0, 1) if denies > 0 else (1, 0))
+                part = {(1, 1): 0.1, (0, 0): 0.0}.get(kind, 0.25)
+                told[first, second] += share * (1 - part)
+                told[odd] += share * part
+            assert found[order] == pytest.approx([told[1, 1], told[1, 0], told[0, 1], told[0, 0]])
+
+
+def test_no_model_with_the_qq_equality_can_do_better_than_the_pooled_one() -> None:
+    """Where models reach it, and where they do not: row 72 of Wang and others (2014)."""
+    bound = order_fits.equality(CLINTON_GORE).log_likelihood
+    for fit in (order_models.question_model(CLINTON_GORE, 0), order_places.by_place(CLINTON_GORE)):
+        assert fit.log_likelihood == pytest.approx(bound, abs=1e-4)
+    odd = BUNDLED[-1]
+    pooled = order_fits.equality(odd)
+    assert pooled.probabilities.sum(axis=1) == pytest.approx([1.0, 1.0])
+    assert pooled.log_likelihood == pytest.approx(order_places.by_place(odd).log_likelihood, abs=1e-4)
+    for fit in (order_models.question_model(odd, 0), order_places.repeat_choice(odd)):
+        assert fit.log_likelihood < pooled.log_likelihood - 1.0
+
+
+def test_the_tests_of_the_equality_and_of_an_effect_are_the_published_ones() -> None:
+    """Wang and Busemeyer (2013): χ²(1) = 28.57 for Rose and Jackson; 0.0119, 1.48 and 0.69 for others."""
+    found = [
+        order_fits.misfit(order_fits.equality(one), order_fits.markov(one))
+        for one in (BUNDLED[3], BUNDLED[0], *BUNDLED[4:6])
+    ]
+    assert [round(g2, 2) for g2, _ in found] == [28.57, 0.01, 1.48, 0.69]
+    assert found[0][1] == pytest.approx(9.0e-8, rel=0.01)
+    assert order_fits.misfit(order_fits.markov(CLINTON_GORE), order_fits.markov(CLINTON_GORE)) == (0.0, None)
+
+
+def test_the_interval_of_q_is_newcombes() -> None:
+    """Newcombe (1998), table II, method 10: the differences 56/70 - 48/80 and 10/10 - 0/10."""
+    for changed, interval in ((((56, 70), (48, 80)), (0.0524, 0.3339)), (((10, 10), (0, 10)), (0.6075, 1.0))):
+        ab, ba = ((0, yes, 0, of - yes) for yes, of in changed)
+        tested = orders.qq(Survey("", "", "", ab, ba))
+        assert (round(tested.low, 4), round(tested.high, 4)) == interval
+
+
+def test_the_circuit_computes_what_the_models_say() -> None:
+    fits = [order_models.question_model(one, 0) for one in BUNDLED[:2]]
+    for fit, found in zip(fits, order_circuit.probabilities(Local(), fits), strict=True):
+        np.testing.assert_allclose(found, fit.probabilities, atol=1e-9)
 
 
 def test_repeating_ones_answer_fulfils_the_equality_too_and_rays_fail() -> None:
-    repeated = order_models.repeat_choice(CLINTON_GORE, 0)
+    repeated = order_places.repeat_choice(CLINTON_GORE)
     ab, ba = repeated.probabilities
     assert ab[1] + ab[2] == pytest.approx(ba[1] + ba[2])
     rays = order_models.one_ray(CLINTON_GORE, 0)
-    assert rays.aic > order_models.no_order(CLINTON_GORE).aic + 50
+    assert rays.aic > order_fits.no_order(CLINTON_GORE).aic + 50
 
 
 def test_the_report_says_what_was_found_and_who_criticises_it() -> None:
@@ -116,12 +167,33 @@ def test_the_report_says_what_was_found_and_who_criticises_it() -> None:
     assert again.tables == report.tables
 
 
+def test_many_surveys_are_added_up() -> None:
+    surveys = (*BUNDLED[:4], BUNDLED[30])
+    local = Local()
+    report = SurveysStudy(surveys, 0, "some").conduct(local)
+    assert len(local.requests) == 1
+    before, models, each = report.tables
+    figures = [value for _, value in before.rows]
+    assert figures[:2] == [5, sum(one.people for one in surveys)]
+    assert figures[-6] == pytest.approx(sum(orders.qq(one).z ** 2 for one in surveys), abs=0.01)
+    assert (figures[-3], figures[-1]) == (1, 1)
+    assert [row[2] for row in models.rows] == [25, 15, 20, 25, 30]
+    above = [order_models.question_model(one, 0).aic - order_fits.markov(one).aic for one in surveys]
+    assert report.comparisons[0].quantum.value == pytest.approx(sum(above))
+    # Rose and Jackson refutes every model with the equality: by AIC a chain in each order is left
+    assert report.comparisons[0].classical.method == "Markov chain in each order"
+    assert [one.winner for one in report.comparisons] == ["classical", "neither"]
+    assert [row[0] for row in each.rows] == [one.name for one in surveys]
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
         ("s,a,b,0,0,1,1,1,1,1,1", "line 2: nobody said yes"),
         ("s,a,b,1,1,1,1,0,0,1,1", "line 2: nobody said yes"),
         ("s,a,b,0.5,1,1,1,1,1,1,1", "line 2, column 'ab_yy': 0.5 is no whole number"),
+        ("s,a,b,1e300,1,1,1,1,1,1,1", "line 2, column 'ab_yy': 1e300 is not within 0 to 1e.09"),
+        ("s,a,b,1,1,1,1,1,1,1,1\ns,a,b,1,1,1,1,1,1,1,1", "line 3, column 'survey': a survey 's' stands"),
     ],
 )
 def test_tables_that_are_no_counts_are_refused(tmp_path: Path, row: str, told: str) -> None:

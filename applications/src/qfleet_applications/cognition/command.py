@@ -1,5 +1,6 @@
 """``qfleet app cognition``: order effects, the disjunction effect, and integrated information."""
 
+import difflib
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from qfleet.errors import UserError
 from qfleet_applications.frame import options
 from qfleet_applications.frame.carrying import carry_out
 
+_OFFERED = 6
 DATA = Path(__file__).with_name("data")
 application = typer.Typer(
     name="cognition",
@@ -25,6 +27,9 @@ def order_effects(  # noqa: PLR0913 - the options of a command are its parameter
     file: options.DataFile = None,
     *,
     survey: Annotated[str, typer.Option(help="Which survey of the file; the first if not given.")] = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Every survey of the file, and what they say together.")
+    ] = False,
     seed: options.Seed = 0,
     plan: options.Plan = False,
     json: options.Json = False,
@@ -35,15 +40,28 @@ def order_effects(  # noqa: PLR0913 - the options of a command are its parameter
     FILE is a CSV with the columns survey, first, second and the counts ab_yy, ab_yn, ab_ny, ab_nn (first
     asked first) and ba_yy, ba_yn, ba_ny, ba_nn (second asked first; yes to it goes first).
     """
-    from qfleet_applications.cognition import order_study, orders  # noqa: PLC0415 - SciPy takes long to import
+    from qfleet_applications.cognition import order_study, order_surveys, orders  # noqa: PLC0415 - SciPy takes long to import
+    from qfleet_applications.frame.study import Study  # noqa: PLC0415 - as above
 
     chosen = file or DATA / "orders.csv"
     surveys = orders.load(chosen)
     named = {one.name: one for one in surveys}
+    if survey and every:
+        raise UserError("--survey and --all exclude each other", hint="leave one of them out")
     if survey and survey not in named:
-        raise UserError(f"{str(chosen)!r} has no survey {survey!r}", hint=f"it has {', '.join(named)}")
-    study = order_study.OrderStudy(named[survey] if survey else surveys[0], seed, chosen.name)
+        raise UserError(f"{str(chosen)!r} has no survey {survey!r}", hint=_offered(survey, tuple(named)))
+    study: Study = order_study.OrderStudy(named[survey] if survey else surveys[0], seed, chosen.name)
+    if every:
+        study = order_surveys.SurveysStudy(surveys, seed, chosen.name)
     carry_out(study, plan=plan, json=json, output=output)
+
+
+def _offered(asked: str, names: tuple[str, ...]) -> str:
+    """The nearest names, or the first few of many."""
+    near = difflib.get_close_matches(asked, names, n=_OFFERED)
+    shown = near or names[:_OFFERED]
+    more = f", and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return f"it has {', '.join(shown)}{more}"
 
 
 @application.command("disjunction")

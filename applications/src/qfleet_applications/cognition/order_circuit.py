@@ -4,10 +4,12 @@ Qubit 0 chooses the plane, qubit 1 holds the state in it, qubits 2 and 3 take th
 a controlled NOT onto a fresh qubit is a measurement whose outcome is read at the end.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qfleet import ExpectResultView, JobRequest
-from qfleet_applications.cognition.order_models import Fit, Probabilities
+from qfleet_applications.cognition.order_fits import Fit, Probabilities
 from qfleet_applications.errors import UnexpectedResult
 from qfleet_applications.frame.desk import Runner, expect
 
@@ -35,8 +37,35 @@ cx q[1], q[3];
 """
 
 
-def request(fit: Fit) -> JobRequest:
-    """The fitted model in both orders: two points of one program. An answer "yes" is the outcome 0."""
+def request(fits: Sequence[Fit]) -> JobRequest:
+    """Fitted models in both orders: two points of one program for each. "Yes" is the outcome 0."""
+    return JobRequest(
+        kind="circuit.expect",
+        name="question model",
+        program=_PROGRAM,
+        observables=_OBSERVABLES,
+        parameters=tuple(point for fit in fits for point in _points(fit)),
+    )
+
+
+def probabilities(desk: Runner, fits: Sequence[Fit]) -> tuple[Probabilities, ...]:
+    """The four cells in either order of each model as the fleet computes them, (2, 4) each.
+
+    Raises:
+        UnexpectedResult: the fleet answered something else.
+    """
+    result = expect(desk.run(request(fits), "question model"), ExpectResultView)
+    if len(result.items) != 2 * len(fits):
+        raise UnexpectedResult(f"asked for {2 * len(fits)} points, got {len(result.items)}")
+    found = []
+    for item in result.items:
+        first, second, both = (value.value for value in item.values)
+        signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
+        found.append([(1 + a * first + b * second + a * b * both) / 4 for a, b in signs])
+    return tuple(np.array(found).reshape(-1, 2, 4))
+
+
+def _points(fit: Fit) -> tuple[dict[str, float], dict[str, float]]:
     omega, theta1, theta2, phi1, phi2 = fit.parameters
     # asked B first, the state is seen from B's axes, and A lies on the other side
     ab = {"omega": omega, "state1": phi1, "state2": phi2, "turn1": theta1, "turn2": theta2}
@@ -47,27 +76,4 @@ def request(fit: Fit) -> JobRequest:
         "turn1": -theta1,
         "turn2": -theta2,
     }
-    return JobRequest(
-        kind="circuit.expect",
-        name="question model",
-        program=_PROGRAM,
-        observables=_OBSERVABLES,
-        parameters=(ab, ba),
-    )
-
-
-def probabilities(desk: Runner, fit: Fit) -> Probabilities:
-    """The four cells in either order as the fleet computes them, (2, 4).
-
-    Raises:
-        UnexpectedResult: the fleet answered something else.
-    """
-    result = expect(desk.run(request(fit), "question model"), ExpectResultView)
-    if len(result.items) != 2:
-        raise UnexpectedResult(f"asked for both orders, got {len(result.items)}")
-    found = []
-    for item in result.items:
-        first, second, both = (value.value for value in item.values)
-        signs = ((1, 1), (1, -1), (-1, 1), (-1, -1))
-        found.append([(1 + a * first + b * second + a * b * both) / 4 for a, b in signs])
-    return np.array(found)
+    return ab, ba

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from qfleet import JobRequest
-from qfleet_applications.cognition import order_circuit, order_models
-from qfleet_applications.cognition.order_models import Fit
+from qfleet_applications.cognition import order_circuit, order_fits, order_models, order_places
+from qfleet_applications.cognition.order_fits import Fit
 from qfleet_applications.cognition.orders import Survey, qq, similarity
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 
-_COUNTS = 1.0
-"""AIC differences below twice this are not counted: Burnham and Anderson, Model Selection, 2nd ed., 2002."""
+COUNTS = 1.0
+"""Differences below twice this do not count, of AIC by Burnham and Anderson, Model Selection, 2nd ed., 2002,
+and of BIC by Kass and Raftery, J. Am. Stat. Assoc. 90, 773 (1995)."""
 _CELLS = ("yes, yes", "yes, no", "no, yes", "no, no")
 NOTES = (
     (
@@ -29,13 +30,19 @@ NOTES = (
     ),
     (
         "Kellen, Singmann and Batchelder, Decision 5, 323 (2018): the QQ equality does not single out "
-        "quantum models; classical ones in which some people repeat or mirror their first answer "
-        "fulfil it as well, so one of these is fitted here."
+        "quantum models; classical ones in which people treat the first and the second question "
+        "alike, whichever it is, fulfil it as well. Two of these are fitted here: one with a parameter "
+        "less than the quantum model, and one of ours with as many."
     ),
     (
         "The QQ equality was derived before it was tested and holds in most national surveys looked "
         "at (Wang, Solloway, Shiffrin and Busemeyer, PNAS 111, 9431 (2014)); a high p value does not "
-        "prove it."
+        "prove it, and where order has hardly an effect every model has it."
+    ),
+    (
+        "All models are fitted to the same counts by the same multinomial likelihood. A Markov chain in "
+        "each order fits any data; what it costs is its parameters. People without a yes or no are not "
+        "in the counts."
     ),
 )
 
@@ -54,35 +61,24 @@ class OrderStudy:
     def requests(self) -> tuple[JobRequest, ...]:
         """The fitted model in both orders; its angles are not known before the fit, its size is."""
         share = np.full((2, 4), 0.25)
-        return (order_circuit.request(Fit("", 5, 0.0, share, (0.1, 0.2, 0.3, 0.4, 0.5))),)
+        return (order_circuit.request((Fit("", 5, 0.0, share, (0.1, 0.2, 0.3, 0.4, 0.5)),)),)
 
     def conduct(self, desk: Runner) -> Report:
         """Fit, run the fitted quantum model on the fleet, and judge."""
         began = time.perf_counter()
         fitted = order_models.question_model(self.survey, self.seed)
-        measured = order_circuit.probabilities(desk, fitted)
-        quantum = Fit(
-            fitted.model,
-            fitted.free,
-            order_models.log_likelihood(self.survey, measured),
-            measured,
-            fitted.parameters,
-        )
+        (measured,) = order_circuit.probabilities(desk, (fitted,))
+        quantum = as_measured(self.survey, fitted, measured)
         took = time.perf_counter() - began
         began = time.perf_counter()
-        classical = (
-            order_models.no_order(self.survey),
-            order_models.repeat_choice(self.survey, self.seed),
-            order_models.markov(self.survey),
-        )
+        classical = classical_fits(self.survey)
         others_took = time.perf_counter() - began
         rays = order_models.one_ray(self.survey, self.seed)
-        seconds = (took, others_took)
         return Report(
             pack="cognition",
             command="order-effects",
             title=f"Order effects: {self.survey.name}",
-            comparisons=self._comparisons(quantum, classical, seconds),
+            comparisons=self._comparisons(quantum, classical, (took, others_took)),
             tables=(self._tests(), self._models((quantum, rays, *classical)), self._cells(quantum)),
             figures=(self._figure(quantum, classical),),
             notes=NOTES,
@@ -106,8 +102,8 @@ class OrderStudy:
                 criterion,
                 "",
                 "lower",
-                Measured(ours.model, value, value - _COUNTS, value + _COUNTS, seconds[0]),
-                Measured(other.model, its, its - _COUNTS, its + _COUNTS, seconds[1]),
+                Measured(ours.model, value, value - COUNTS, value + COUNTS, seconds[0]),
+                Measured(other.model, its, its - COUNTS, its + COUNTS, seconds[1]),
                 f"{criterion} ± 1: differences below 2 do not count",
             )
             for criterion, ours, value, other, its in found
@@ -116,34 +112,39 @@ class OrderStudy:
     def _tests(self) -> Table:
         tested, shares = qq(self.survey), self.survey.marginals
         first, second = self.survey.first, self.survey.second
+        saturated = order_fits.markov(self.survey)
+        effect, of_effect = order_fits.misfit(order_fits.no_order(self.survey), saturated)
+        equal, of_equal = order_fits.misfit(order_fits.equality(self.survey), saturated)
         rows = (
             (f"yes to {first!r}, asked first", shares.a_first),
             (f"yes to {first!r}, asked second", shares.a_second),
             (f"yes to {second!r}, asked first", shares.b_first),
             (f"yes to {second!r}, asked second", shares.b_second),
+            ("G² of an effect of the order, 3 degrees of freedom", round(effect, 3)),
+            ("p of that", rounded(of_effect)),
             ("q of the QQ equality", round(tested.q, 6)),
+            ("q, lower end of 95 %", round(tested.low, 6)),
+            ("q, upper end of 95 %", round(tested.high, 6)),
             ("pooled z of q", round(tested.z, 4)),
-            ("two-sided p of z", round(tested.p, 4)),
+            ("two-sided p of z", rounded(tested.p)),
+            ("G² of the QQ equality, 1 degree of freedom", round(equal, 4)),
+            ("p of that", rounded(of_equal)),
             ("similarity index of the two questions", round(similarity(self.survey), 4)),
             ("people", self.survey.people),
         )
         return Table("Before any model", ("figure", "value"), rows)
 
     def _models(self, fits: tuple[Fit, ...]) -> Table:
-        saturated = max(fit.log_likelihood for fit in fits)
-        rows = tuple(
-            (
-                fit.model,
-                "quantum" if number < 2 else "classical",
-                fit.free,
-                round(2 * (saturated - fit.log_likelihood), 3),
-                round(fit.aic, 2),
-                round(fit.bic(self.survey.people), 2),
-            )
-            for number, fit in enumerate(fits)
-        )
-        columns = ("model", "kind", "parameters", "G² to the best fit", "AIC", "BIC")
-        return Table("Models", columns, rows)
+        saturated = order_fits.markov(self.survey)
+        rows = []
+        for number, fit in enumerate(fits):
+            g2, p = order_fits.misfit(fit, saturated)
+            kind = "quantum" if number < 2 else "classical"
+            left = saturated.free - fit.free
+            scores = (round(fit.aic, 2), round(fit.bic(self.survey.people), 2))
+            rows.append((fit.model, kind, fit.free, round(g2, 3), left, rounded(p), *scores))
+        columns = ("model", "kind", "parameters", "G²", "degrees of freedom", "p of G²", "AIC", "BIC")
+        return Table("Models", columns, tuple(rows))
 
     def _cells(self, quantum: Fit) -> Table:
         rows = []
@@ -179,6 +180,26 @@ class OrderStudy:
         )
         names = tuple(f"{order}: {cell}" for order in ("A first", "B first") for cell in _CELLS)
         return Figure("answers", self.survey.name, "order and answers", "share of people", series, names)
+
+
+def classical_fits(survey: Survey) -> tuple[Fit, ...]:
+    """Every classical model of one survey."""
+    return (
+        order_fits.no_order(survey),
+        order_places.repeat_choice(survey),
+        order_places.by_place(survey),
+        order_fits.markov(survey),
+    )
+
+
+def as_measured(survey: Survey, fitted: Fit, measured: order_fits.Probabilities) -> Fit:
+    """The same model with the probabilities that the fleet computed, and their likelihood."""
+    return order_fits.judged(fitted.model, fitted.free, survey, measured, fitted.parameters)
+
+
+def rounded(p: float | None) -> float | None:
+    """A probability to three significant digits."""
+    return None if p is None else float(f"{p:.3g}")
 
 
 def _flat(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> tuple[float, ...]:

@@ -15,12 +15,20 @@ from qfleet_applications.frame.columns import Column, read
 Counts: TypeAlias = tuple[int, int, int, int]
 """Yes-yes, yes-no, no-yes and no-no, the question asked first going first."""
 
+_SIDE = 1.959963984540054
+"""Standard normal quantile of a 95 % interval."""
+_MOST = 1e9
+"""More people than that were not asked."""
 _CELLS = ("yy", "yn", "ny", "nn")
 COLUMNS = (
     Column("survey", kind="text"),
     Column("first", kind="text"),
     Column("second", kind="text"),
-    *(Column(f"{order}_{cell}", kind="integer", low=0) for order in ("ab", "ba") for cell in _CELLS),
+    *(
+        Column(f"{order}_{cell}", kind="integer", low=0, high=_MOST)
+        for order in ("ab", "ba")
+        for cell in _CELLS
+    ),
 )
 
 
@@ -61,24 +69,34 @@ class Survey:
 
 
 class QQ(NamedTuple):
-    """The QQ equality: ``q`` is 0 in the quantum question model, ``z`` its pooled score, ``p`` two-sided."""
+    """The QQ equality: ``q`` is 0 in the quantum question model, ``z`` its pooled score, ``p`` two-sided.
+
+    ``low`` and ``high`` are the 95 % interval of q.
+    """
 
     q: float
     z: float
     p: float
+    low: float
+    high: float
 
 
 def qq(survey: Survey) -> QQ:
     """Test the QQ equality of Wang and Busemeyer, Topics in Cognitive Science 5, 689 (2013).
 
-    q = [p(AyBn) + p(AnBy)] − [p(ByAn) + p(BnAy)]; z is that of two proportions with a pooled variance.
+    q = [p(AyBn) + p(AnBy)] − [p(ByAn) + p(BnAy)]; z is that of two proportions with a pooled variance. The
+    interval is Newcombe's, Statistics in Medicine 17, 873 (1998), method 10, fit for small counts too.
     """
     changed, sizes = _changed(survey), (sum(survey.ab), sum(survey.ba))
     q = changed[0] / sizes[0] - changed[1] / sizes[1]
     pooled = sum(changed) / sum(sizes)
     error = math.sqrt(pooled * (1 - pooled) * (1 / sizes[0] + 1 / sizes[1]))
     z = q / error if error else 0.0
-    return QQ(q, z, math.erfc(abs(z) / math.sqrt(2)))
+    one, two = (_wilson(yes, of) for yes, of in zip(changed, sizes, strict=True))
+    shares = [yes / of for yes, of in zip(changed, sizes, strict=True)]
+    below = math.hypot(shares[0] - one[0], two[1] - shares[1])
+    above = math.hypot(one[1] - shares[0], shares[1] - two[0])
+    return QQ(q, z, math.erfc(abs(z) / math.sqrt(2)), q - below, q + above)
 
 
 def similarity(survey: Survey) -> float:
@@ -97,11 +115,12 @@ def load(file: Path) -> tuple[Survey, ...]:
     """Read surveys from a CSV file with the columns ``COLUMNS``.
 
     Raises:
-        InvalidData: it is not one, or nobody was asked in one of the orders, or nobody said yes at first.
+        InvalidData: it is not one, or nobody was asked in one of the orders, or nobody said yes at first, or
+            two surveys have one name.
     """
     frame = read(file, COLUMNS)
     cells = {name: frame.numbers(name) for name in (column.name for column in COLUMNS[3:])}
-    found = []
+    found: list[Survey] = []
     for row in range(frame.rows):
         ab, ba = (tuple(int(cells[f"{order}_{cell}"][row]) for cell in _CELLS) for order in ("ab", "ba"))
         for counts, order in ((ab, "ab"), (ba, "ba")):
@@ -113,8 +132,21 @@ def load(file: Path) -> tuple[Survey, ...]:
                     hint="give counts of people, not shares",
                 )
         survey, first, second = (frame.texts(name)[row] for name in ("survey", "first", "second"))
+        if survey in (one.name for one in found):
+            told = f"a survey {survey!r} stands there before"
+            raise InvalidData(
+                file, told, line=frame.lines[row], column="survey", hint="give each its own name"
+            )
         found.append(Survey(survey, first, second, ab, ba))  # type: ignore[arg-type] # four cells each
     return tuple(found)
+
+
+def _wilson(yes: int, of: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share."""
+    share, squared = yes / of, _SIDE * _SIDE
+    middle = (share + squared / (2 * of)) / (1 + squared / of)
+    reach = _SIDE / (1 + squared / of) * math.sqrt(share * (1 - share) / of + squared / (4 * of * of))
+    return middle - reach, middle + reach
 
 
 def _changed(survey: Survey) -> tuple[int, int]:
