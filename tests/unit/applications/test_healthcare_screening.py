@@ -70,7 +70,9 @@ def test_an_explanation_adds_up_to_the_decision(
         found = explaining.explain(row, outcome, screened.kernels, screened.parts)
         at = next(n for n, part in enumerate(screened.parts) if row in part.test)
         kernel = fidelities(
-            study.angles[at][[row]], study.angles[at][screened.parts[at].train], entangled=True
+            study.reduction.angles[at][[row]],
+            study.reduction.angles[at][screened.parts[at].train],
+            entangled=True,
         )
         assert found.decision == pytest.approx(outcome.models[at].decision_function(kernel)[0], abs=1e-9)
         assert (found.decision > 0) == bool(outcome.predicted[row])
@@ -93,13 +95,13 @@ def test_jobs_evaluate_the_maps_of_the_formulas() -> None:
 def test_no_fold_sees_its_test_rows() -> None:
     cohort = cohorts.breast_cancer(KEY).part(60, 1)
     study = ScreenStudy(cohort, 2)
-    part = study.parts[0]
+    part = study.reduction.parts[0]
     moved = cohort.rows.copy()
     moved[part.test] *= 3.0
     other = ScreenStudy(with_rows(cohort, moved), 2)
-    assert np.array_equal(other.angles[0][part.train], study.angles[0][part.train])
-    assert not np.array_equal(other.angles[1], study.angles[1])
-    assert sorted(np.concatenate([one.test for one in study.parts])) == list(range(60))
+    assert np.array_equal(other.reduction.angles[0][part.train], study.reduction.angles[0][part.train])
+    assert not np.array_equal(other.reduction.angles[1], study.reduction.angles[1])
+    assert sorted(np.concatenate([one.test for one in study.reduction.parts])) == list(range(60))
 
 
 def with_rows(
@@ -112,6 +114,14 @@ def test_what_cannot_be_is_refused() -> None:
     cohort = cohorts.breast_cancer(KEY)
     with pytest.raises(InvalidProblem, match="31 components of 30 features"):
         ScreenStudy(cohort, 31)
+    wide = np.random.default_rng(0).normal(size=(30, 40))
+    few = cohorts.Cohort("x", ("a",) * 40, wide, np.arange(30) % 2, cohort.names[:30])
+    with pytest.raises(InvalidProblem, match="25 components of 40 features and 30 rows") as refused:
+        ScreenStudy(few, 25)
+    assert refused.value.hint == "ask for 1 to 24"
+    assert ScreenStudy(few, 24).reduction.reduced[0].shape == (30, 24)
+    with pytest.raises(InvalidProblem, match="all rows have the same features"):
+        ScreenStudy(with_rows(few, np.ones((30, 40))), 2)
     with pytest.raises(InvalidProblem, match="10 rows of 569"):
         cohort.part(10, 0)
     with pytest.raises(InvalidProblem, match="class 1 has 0 rows"):

@@ -14,7 +14,7 @@ from qfleet_applications.frame.report import Comparison, Figure, Measured, Repor
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.healthcare import assessing, information, scaling, validation, wording
 from qfleet_applications.healthcare.cohorts import Cohort
-from qfleet_applications.healthcare.selection import Selection
+from qfleet_applications.healthcare.selection import MOST_CHOICES, Selection
 from qfleet_applications.qubo import sampling
 from qfleet_applications.qubo.sampling import Effort
 
@@ -139,6 +139,6 @@ class FeatureStudy:
         first = "The fleet's set is the best."
         if gap > 1e-9:
             first = f"The fleet's set is {gap:.3g} bit below the best."
-        if self.selection.exact() is None:
+        if self.selection.choices > MOST_CHOICES:
             first = f"{self.selection.choices} sets are too many to try; the greedy choice is no bound."
         return (first, _OPTIMISTIC, self.effort.nature, wording.NO_DEVICE, _SENT)

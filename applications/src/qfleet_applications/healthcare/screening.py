@@ -13,16 +13,16 @@ from functools import cached_property
 from typing import TypeVar
 
 from qfleet import JobRequest
-from qfleet_applications.errors import InvalidProblem
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Report
-from qfleet_applications.healthcare import feature_maps, scaling, screening_report, validation
+from qfleet_applications.healthcare import feature_maps, screening_report, validation
 from qfleet_applications.healthcare.cohorts import Cohort
 from qfleet_applications.healthcare.feature_maps import Floats
 from qfleet_applications.healthcare.kernels import FleetKernels, Kernels
+from qfleet_applications.healthcare.reduction import Reduction
 from qfleet_applications.healthcare.screening_report import Screened, Settings
 from qfleet_applications.healthcare.site import SiteKernels
-from qfleet_applications.healthcare.validation import Fold, Outcome
+from qfleet_applications.healthcare.validation import Outcome
 from qfleet_applications.healthcare.wording import Placement
 
 T = TypeVar("T")
@@ -30,8 +30,6 @@ ZZ = "fidelity kernel, ZZ map"
 PRODUCT = "fidelity kernel without entanglement"
 PROJECTED = "projected kernel, ZZ map"
 RBF = "RBF-SVM"
-LARGEST_ROWS = 2000
-"""Rows whose kernel, with both triangles, a job may have."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +51,14 @@ class ScreenStudy:
         """Refuse what cannot be done.
 
         Raises:
-            InvalidProblem: more components than features, or too many rows.
+            InvalidProblem: see ``Reduction``.
         """
-        number, features = self.cohort.rows.shape
-        if not 1 <= self.components <= features:
-            told = f"{self.components} components of {features} features"
-            raise InvalidProblem(told, hint=f"ask for 1 to {features}")
-        if number > LARGEST_ROWS:
-            told = f"the kernel of {number} rows is too large; at most {LARGEST_ROWS}"
-            raise InvalidProblem(told, hint="ask for a part with --rows")
+        _ = self.reduction
+
+    @cached_property
+    def reduction(self) -> Reduction:
+        """The folds, and the components in each."""
+        return Reduction(self.cohort, self.components, self.seed)
 
     @property
     def title(self) -> str:
@@ -73,32 +70,13 @@ class ScreenStudy:
         """A qubit for each component."""
         return self.components
 
-    @cached_property
-    def parts(self) -> tuple[Fold, ...]:
-        """The outer folds."""
-        return validation.folds(self.cohort.labels, self.seed)
-
-    @cached_property
-    def reduced(self) -> list[Floats]:
-        """The components of all rows, fitted to each fold's training rows."""
-        rows = self.cohort.rows
-        return [scaling.components(rows[part.train], rows, self.components) for part in self.parts]
-
-    @cached_property
-    def angles(self) -> list[Floats]:
-        """Components scaled to [0, 1]."""
-        return [
-            scaling.angles(rows[part.train], rows)
-            for rows, part in zip(self.reduced, self.parts, strict=True)
-        ]
-
     def requests(self) -> tuple[JobRequest, ...]:
         """A job for each fold and map; none where data stay."""
         if self.placement == "data-local":
             return ()
         return tuple(
             request
-            for points in self.angles
+            for points in self.reduction.angles
             for request in (
                 feature_maps.kernel(points, "zz", seed=self.seed),
                 feature_maps.kernel(points, "product", seed=self.seed),
@@ -114,14 +92,11 @@ class ScreenStudy:
     def screened(self, desk: Runner) -> Screened:
         """What all methods say of each row; ``desk`` is not used where data stay."""
         source: Kernels = FleetKernels(desk, self.seed) if self.placement == "fleet" else self.local
-        zz, timed = self._timed(lambda: source.fidelities(self.angles, "zz"))
-        product, more = self._timed(lambda: source.fidelities(self.angles, "product"))
-        projected, most = self._timed(lambda: source.projections(self.angles))
+        angles = self.reduction.angles
+        zz, timed = self._timed(lambda: source.fidelities(angles, "zz"))
+        product, more = self._timed(lambda: source.fidelities(angles, "product"))
+        projected, most = self._timed(lambda: source.projections(angles))
         plain = [values / math.sqrt(2) for values in projected]
-        standard = [
-            scaling.standardised(rows[part.train], rows)
-            for rows, part in zip(self.reduced, self.parts, strict=True)
-        ]
         quantum = (
             self._outcome(ZZ, zz, timed),
             self._outcome(PRODUCT, product, more),
@@ -129,19 +104,20 @@ class ScreenStudy:
         )
         classical = (
             self._gaussian(),
-            self._outcome(validation.LOGISTIC, standard, 0.0),
+            self._outcome(validation.LOGISTIC, self.reduction.standardised, 0.0),
         )
-        return Screened(quantum, classical, tuple(zz), self.parts)
+        return Screened(quantum, classical, tuple(zz), self.reduction.parts)
 
     def _outcome(self, method: str, matrices: list[Floats], before: float) -> Outcome:
         judge = validation.precomputed if method in {ZZ, PRODUCT} else validation.features
-        found, seconds = self._timed(lambda: judge(method, matrices, self.cohort.labels, self.parts))
+        labels, parts = self.cohort.labels, self.reduction.parts
+        found, seconds = self._timed(lambda: judge(method, matrices, labels, parts))
         return replace(found, seconds=before + seconds)
 
     def _gaussian(self) -> Outcome:
-        cohort = self.cohort
+        cohort, parts = self.cohort, self.reduction.parts
         found, seconds = self._timed(
-            lambda: validation.gaussian(RBF, self.components, cohort.rows, cohort.labels, self.parts)
+            lambda: validation.gaussian(RBF, self.components, cohort.rows, cohort.labels, parts)
         )
         return replace(found, seconds=seconds)
 

@@ -71,8 +71,8 @@ def by_kernel(
 
 
 def gaussian(rows: Sequence[Floats]) -> list[Floats]:
-    """Gaussian kernels of rows (n, k), of the width that scikit-learn calls ``scale``."""
-    return [rbf_kernel(one, gamma=1.0 / (one.shape[1] * float(one.var()))) for one in rows]
+    """Gaussian kernels of standardised rows (n, k), of the width that scikit-learn calls ``scale``: 1 / k."""
+    return [rbf_kernel(one, gamma=1.0 / one.shape[1]) for one in rows]
 
 
 def cox(method: str, sets: Sequence[Floats], cohort: Cohort, parts: Sequence[Fold]) -> Risks:

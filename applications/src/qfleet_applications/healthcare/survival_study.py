@@ -12,18 +12,16 @@ from qfleet_applications.errors import InvalidProblem
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
-from qfleet_applications.healthcare import assessing, feature_maps, scaling, survival, validation, wording
+from qfleet_applications.healthcare import assessing, feature_maps, scaling, survival, wording
 from qfleet_applications.healthcare.cohorts import Cohort
-from qfleet_applications.healthcare.feature_maps import Floats
 from qfleet_applications.healthcare.kernels import FleetKernels, Kernels
+from qfleet_applications.healthcare.reduction import Reduction
 from qfleet_applications.healthcare.site import SiteKernels
 from qfleet_applications.healthcare.survival import Risks
-from qfleet_applications.healthcare.validation import Fold
 from qfleet_applications.healthcare.wording import Placement
 
 INTERVAL = "95 % interval of the mean over five folds, for overlapping training sets (Nadeau and Bengio 2003)"
 QUANTUM = "ridge on the ZZ fidelity kernel"
-LARGEST_ROWS = 2000
 
 
 @dataclass(frozen=True)
@@ -41,17 +39,16 @@ class SurvivalStudy:
         """Refuse what cannot be done.
 
         Raises:
-            InvalidProblem: there are no times, more components than features, or too many rows.
+            InvalidProblem: there are no times; and see ``Reduction``.
         """
-        number, features = self.cohort.rows.shape
         if self.cohort.times is None:
             raise InvalidProblem(f"{self.cohort.name} has no times", hint="name their column with --time")
-        if not 1 <= self.components <= features:
-            told = f"{self.components} components of {features} features"
-            raise InvalidProblem(told, hint=f"ask for 1 to {features}")
-        if number > LARGEST_ROWS:
-            told = f"the kernel of {number} rows is too large; at most {LARGEST_ROWS}"
-            raise InvalidProblem(told, hint="ask for a part with --rows")
+        _ = self.reduction
+
+    @cached_property
+    def reduction(self) -> Reduction:
+        """The folds, stratified by events, and the components in each."""
+        return Reduction(self.cohort, self.components, self.seed)
 
     @property
     def title(self) -> str:
@@ -63,46 +60,26 @@ class SurvivalStudy:
         """A qubit for each component."""
         return self.components
 
-    @cached_property
-    def parts(self) -> tuple[Fold, ...]:
-        """The outer folds, stratified by events."""
-        return validation.folds(self.cohort.labels, self.seed)
-
-    @cached_property
-    def reduced(self) -> list[Floats]:
-        """The components of all rows, fitted to each fold's training rows."""
-        rows = self.cohort.rows
-        return [scaling.components(rows[part.train], rows, self.components) for part in self.parts]
-
-    @cached_property
-    def angles(self) -> list[Floats]:
-        """Components scaled to [0, 1]."""
-        pairs = zip(self.reduced, self.parts, strict=True)
-        return [scaling.angles(rows[part.train], rows) for rows, part in pairs]
-
     def requests(self) -> tuple[JobRequest, ...]:
         """A job for each fold; none where data stay."""
         if self.placement == "data-local":
             return ()
-        return tuple(feature_maps.kernel(points, "zz", seed=self.seed) for points in self.angles)
+        return tuple(feature_maps.kernel(points, "zz", seed=self.seed) for points in self.reduction.angles)
 
     def conduct(self, desk: Runner) -> Report:
         """Judge all methods on the same folds."""
         source: Kernels = FleetKernels(desk, self.seed) if self.placement == "fleet" else self.local
-        rows, seed = self.cohort.rows, self.seed
-        every = [scaling.standardised(rows[part.train], rows) for part in self.parts]
-        pairs = zip(self.reduced, self.parts, strict=True)
-        few = [scaling.standardised(one[part.train], one) for one, part in pairs]
+        rows, seed, parts = self.cohort.rows, self.seed, self.reduction.parts
+        every = [scaling.standardised(rows[part.train], rows) for part in parts]
+        few, angles = self.reduction.standardised, self.reduction.angles
         methods: tuple[Callable[[], Risks], ...] = (
+            lambda: survival.by_kernel(QUANTUM, source.fidelities(angles, "zz"), self.cohort, parts, seed),
+            lambda: survival.cox("Cox, same components", few, self.cohort, parts),
+            lambda: survival.cox("Cox, all features", every, self.cohort, parts),
             lambda: survival.by_kernel(
-                QUANTUM, source.fidelities(self.angles, "zz"), self.cohort, self.parts, seed
+                "ridge on a Gaussian kernel", survival.gaussian(few), self.cohort, parts, seed
             ),
-            lambda: survival.cox("Cox, same components", few, self.cohort, self.parts),
-            lambda: survival.cox("Cox, all features", every, self.cohort, self.parts),
-            lambda: survival.by_kernel(
-                "ridge on a Gaussian kernel", survival.gaussian(few), self.cohort, self.parts, seed
-            ),
-            lambda: survival.logistic("logistic regression, same components", few, self.cohort, self.parts),
+            lambda: survival.logistic("logistic regression, same components", few, self.cohort, parts),
         )
         return self._report([self._timed(method) for method in methods])
 
