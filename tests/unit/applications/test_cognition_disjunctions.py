@@ -23,6 +23,47 @@ shares = st.floats(0.01, 0.99)
 def test_the_bundled_counts_are_the_published_percentages() -> None:
     assert [round(100 * share) for share in GAMBLE.shares] == [69, 59, 36]
     assert [round(100 * share) for share in DILEMMA.shares] == [97, 84, 63]
+    by_name = {
+        one.name.rsplit(", ", 1)[-1]: [round(100 * share) for share in one.shares] for one in BUNDLED[3:]
+    }
+    assert by_name == {
+        "Kühberger 2001": [80, 37, 43],
+        "Lambdin and Burdsal 2007": [64, 47, 38],
+        "Ziano 2021": [37, 42, 37],
+        "Tesař 2018": [91, 79, 35],
+    }
+    assert [round(100 * share) for share in BUNDLED[5].shares] == [31, 38, 44]
+
+
+def test_a_violation_without_any_variance_has_a_score_all_the_same() -> None:
+    found = disjunctions.violation(Experiment("all or none", (10, 10, 10), (10, 10, 0)))
+    assert found.distance == 1.0
+    assert found.z == pytest.approx(20**0.5)
+
+
+def test_closed_forms_are_what_a_search_over_all_probabilities_finds() -> None:
+    grid = np.linspace(0.005, 0.995, 100)
+    for experiment in (
+        *BUNDLED[:4:3],
+        DILEMMA,
+        BUNDLED[5],
+        Experiment("between", (100, 100, 100), (80, 20, 50)),
+    ):
+        one, two, three = np.meshgrid(grid, grid, grid, indexing="ij", sparse=True)
+        total = sum(
+            yes * np.log(share) + (of - yes) * np.log(1 - share)
+            for share, of, yes in zip((one, two, three), experiment.people, experiment.acted, strict=True)
+        )
+        mixed = (three >= np.minimum(one, two)) & (three <= np.maximum(one, two))
+        within = np.abs(three - (one + two) / 2) <= np.minimum(
+            np.sqrt(one * two), np.sqrt((1 - one) * (1 - two))
+        )
+        for fit, allowed in (
+            (disjunctions.mixture(experiment), mixed),
+            (disjunctions.interference(experiment), within),
+        ):
+            best = np.where(allowed, total, -np.inf).max()
+            assert best - 1e-9 <= fit.log_likelihood <= best + 0.6
 
 
 def test_the_law_of_total_probability_is_violated_by_both_and_not_by_a_mixture() -> None:
@@ -66,10 +107,21 @@ def test_interference_reaches_the_gamble_and_misses_the_dilemma() -> None:
 
 
 def test_the_report_puts_the_best_classical_model_beside_it() -> None:
-    gamble, dilemma = DisjunctionStudy((GAMBLE, DILEMMA), "bundled").conduct(Local()).comparisons
-    assert gamble.winner == "neither"
+    gamble, by_bic, dilemma, _ = DisjunctionStudy((GAMBLE, DILEMMA), "bundled").conduct(Local()).comparisons
+    assert (gamble.winner, by_bic.winner) == ("neither", "neither")
     assert dilemma.winner == "classical"
     assert {one.classical.method for one in (gamble, dilemma)} == {"three rates of their own"}
+
+
+def test_where_knowing_changes_nothing_the_smallest_model_wins() -> None:
+    ziano = BUNDLED[6]
+    report = DisjunctionStudy((ziano,), "bundled").conduct(Local())
+    assert [one.classical.method for one in report.comparisons] == ["even mixture of both", "one rate"]
+    assert [row[2] for row in report.tables[1].rows] == [3, 1, 2, 3, 3]
+    assert report.comparisons[1].winner == "classical"
+    even = disjunctions.even_mixture(ziano).probabilities
+    assert even[2] == pytest.approx((even[0] + even[1]) / 2)
+    assert any("was not found again" in note for note in report.notes)
 
 
 def test_more_who_acted_than_there_were_are_refused(tmp_path: Path) -> None:

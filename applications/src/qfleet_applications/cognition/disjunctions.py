@@ -14,19 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize  # type: ignore[import-untyped] # ships no types
 
+from qfleet_applications.cognition.scores import pooled_z
 from qfleet_applications.errors import InvalidData
 from qfleet_applications.frame.columns import Column, read
 
-Parameters: TypeAlias = NDArray[np.float64]
-Shares: TypeAlias = Callable[[Parameters], tuple[float, float, float]]
+Logits: TypeAlias = NDArray[np.float64]
+Shares: TypeAlias = tuple[float, float, float]
 
+_MOST = 1e9
+"""More answers than that were not given."""
 _CONDITIONS = ("known_1", "known_2", "unknown")
 COLUMNS = (
     Column("experiment", kind="text"),
-    *(Column(f"{what}_{one}", kind="integer", low=0) for one in _CONDITIONS for what in ("n", "yes")),
+    *(
+        Column(f"{what}_{one}", kind="integer", low=0, high=_MOST)
+        for one in _CONDITIONS
+        for what in ("n", "yes")
+    ),
 )
 _SMALLEST = 1e-12
-_STARTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class Fit(NamedTuple):
     model: str
     free: int
     log_likelihood: float
-    probabilities: tuple[float, float, float]
+    probabilities: Shares
 
     @property
     def aic(self) -> float:
@@ -71,31 +77,55 @@ class Fit(NamedTuple):
 
 
 def violation(experiment: Experiment) -> Violation:
-    """Test the law of total probability against its nearer bound."""
+    """Test the law of total probability against its nearer bound, by two shares with a pooled variance."""
     one, two, unknown = experiment.shares
     distance, bound = max((min(one, two) - unknown, 0 if one < two else 1), (unknown - max(one, two), 2))
     if distance <= 0:
         return Violation(0.0, 0.0, 1.0)
     near = bound if bound < 2 else (0 if one > two else 1)
-    spread = math.sqrt(sum(_variance(experiment, place) for place in (near, 2)))
-    z = distance / spread if spread else math.inf
+    acted, people = experiment.acted, experiment.people
+    z = abs(pooled_z((acted[near], acted[2]), (people[near], people[2])))
     return Violation(distance, z, math.erfc(z / math.sqrt(2)) / 2)
 
 
+def one_rate(experiment: Experiment) -> Fit:
+    """Nobody minds the event: one rate under all conditions."""
+    rate = sum(experiment.acted) / sum(experiment.people)
+    return _judged("one rate", 1, experiment, (rate, rate, rate))
+
+
+def even_mixture(experiment: Experiment) -> Fit:
+    """Who does not know acts as if either were as likely: p = (p₁ + p₂)/2, as for a fair coin.
+
+    It is what is left of the quantum model without interference.
+    """
+
+    def shares(one: float, two: float) -> Shares:
+        return one, two, (one + two) / 2
+
+    return _searched("even mixture of both", 2, experiment, shares)
+
+
 def mixture(experiment: Experiment) -> Fit:
-    """Markov model: who does not know acts as one of those who do, p = w p₁ + (1 − w) p₂."""
+    """Markov model: who does not know acts as one of those who do, p = w p₁ + (1 − w) p₂.
 
-    def shares(parameters: Parameters) -> tuple[float, float, float]:
-        one, two, weight = (float(value) for value in 1 / (1 + np.exp(-parameters)))
-        return one, two, weight * one + (1 - weight) * two
-
-    return _most_likely("mixture of both", 3, experiment, shares)
+    Where the observed p is not between p₁ and p₂, the most likely w is 0 or 1, and two conditions are pooled.
+    """
+    name, found = "mixture of both", [experiment.shares]
+    if violation(experiment).distance > 0:
+        found = [_pooled(experiment, known) for known in (0, 1)]
+    fits = [_judged(name, 3, experiment, shares) for shares in found]
+    return max(fits, key=lambda fit: fit.log_likelihood)
 
 
 def separate(experiment: Experiment) -> Fit:
     """Not knowing is a condition of its own, as in every classical account by reasons or by effort."""
-    shares = experiment.shares
-    return Fit("three rates of their own", 3, log_likelihood(experiment, shares), shares)
+    return _judged("three rates of their own", 3, experiment, experiment.shares)
+
+
+def classical_fits(experiment: Experiment) -> tuple[Fit, ...]:
+    """Every classical model."""
+    return tuple(model(experiment) for model in (one_rate, even_mixture, mixture, separate))
 
 
 def interference(experiment: Experiment) -> Fit:
@@ -103,14 +133,18 @@ def interference(experiment: Experiment) -> Fit:
 
     The two states after thinking are orthogonal, so that |c| ≤ min(√(p₁ p₂), √((1−p₁)(1−p₂))): more than
     that no unitary can do, however far the data lie (Busemeyer and Bruza, Quantum Models of Cognition and
-    Decision, 2012, chapter 9, have the sum; the bound follows from the norms).
+    Decision, 2012, chapter 9, have the sum; the bound follows from the norms). Where the data lie beyond it,
+    the most likely c is at the bound.
     """
+    name, (one, two, unknown) = "interference of both", experiment.shares
+    needed = unknown - (one + two) / 2
+    if abs(needed) <= most_interference(one, two):
+        return _judged(name, 3, experiment, experiment.shares)
 
-    def shares(parameters: Parameters) -> tuple[float, float, float]:
-        one, two = (float(value) for value in 1 / (1 + np.exp(-parameters[:2])))
-        return one, two, (one + two) / 2 + most_interference(one, two) * math.tanh(float(parameters[2]))
+    def shares(one: float, two: float) -> Shares:
+        return one, two, (one + two) / 2 + math.copysign(most_interference(one, two), needed)
 
-    return _most_likely("interference of both", 3, experiment, shares)
+    return _searched(name, 3, experiment, shares)
 
 
 def most_interference(one: float, two: float) -> float:
@@ -118,7 +152,7 @@ def most_interference(one: float, two: float) -> float:
     return min(math.sqrt(one * two), math.sqrt((1 - one) * (1 - two)))
 
 
-def log_likelihood(experiment: Experiment, shares: tuple[float, float, float]) -> float:
+def log_likelihood(experiment: Experiment, shares: Shares) -> float:
     """Binomial log-likelihood without its constants."""
     total = 0.0
     for people, acted, share in zip(experiment.people, experiment.acted, shares, strict=True):
@@ -148,18 +182,34 @@ def load(file: Path) -> tuple[Experiment, ...]:
     return tuple(found)
 
 
-def _variance(experiment: Experiment, place: int) -> float:
-    share = experiment.shares[place]
-    return share * (1 - share) / experiment.people[place]
+def _pooled(experiment: Experiment, known: int) -> Shares:
+    """The shares if not knowing is as one of the known conditions."""
+    acted, people, shares = experiment.acted, experiment.people, list(experiment.shares)
+    shares[known] = shares[2] = (acted[known] + acted[2]) / (people[known] + people[2])
+    return shares[0], shares[1], shares[2]
 
 
-def _most_likely(model: str, free: int, experiment: Experiment, shares: Shares) -> Fit:
-    starts = np.random.default_rng(0).uniform(-2, 2, (_STARTS, free))
+def _judged(model: str, free: int, experiment: Experiment, shares: Shares) -> Fit:
+    return Fit(model, free, log_likelihood(experiment, shares), shares)
 
-    def cost(parameters: Parameters) -> float:
-        return -log_likelihood(experiment, shares(parameters))
 
+def _searched(model: str, free: int, experiment: Experiment, shares: Callable[[float, float], Shares]) -> Fit:
+    """The most likely p₁ and p₂, from which the third follows; from the observed ones and from the middle."""
+
+    def at(logits: Logits) -> Shares:
+        one, two = (float(value) for value in 0.5 + 0.5 * np.tanh(0.5 * logits))
+        return shares(one, two)
+
+    observed = np.clip(experiment.shares[:2], 0.01, 0.99)
+    starts = [np.log(observed / (1 - observed)), np.zeros(2)]
     found = min(
-        (optimize.minimize(cost, start, method="Nelder-Mead") for start in starts), key=lambda it: it.fun
-    )
-    return Fit(model, free, -float(found.fun), shares(found.x))
+        (
+            optimize.minimize(
+                lambda logits: -log_likelihood(experiment, at(logits)), start, method="Nelder-Mead",
+                options={"xatol": 1e-6, "fatol": 1e-9},
+            )
+            for start in starts
+        ),
+        key=lambda it: it.fun,
+    )  # fmt: skip
+    return _judged(model, free, experiment, at(found.x))

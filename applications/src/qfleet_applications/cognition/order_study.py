@@ -9,13 +9,11 @@ from qfleet import JobRequest
 from qfleet_applications.cognition import order_circuit, order_fits, order_models, order_places
 from qfleet_applications.cognition.order_fits import Fit
 from qfleet_applications.cognition.orders import Survey, qq, similarity
+from qfleet_applications.cognition.scores import COUNTS
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 
-COUNTS = 1.0
-"""Differences below twice this do not count, of AIC by Burnham and Anderson, Model Selection, 2nd ed., 2002,
-and of BIC by Kass and Raftery, J. Am. Stat. Assoc. 90, 773 (1995)."""
 _CELLS = ("yes, yes", "yes, no", "no, yes", "no, no")
 NOTES = (
     (

@@ -14,14 +14,9 @@ import numpy as np
 from qfleet import JobRequest
 from qfleet_applications.cognition import order_circuit, order_fits, order_models
 from qfleet_applications.cognition.order_fits import Fit
-from qfleet_applications.cognition.order_study import (
-    COUNTS,
-    NOTES,
-    as_measured,
-    classical_fits,
-    rounded,
-)
+from qfleet_applications.cognition.order_study import NOTES, as_measured, classical_fits, rounded
 from qfleet_applications.cognition.orders import Survey, qq, similarity
+from qfleet_applications.cognition.scores import COUNTS
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
+from qfleet_applications.cognition.scores import pooled_z, wilson
 from qfleet_applications.errors import InvalidData
 from qfleet_applications.frame.columns import Column, read
 
 Counts: TypeAlias = tuple[int, int, int, int]
 """Yes-yes, yes-no, no-yes and no-no, the question asked first going first."""
 
-_SIDE = 1.959963984540054
-"""Standard normal quantile of a 95 % interval."""
 _MOST = 1e9
 """More people than that were not asked."""
 _CELLS = ("yy", "yn", "ny", "nn")
@@ -89,10 +88,8 @@ def qq(survey: Survey) -> QQ:
     """
     changed, sizes = _changed(survey), (sum(survey.ab), sum(survey.ba))
     q = changed[0] / sizes[0] - changed[1] / sizes[1]
-    pooled = sum(changed) / sum(sizes)
-    error = math.sqrt(pooled * (1 - pooled) * (1 / sizes[0] + 1 / sizes[1]))
-    z = q / error if error else 0.0
-    one, two = (_wilson(yes, of) for yes, of in zip(changed, sizes, strict=True))
+    z = pooled_z(changed, sizes)
+    one, two = (wilson(yes, of) for yes, of in zip(changed, sizes, strict=True))
     shares = [yes / of for yes, of in zip(changed, sizes, strict=True)]
     below = math.hypot(shares[0] - one[0], two[1] - shares[1])
     above = math.hypot(one[1] - shares[0], shares[1] - two[0])
@@ -139,14 +136,6 @@ def load(file: Path) -> tuple[Survey, ...]:
             )
         found.append(Survey(survey, first, second, ab, ba))  # type: ignore[arg-type] # four cells each
     return tuple(found)
-
-
-def _wilson(yes: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share."""
-    share, squared = yes / of, _SIDE * _SIDE
-    middle = (share + squared / (2 * of)) / (1 + squared / of)
-    reach = _SIDE / (1 + squared / of) * math.sqrt(share * (1 - share) / of + squared / (4 * of * of))
-    return middle - reach, middle + reach
 
 
 def _changed(survey: Survey) -> tuple[int, int]:
