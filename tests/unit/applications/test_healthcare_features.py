@@ -6,14 +6,17 @@ import msgspec
 import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
+from tests.unit.applications.healthcare_site_engine import here
 from tests.unit.applications.local import Local
 
 from qfleet import AnnealRequest
-from qfleet_applications.errors import InvalidProblem, TooLarge
+from qfleet_applications.errors import InvalidProblem, TooLarge, UnexpectedResult
 from qfleet_applications.healthcare import cohorts, information
 from qfleet_applications.healthcare.features import FeatureStudy
 from qfleet_applications.healthcare.selection import Selection
+from qfleet_applications.healthcare.site_sampling import SiteSampler
 from qfleet_applications.qubo.sampling import Effort
+from qfleet_wire import codec, workload
 
 COHORT = cohorts.breast_cancer(bytes(32))
 
@@ -55,7 +58,10 @@ def test_the_fleet_finds_the_best_set_of_the_bundled_data_and_gets_no_row() -> N
     assert exact.quantum.value == pytest.approx(exact.classical.value)
     assert exact.winner == "neither"
     assert ranking.winner == "quantum"
-    assert report.notes[0] == "The fleet's set is the best."
+    assert report.notes[0] == "The set of tabu search is the best of all."
+    assert report.notes[1].startswith("Tabu search is a classical sampler")
+    assert report.settings["sampler"] == "tabu search: a classical sampler, no qubits"
+    assert exact.quantum.note == report.settings["sampler"]
     (asked,) = desk.requests
     assert isinstance(asked.work, AnnealRequest)
     sent = msgspec.json.encode(asked).decode()
@@ -65,6 +71,30 @@ def test_the_fleet_finds_the_best_set_of_the_bundled_data_and_gets_no_row() -> N
     assert not values & numbers
     assert not any(name in sent for name in (*COHORT.features, *COHORT.names))
     assert any("no medical device" in note for note in report.notes)
+
+
+def test_where_data_stay_the_same_set_is_found_and_the_fleet_gets_not_even_the_model() -> None:
+    cohort = COHORT.part(120, 0)
+    effort = Effort(method="tabu", reads=20, sweeps=60)
+    sent = Local()
+    away = FeatureStudy(cohort, 3, effort).conduct(sent)
+    desk = Local()
+    study = FeatureStudy(cohort, 3, effort, placement="data-local", local=SiteSampler(here))
+    report = study.conduct(desk)
+    assert len(sent.requests) == 1
+    assert desk.requests == []
+    assert study.requests() == ()
+    assert report.tables[0].rows == away.tables[0].rows
+    assert "on this machine" in report.comparisons[0].sentence
+    assert "Nothing went to the fleet" in report.notes[-1]
+    model, expected = study.selection.model(), away.comparisons[0].quantum.value
+    states = SiteSampler(here).states(model, effort, 0)
+    assert study.selection.score(study.selection.read(states[0].bits)) == pytest.approx(expected)
+    with pytest.raises(InvalidProblem, match="simulated is not computed where the data lie"):
+        SiteSampler(here).states(model, Effort(method="simulated"), 0)
+    nothing = codec.encode(workload.AnnealResult(0, 1, (), ()))
+    with pytest.raises(UnexpectedResult, match="no states of 30 bits"):
+        SiteSampler(lambda _: nothing).states(model, effort, 0)
 
 
 def test_a_choice_that_is_none_is_refused_and_too_many_qubits_are_told() -> None:

@@ -47,7 +47,7 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
         for side, found in (("quantum", one.quantum), ("classical", one.classical)):
             value = f"{found.value:.6g}{f' {one.unit}' if one.unit else ''}"
             interval = "exact" if found.exact else f"{found.low:.5g} to {found.high:.5g}"
-            method = f"{found.method}{', on the fleet' if side == 'quantum' else ''}"
+            method = f"{found.method}{f', {one.where}' if side == 'quantum' else ''}"
             better = "yes" if one.winner == side else ("equal" if one.winner == "neither" else "")
             problem = one.problem if side == "quantum" else ""
             quantity = f"{one.quantity}, {one.goal} is better" if side == "quantum" else ""

@@ -45,7 +45,7 @@ class Comparison(msgspec.Struct, frozen=True):
 
     ``quantum`` is what ran on the fleet: simulated quantum states, or a classical sampler in the place of a
     quantum annealer, which its method names. Its seconds say nothing about quantum hardware. ``interval``
-    says what ``low`` and ``high`` mean.
+    says what ``low`` and ``high`` mean, ``where`` where it ran if not on the fleet.
     """
 
     problem: str
@@ -55,6 +55,7 @@ class Comparison(msgspec.Struct, frozen=True):
     quantum: Measured
     classical: Measured
     interval: str = "95 % interval"
+    where: str = "on the fleet"
 
     @property
     def advantage(self) -> float:
@@ -76,7 +77,7 @@ class Comparison(msgspec.Struct, frozen=True):
         """Who did better, by how much and how long both took, for people."""
         found = (
             f"{self.quantum.method} found {self.quantum.spelled(self.unit)} in "
-            f"{duration(self.quantum.seconds)} on the fleet; {self.classical.method} found "
+            f"{duration(self.quantum.seconds)} {self.where}; {self.classical.method} found "
             f"{self.classical.spelled(self.unit)} in {duration(self.classical.seconds)}"
         )
         if self.winner == "neither":

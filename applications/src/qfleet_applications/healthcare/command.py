@@ -27,7 +27,7 @@ Features = Annotated[
 ]
 Placed = Annotated[
     str | None,
-    typer.Option(help="data-local (usual for your FILE: no row leaves this machine) or fleet."),
+    typer.Option(help="data-local (usual for your FILE: nothing of it leaves this machine) or fleet."),
 ]
 Key = Annotated[
     Path | None,
@@ -77,13 +77,14 @@ def features(  # noqa: PLR0913 - options of a command
     reads: Reads = None,
     sweeps: Sweeps = None,
     layers: Layers = None,
+    placement: Placed = None,
     seed: Seed = 0,
     plan: Plan = False,
     json: Json = False,
     output: Output = None,
 ) -> None:
-    """Choose features that tell much of the label and little of each other; only a model is sent."""
-    from qfleet_applications.healthcare import cohorts, features  # noqa: PLC0415 - slow
+    """Choose features that tell much of the label and little of each other; a classical sampler as usual."""
+    from qfleet_applications.healthcare import cohorts, features, wording  # noqa: PLC0415 - slow
 
     names = _key(None)
     cohort = (
@@ -92,7 +93,8 @@ def features(  # noqa: PLR0913 - options of a command
         else cohorts.load(file, (label, ""), _columns(columns), names)
     )
     asked = effort(features.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
-    study = features.FeatureStudy(cohort, number, asked, seed)
+    where = wording.placement(placement, own=file is not None)
+    study = features.FeatureStudy(cohort, number, asked, seed, where)
     carry_out(study, plan=plan, json=json, output=output)
 
 

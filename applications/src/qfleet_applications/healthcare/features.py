@@ -1,12 +1,15 @@
 """``features``: feature selection as a model of bits on the fleet, beside the best set and a ranking.
 
-Only the model is sent: mutual informations of whole columns, without names; no row is.
+No row is sent, only the model: mutual informations of whole columns, without names. Where data stay not even
+that is. The usual sampler is tabu search, which is classical; every report says which one ran.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+
+import msgspec
 
 from qfleet import JobRequest
 from qfleet_applications.frame.desk import Runner
@@ -15,8 +18,10 @@ from qfleet_applications.frame.versions import versions
 from qfleet_applications.healthcare import assessing, information, scaling, validation, wording
 from qfleet_applications.healthcare.cohorts import Cohort
 from qfleet_applications.healthcare.selection import MOST_CHOICES, Selection
+from qfleet_applications.healthcare.site_sampling import SiteSampler
+from qfleet_applications.healthcare.wording import Placement
 from qfleet_applications.qubo import sampling
-from qfleet_applications.qubo.sampling import Effort
+from qfleet_applications.qubo.sampling import Effort, State
 
 EFFORT = Effort(method="tabu", reads=32, sweeps=500)
 """Tabu search holds the number of features better than annealing, which leaves a set only uphill."""
@@ -29,6 +34,10 @@ _SENT = (
     "Sent to the fleet was the model alone, mutual informations of whole columns without names; no row. "
     "They can tell a little of rows where a cohort has few."
 )
+_STAYED = (
+    "Placement data-local: the engine on the machine of the data sampled the model. Nothing went to the "
+    "fleet, neither rows nor mutual informations."
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,8 @@ class FeatureStudy:
     number: int = 5
     effort: Effort = EFFORT
     seed: int = 0
+    placement: Placement = "fleet"
+    local: SiteSampler = field(default_factory=SiteSampler)
     clock: Callable[[], float] = time.perf_counter
 
     @property
@@ -57,17 +68,23 @@ class FeatureStudy:
         return Selection(*information.tables(self.cohort.rows, self.cohort.labels), self.number)
 
     def requests(self) -> tuple[JobRequest, ...]:
-        """The one job."""
+        """The one job; none where data stay."""
+        if self.placement == "data-local":
+            return ()
+        return (self._request(),)
+
+    def _request(self) -> JobRequest:
         qubo = self.selection.model()
-        return (sampling.request(qubo, self.effort, seed=self.seed, name=f"features {self.effort.method}"),)
+        return sampling.request(qubo, self.effort, seed=self.seed, name=f"features {self.effort.method}")
 
     def conduct(self, desk: Runner) -> Report:
         """Sample, choose exactly and by ranking, and compare; accuracies are those of logistic regression."""
         began = self.clock()
-        view = desk.run(self.requests()[0], "features")
-        states = sampling.states(self.selection.model(), view)
+        states = self._states(desk)
         ours = max((self.selection.read(state.bits) for state in states), key=self.selection.score)
-        quantum = self._measured(self.effort.described, ours, self.clock() - began)
+        quantum = msgspec.structs.replace(
+            self._measured(self.effort.described, ours, self.clock() - began), note=self._sampler
+        )
         began = self.clock()
         exact = self.selection.exact()
         best = self.selection.greedy() if exact is None else exact
@@ -77,10 +94,33 @@ class FeatureStudy:
         ranked = self.selection.ranked()
         ranking = self._measured("ranking by mutual information", ranked, self.clock() - began)
         comparisons = tuple(
-            Comparison(self.title, "score", "bit", "higher", quantum, other, "exact values")
+            Comparison(
+                self.title,
+                "score",
+                "bit",
+                "higher",
+                quantum,
+                other,
+                "exact values",
+                wording.place(self.placement),
+            )
             for other in (classical, ranking)
         )
         return self._report(comparisons, ((quantum.method, ours), (method, best), (ranking.method, ranked)))
+
+    def _states(self, desk: Runner) -> list[State]:
+        """Low states of the model; ``desk`` is not used where data stay."""
+        model = self.selection.model()
+        if self.placement == "data-local":
+            return self.local.states(model, self.effort, self.seed)
+        return sampling.states(model, desk.run(self._request(), "features"))
+
+    @property
+    def _sampler(self) -> str:
+        name = self.effort.described.split(",")[0]
+        if self.effort.method == "qaoa":
+            return f"{name} on simulated qubits"
+        return f"{name}: a classical sampler, no qubits"
 
     def _measured(self, method: str, chosen: Chosen, seconds: float) -> Measured:
         score = self.selection.score(chosen)
@@ -88,8 +128,11 @@ class FeatureStudy:
 
     def _report(self, comparisons: tuple[Comparison, ...], sets: Sequence[tuple[str, Chosen]]) -> Report:
         rows = []
-        for method, chosen in (*sets, ("all features", tuple(range(len(self.cohort.features))))):
-            accuracy, low, high = self._accuracy(chosen)
+        every = (*sets, ("all features", tuple(range(len(self.cohort.features)))))
+        # methods often choose the same set, which is judged once
+        judged = {chosen: self._accuracy(chosen) for chosen in dict.fromkeys(one for _, one in every)}
+        for method, chosen in every:
+            accuracy, low, high = judged[chosen]
             names = (
                 ", ".join(self.cohort.features[at] for at in chosen) if len(chosen) == self.number else "all"
             )
@@ -107,6 +150,8 @@ class FeatureStudy:
                 "seed": str(self.seed),
                 "rows": str(len(self.cohort.labels)),
                 "method": self.effort.described,
+                "sampler": self._sampler,
+                "placement": self.placement,
                 "bins": str(information.BINS),
                 "weight of another number of features": f"{self.selection.penalty:g}",
             },
@@ -136,9 +181,11 @@ class FeatureStudy:
 
     def _notes(self, comparisons: tuple[Comparison, ...]) -> tuple[str, ...]:
         gap = comparisons[0].classical.value - comparisons[0].quantum.value
-        first = "The fleet's set is the best."
+        ours = self.effort.described.split(",")[0]
+        first = f"The set of {ours} is the best of all."
         if gap > 1e-9:
-            first = f"The fleet's set is {gap:.3g} bit below the best."
+            first = f"The set of {ours} is {gap:.3g} bit below the best of all."
         if self.selection.choices > MOST_CHOICES:
             first = f"{self.selection.choices} sets are too many to try; the greedy choice is no bound."
-        return (first, _OPTIMISTIC, self.effort.nature, wording.NO_DEVICE, _SENT)
+        sent = _SENT if self.placement == "fleet" else _STAYED
+        return (first, self.effort.nature, _OPTIMISTIC, wording.NO_DEVICE, sent)

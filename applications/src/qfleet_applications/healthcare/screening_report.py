@@ -13,6 +13,10 @@ from qfleet_applications.healthcare.wording import Placement
 INTERVAL = "95 % Wilson interval over all rows, each judged once by a model that has not seen it"
 
 
+LEVEL = 0.05
+"""Of the test that says who wins."""
+
+
 @dataclass(frozen=True)
 class Screened:
     """What all methods say, the ZZ map first and the ablation second, and its kernels (n, n) of the folds."""
@@ -47,7 +51,14 @@ def report(asked: Settings, found: Screened) -> Report:
         title=title,
         comparisons=tuple(
             Comparison(
-                title, "accuracy", "", "higher", _measured(one, labels), _measured(other, labels), INTERVAL
+                title,
+                "accuracy",
+                "",
+                "higher",
+                _measured(one, labels),
+                _measured(other, labels),
+                INTERVAL,
+                wording.place(asked.placement),
             )
             for one, other in pairs
         ),
@@ -76,8 +87,9 @@ def _verdicts(found: Screened, best: Outcome, labels: Ints) -> tuple[str, ...]:
     ours, theirs, chance = assessing.mcnemar(zz.predicted, best.predicted, labels)
     by = best.accuracy - zz.accuracy
     who = "classical" if by > 0 else "quantum"
+    wins = "wins" if chance < LEVEL else "is ahead by no more than chance explains"
     first = (
-        f"The {who} model wins on these folds: {best.method} {best.accuracy:.3f}, {zz.method} "
+        f"The {who} model {wins} on these folds: {best.method} {best.accuracy:.3f}, {zz.method} "
         f"{zz.accuracy:.3f}. Of the rows on which they differ, {ours} go to the kernel and {theirs} to "
         f"{best.method} (exact McNemar test, p = {chance:.2g})."
         if by

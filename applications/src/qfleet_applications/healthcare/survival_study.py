@@ -108,7 +108,16 @@ class SurvivalStudy:
             command="survival-risk",
             title=self.title,
             comparisons=tuple(
-                Comparison(self.title, "concordance", "", "higher", _measured(ours), _measured(one), INTERVAL)
+                Comparison(
+                    self.title,
+                    "concordance",
+                    "",
+                    "higher",
+                    _measured(ours),
+                    _measured(one),
+                    INTERVAL,
+                    wording.place(self.placement),
+                )
                 for one in others
             ),
             tables=(Table("Concordance", ("method", "concordance", "low", "high", "seconds"), rows),),

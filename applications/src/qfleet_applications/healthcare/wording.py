@@ -44,6 +44,11 @@ def placement(asked: str | None, *, own: bool) -> Placement:
     return found
 
 
+def place(where: Placement) -> str:
+    """Where the quantum part ran, for a comparison."""
+    return "on the fleet" if where == "fleet" else "on this machine"
+
+
 def notes(where: Placement) -> tuple[str, ...]:
     """The notes on privacy, and that it is no medical device."""
     return (NO_DEVICE, PSEUDONYMS, *((SENT,) if where == "fleet" else (STAYED,)), LEAKS)
