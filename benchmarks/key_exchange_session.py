@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from benchmarks.circuit_server import peak_bytes
@@ -42,6 +43,8 @@ class Ran:
 
 class Drawn:
     """A device that has drawn its light already."""
+
+    simulated: ClassVar[bool] = True
 
     def __init__(self, device: SimulatedDevice, events: list[Events], settings: list[Settings]) -> None:
         self._device = device

@@ -79,14 +79,28 @@ class Site:
             self.report(own, Stock(links=tuple(told.links.values())))
 
     def ended(
-        self, session: str, ends: tuple[DeviceName, DeviceName], role: Role, outcome: Outcome, seen: str = ""
+        self,
+        session: str,
+        ends: tuple[DeviceName, DeviceName],
+        role: Role,
+        outcome: Outcome,
+        *,
+        seen: str = "",
+        simulated: bool | None = None,
     ) -> None:
         own, peer = ends
         bits = 90_000 if outcome == "key" else 0
         self.report(
             own,
             ExchangeEnded(
-                session=session, role=role, peer=peer, outcome=outcome, bits=bits, error_rate=0.02, seen=seen
+                session=session,
+                role=role,
+                peer=peer,
+                outcome=outcome,
+                bits=bits,
+                error_rate=0.02,
+                seen=seen,
+                simulated=simulated,
             ),
         )
 

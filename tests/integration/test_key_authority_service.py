@@ -18,8 +18,8 @@ from qfleet_controlplane.store.tables.record import audit
 from qfleet_wire import key_orders
 from qfleet_wire.api.keys import KeyExchangeRequest, KeyRelayRequest
 from qfleet_wire.api.network import FaultRequest, SimulationRequest
-from qfleet_wire.key_orders import RelayEnded
-from qfleet_wire.names import RegionName
+from qfleet_wire.key_orders import RelayEnded, Role
+from qfleet_wire.names import DeviceName, RegionName
 
 
 class PowerLost(Exception):
@@ -79,7 +79,7 @@ def test_links_say_how_they_stand(database: Database) -> None:
         await site.authority.turn()
         shown = {one.link: one for one in await site.authority.links()}
         assert set(shown) == set(links())
-        assert (shown["a|b"].state, shown["a|b"].low_water_bits, shown["a|b"].simulated) == ("up", 7, True)
+        assert (shown["a|b"].state, shown["a|b"].low_water_bits, shown["a|b"].simulated) == ("up", 7, None)
         assert [one.all_bits for one in shown["a|b"].ends] == [2 * BITS, 2 * BITS]
         assert [one.told for one in shown["a|b"].ends] == [NOW, NOW]
         assert (shown["a|s"].state, shown["a|s"].reason) == (
@@ -88,6 +88,49 @@ def test_links_say_how_they_stand(database: Database) -> None:
         )
         site.now += 150_000  # the twin never ran: the clock counts
         assert {one.link: one.state for one in await site.authority.links()}["a|s"] == "up"
+
+    play(main)
+
+
+def test_what_devices_say_of_their_light_is_told_and_nothing_else(database: Database) -> None:
+    site = Site(database)
+    site.load()
+
+    async def session(a: str, b: str, said: tuple[bool | None, bool | None]) -> str:
+        made = await site.authority.exchange(KeyExchangeRequest(a=a, b=b), "eve")
+        ends = DeviceName(made.a), DeviceName(made.b)
+        roles: tuple[Role, ...] = ("alice", "bob")
+        for role, simulated, own in zip(roles, said, (ends, ends[::-1]), strict=True):
+            site.ended(made.session, own, role, "key", simulated=simulated)
+        site.now += 100_000
+        await site.authority.turn()
+        return made.session
+
+    async def light(link: str) -> bool | None:
+        return {one.link: one.simulated for one in await site.authority.links()}[link]
+
+    async def relayed() -> bool | None:
+        site.stock_all()
+        await site.authority.turn()
+        return (await site.authority.relay(KeyRelayRequest(a="a", b="c"), "eve")).simulated
+
+    async def main() -> None:
+        for said, told in (((True, False), True), ((False, None), None), ((False, False), False)):
+            name = await session("a", "b", said)
+            assert {one.session: one.simulated for one in await site.authority.sessions()}[name] is told
+            assert await light("a|b") is (True if told is None else told), "who says nothing changes nothing"
+        assert await relayed() is None, "of one of its links nobody has said anything"
+        for ends in ("bc", "ad", "dc"):
+            await session(ends[0], ends[1], (False, False))
+        assert await relayed() is False
+        for ends in ("bc", "dc"):  # the last of either way
+            await session(ends[0], ends[1], (True, True))
+        assert await relayed() is True
+        made = await site.authority.exchange(KeyExchangeRequest(a="a", b="b"), "eve")
+        assert (made.simulated, await light("a|b")) == (None, False), "it has not had any light yet"
+        site.ended(made.session, (A, B), "alice", "aborted", seen="count-rate", simulated=False)
+        await site.authority.turn()
+        assert [one.simulated for one in await site.authority.alarms()] == [False]
 
     play(main)
 

@@ -10,14 +10,19 @@ import pytest
 from tests.integration import key_desks
 from tests.integration.key_desks import Both
 
-from qfleet_agent.keyservice import parcels
+from qfleet_agent.keyservice import parcels, reporting
 from qfleet_agent.keystore.issuing import Order
 from qfleet_agent.keystore.store import Call, Store
+from qfleet_agent.qkd.exchange import effects
+from qfleet_agent.qkd.exchange.effects import Record
 from qfleet_agent.qkd.exchange.messages import Held
 from qfleet_agent.qkd.exchange.postbox import Postbox
+from qfleet_agent.qkd.exchange.settling import Restored
+from qfleet_agent.qkd.exchange.states import State
+from qfleet_agent.qkd.quantum.simulated import SimulatedDevice
 from qfleet_wire import key_orders
 from qfleet_wire.key_orders import Eavesdropper, ExchangeEnded, Stock
-from qfleet_wire.names import Millis
+from qfleet_wire.names import DeviceName, Millis
 
 
 def on_both(folder: Path, scenario: Callable[[Both], Awaitable[None]], *, lost: float = 0.0) -> None:
@@ -42,12 +47,40 @@ def test_an_order_gives_both_ends_the_same_key(tmp_path: Path) -> None:
         await both.quiet()
         assert await agreed(both, "s1")
         assert {one.outcome for one in told} == {"key"}
+        assert [one.simulated for one in told] == [True, True]
         assert told[0].bits == told[1].bits == 8 * await both.left.stock() > 1000
         assert all(0 < one.error_rate < 0.05 and one.sifted > one.bits and one.leak_bits for one in told)
         stocks = [report for report in both.left.reports.values() if isinstance(report, Stock)]
         assert stocks[-1].links[0].all_bits in {0, told[0].bits}
 
     on_both(tmp_path, scenario)
+
+
+def test_a_report_says_of_its_light_what_the_device_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedDevice, "simulated", False)
+
+    async def scenario(both: Both) -> None:
+        await both.order(key_desks.plan("s1"))
+        assert [(await end.ended("s1")).simulated for end in (both.left, both.right)] == [False, False]
+        await both.order(msgspec.structs.replace(key_desks.plan("s2"), authentication="tagged"))
+        late = await both.left.ended("s2")
+        assert (late.reason, late.simulated) == ("refused", None)
+        await both.quiet()
+
+    on_both(tmp_path, scenario)
+
+
+def test_a_session_that_is_settled_after_a_restart_says_what_it_said_before() -> None:
+    for simulated in (True, False):
+        record = Record(role="alice", plan=key_desks.plan("s1"), state=State.GONE, simulated=simulated)
+        end, stored = Restored(record, None), effects.Destroy(record)
+        report = reporting.ended("s1", DeviceName("peer"), end, stored, ())
+        assert report is not None
+        body = key_orders.report(report.body)
+        assert isinstance(body, ExchangeEnded)
+        assert body.simulated is simulated
 
 
 def test_the_same_order_again_makes_no_second_key(tmp_path: Path) -> None:

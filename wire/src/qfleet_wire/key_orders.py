@@ -53,7 +53,8 @@ class ExchangeEnded(msgspec.Struct, frozen=True, kw_only=True, tag="exchange-end
     """A session has ended at this end.
 
     ``bits`` of key came of ``sifted`` bits with ``error_rate`` in the check basis, ``leak_bits`` of which
-    were told. Where it was aborted, ``reason`` says why in one word and ``seen`` what was seen.
+    were told. Where it was aborted, ``reason`` says why in one word and ``seen`` what was seen. ``simulated``
+    says whether its light was; None where the session never came to have any.
     """
 
     session: SessionName
@@ -66,6 +67,7 @@ class ExchangeEnded(msgspec.Struct, frozen=True, kw_only=True, tag="exchange-end
     leak_bits: Count = 0
     reason: Words = ""
     seen: Words = ""
+    simulated: bool | None = None
 
 
 class RelayEnded(msgspec.Struct, frozen=True, kw_only=True, tag="relay-ended"):

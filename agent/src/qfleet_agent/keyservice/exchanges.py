@@ -284,6 +284,7 @@ class Exchanges:
             apparatus=lambda seed: SimulatedDevice(plan, seed, role, law),
             randomness=self._around.random(end.randomness_bytes(plan, role)),
             method=ByDelay(plan.delay_s),
+            simulated=SimulatedDevice.simulated,
         )
         return Alice(kit) if role == "alice" else Bob(kit)
 

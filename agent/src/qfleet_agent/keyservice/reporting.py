@@ -38,6 +38,7 @@ def ended(
         outcome="key" if isinstance(effect, effects.Release) else "aborted",
         reason=record.why,
         seen="; ".join(f"{alarm.reason}: {alarm.seen}" for alarm in alarms)[:1000],
+        simulated=record.simulated,
     )
     if record.estimate is not None:
         body = msgspec.structs.replace(
@@ -63,12 +64,13 @@ def late(name: str, peer: DeviceName, end: Either, alarms: Sequence[effects.Alar
         outcome="aborted",
         reason=alarms[0].reason,
         seen=seen,
+        simulated=record.simulated,
     )
     return records.Report(report_name(name, record.role, seen), key_orders.encode(body))
 
 
 def refused(body: Exchange, why: str) -> records.Report:
-    """A session that cannot begin: ``why`` says what to do."""
+    """A session that cannot begin: ``why`` says what to do. It had no light to speak of."""
     told = ExchangeEnded(
         session=body.plan.session,
         role=body.role,

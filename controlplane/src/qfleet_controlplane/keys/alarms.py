@@ -34,6 +34,7 @@ def of_session(
         seen=seen,
         action="",
         network=state.scene.number,
+        simulated=session.simulated,
     )
     state.alarms[session.link] = alarm
     effects: list[Effect] = []
@@ -68,7 +69,7 @@ def of_route(
         effects, words = [], "the relay was over"
     alarm = Alarm(
         name=name, at=now, link=" ".join(relay.route), session=relay.name, seen=said.seen, action=words,
-        cleared=now,
+        cleared=now, simulated=relay.simulated,
     )  # fmt: skip
     return [*effects, Save(alarm), Note(WHO, "key.route-alarm", relay.name, f"{device}: {said.seen}")]
 

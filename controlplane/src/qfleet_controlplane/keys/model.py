@@ -3,7 +3,7 @@
 Nodes are places of the scenario, devices stand at them. Sizes are bits of key; instants milliseconds UTC.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -30,6 +30,14 @@ class Rules(NamedTuple):
     path_s: float = 0.02
 
 
+def simulated(said: Iterable[bool | None]) -> bool | None:
+    """Whether anything of several is simulated: so it is if one of them is, and unknown if one is unknown."""
+    found = set(said)
+    if True in found:
+        return True
+    return None if None in found or not found else False
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """What one end said of its session."""
 
@@ -40,6 +48,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     leak_bits: int = 0
     reason: str = ""
     seen: str = ""
+    simulated: bool | None = None
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +56,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     ``busy`` is when the light that it takes has been sent: no other session of the link begins before.
     ``contact_s`` is the start of the contact that it uses up. ``failed`` counts the link's sessions in a row
-    that gave no key, this one among them once it has ended.
+    that gave no key, this one among them once it has ended. ``before`` is what was said last of the light of
+    the link's earlier sessions.
     """
 
     name: str
@@ -66,6 +76,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     said: dict[Role, Ended] = {}
     reason: str = ""
     failed: int = 0
+    before: bool | None = None
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether its light was simulated, at either end; None while nobody has said so."""
+        return simulated(one.simulated for one in self.said.values())
+
+    @property
+    def light(self) -> bool | None:
+        """Whether the light of its link is simulated, as far as anybody has said up to this session."""
+        return self.before if self.simulated is None else self.simulated
 
     @property
     def told(self) -> Ended:
@@ -77,7 +98,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 class Relay(msgspec.Struct, frozen=True, kw_only=True):
     """A key carried along ``route``, devices, over ``links``; ``size`` in bytes.
 
-    ``replaces`` names the relay whose route was given up for this one's.
+    ``replaces`` names the relay whose route was given up for this one's. ``simulated`` says whether the light
+    of its links was, when it was ordered.
     """
 
     name: str
@@ -93,6 +115,7 @@ class Relay(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     said: dict[str, Literal["key", "aborted"]] = {}
     replaces: str = ""
+    simulated: bool | None = None
 
     @property
     def trusted(self) -> tuple[DeviceName, ...]:
@@ -115,6 +138,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     network: int = 0
     cleared: Millis | None = None
+    simulated: bool | None = None
 
 
 class Stocked(NamedTuple):
@@ -152,6 +176,11 @@ class State:
     def open_session(self, link: str) -> Session | None:
         """The session of a link that has not ended."""
         return next((s for s in self.sessions.values() if s.link == link and s.status == "ordered"), None)
+
+    def light(self, link: str) -> bool | None:
+        """Whether the light of a link is simulated, as was said last; None: nobody has said so."""
+        latest = self.latest.get(link)
+        return None if latest is None else latest.light
 
     def stock(self, link: KeyLink, now: Millis) -> tuple[int, int] | None:
         """Bits that each end of a link may allot at least, and both together; None: an end says nothing."""

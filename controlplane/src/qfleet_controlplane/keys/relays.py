@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from qfleet_controlplane.errors import Conflict, InvalidRequest
 from qfleet_controlplane.keys import places
 from qfleet_controlplane.keys.events import Effect, Order, Save, Withdraw
-from qfleet_controlplane.keys.model import GRACE_MS, Relay, State, Status
+from qfleet_controlplane.keys.model import GRACE_MS, Relay, State, Status, simulated
 from qfleet_controlplane.network.twin import relay as ways
 from qfleet_controlplane.network.twin.model import Store, pair
 from qfleet_wire import key_orders
@@ -59,6 +59,7 @@ def begin(
         links=tuple(pair(one.a, one.b) for one in way),
         created=now,
         expires=Millis(now + int(1000 * state.rules.session_s)),
+        simulated=simulated(state.light(pair(one.a, one.b)) for one in way),
     )
     body = key_orders.encode(
         key_orders.Relay(

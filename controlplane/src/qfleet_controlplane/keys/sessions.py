@@ -53,6 +53,7 @@ def begin(
         contact_s=None if within is None else within.start_s,
         eavesdropper=None if listener is None else f"{listener.kind} {listener.share:g}",
         failed=_failed(state, link),
+        before=state.light(pair(link.a, link.b)),
     )
     effects: list[Effect] = [Save(session)]
     for role, device, peer in _ends(link.devices):
@@ -90,6 +91,7 @@ def heard(state: State, device: DeviceName, said: ExchangeEnded, now: Millis) ->
         leak_bits=said.leak_bits,
         reason=said.reason,
         seen=said.seen,
+        simulated=said.simulated,
     )
     session = replace(session, said={**session.said, said.role: ended})
     if len(session.said) == len(session.devices) or session.status != "ordered":

@@ -33,7 +33,7 @@ def links(state: State) -> Iterator[KeyLinkView]:
             protocol="bb84" if isinstance(link.protocol, WeakPulses) else "bbm92",
             state=standing,
             reason=reason,
-            simulated=True,
+            simulated=state.light(name),
             expected_bits_per_s=link.bits_per_s,
             ends=(_end(state.stocks.get(a), a, b), _end(state.stocks.get(b), b, a)),
             low_water_bits=state.rules.low_water_bits,
@@ -60,6 +60,7 @@ def session(one: Session) -> KeySessionView:
         created=one.created,
         ended=one.ended,
         eavesdropper=one.eavesdropper,
+        simulated=one.simulated,
     )
 
 
@@ -75,13 +76,20 @@ def relay(one: Relay) -> KeyRelayView:
         reason=one.reason,
         created=one.created,
         ended=one.ended,
+        simulated=one.simulated,
     )
 
 
 def alarm(one: Alarm) -> KeyAlarmView:
     """An alarm."""
     return KeyAlarmView(
-        at=one.at, link=one.link, session=one.session, seen=one.seen, action=one.action, cleared=one.cleared
+        at=one.at,
+        link=one.link,
+        session=one.session,
+        seen=one.seen,
+        action=one.action,
+        cleared=one.cleared,
+        simulated=one.simulated,
     )
 
 

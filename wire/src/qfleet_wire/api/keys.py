@@ -1,7 +1,9 @@
 """Keys between devices: links, sessions, relays and alarms, as the control plane knows them; never a key.
 
 ``a`` and ``b`` are places of the scenario or the devices there, in requests; places in answers about links.
-``simulated`` says that the light is. Sizes are bits of key unless they say otherwise.
+``simulated`` says whether the light is, as devices report it, and null that none has said so yet: of a link
+by its latest session that told, of a relay by its links when it was ordered. Sizes are bits of key unless
+they say otherwise.
 """
 
 from typing import Literal, TypeAlias
@@ -49,7 +51,7 @@ class KeyLinkView(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     state: KeyLinkState
     reason: str
-    simulated: bool
+    simulated: bool | None
     expected_bits_per_s: float
     ends: tuple[KeyEndView, KeyEndView]
     low_water_bits: int
@@ -74,7 +76,7 @@ class KeySessionView(msgspec.Struct, frozen=True, kw_only=True):
     created: Millis
     ended: Millis | None
     eavesdropper: str | None
-    simulated: bool = True
+    simulated: bool | None = None
 
 
 class KeyRelayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +91,7 @@ class KeyRelayView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     created: Millis
     ended: Millis | None
-    simulated: bool = True
+    simulated: bool | None = None
 
 
 class KeyAlarmView(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +103,7 @@ class KeyAlarmView(msgspec.Struct, frozen=True, kw_only=True):
     seen: str
     action: str
     cleared: Millis | None = None
+    simulated: bool | None = None
 
 
 class KeyExchangeRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

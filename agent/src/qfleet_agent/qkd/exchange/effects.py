@@ -21,7 +21,8 @@ Role: TypeAlias = Literal["alice", "bob"]
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What is saved of a session: enough to settle it after a restart, and nothing secret.
 
-    ``transcript`` is set from ``held`` on, ``why`` where it is gone.
+    ``transcript`` is set from ``held`` on, ``why`` where it is gone. ``simulated`` says that no light was
+    sent; a record that does not say so is of before there was anything else.
     """
 
     role: Role
@@ -30,6 +31,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     transcript: bytes = b""
     estimate: Estimate | None = None
     why: str = ""
+    simulated: bool = True
 
 
 def block(session: str) -> bytes:

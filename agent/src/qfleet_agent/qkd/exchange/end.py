@@ -62,8 +62,8 @@ PLACES: Mapping[tuple[Role, type[Numbered]], State] = {
 class Kit:
     """What an end works with.
 
-    ``apparatus`` gives this end's device, from the secret seed where it is a simulated one. ``randomness``
-    are uniform bytes that nobody else has and that serve this session alone: ``randomness_bytes`` says how
+    ``apparatus`` gives this end's device, from the secret seed where it is ``simulated``. ``randomness`` are
+    uniform bytes that nobody else has and that serve this session alone: ``randomness_bytes`` says how
     many. ``method`` is the reconciliation, by default the one that the plan's delay asks for. ``tagger``
     holds key of the link, where the plan wants messages tagged.
     """
@@ -73,6 +73,7 @@ class Kit:
     randomness: bytes = field(repr=False)
     method: Method | None = None
     tagger: Tagger | None = None
+    simulated: bool = True
 
 
 def randomness_bytes(session: plan.Plan, role: Role) -> int:
@@ -170,7 +171,7 @@ class End(ABC):
         self._kit = kit
         self._plan = kit.session
         self._method: Method = kit.method or ByDelay(kit.session.delay_s)
-        self._settler = Settler(started(role, kit.session), kit.tagger)
+        self._settler = Settler(started(role, kit.session, simulated=kit.simulated), kit.tagger)
         self._role: Role = role
         self._tally = sifting.EMPTY
         self._parts: list[Bits] = []

@@ -203,9 +203,9 @@ class Restored:
         return self._settler.said()
 
 
-def started(role: Role, session: plan.Plan) -> Record:
+def started(role: Role, session: plan.Plan, *, simulated: bool) -> Record:
     """The record of a session that begins."""
-    return Record(role=role, plan=session, state=State.STARTED)
+    return Record(role=role, plan=session, state=State.STARTED, simulated=simulated)
 
 
 def stranger(data: bytes) -> list[Effect]:

@@ -6,7 +6,7 @@ BBM92, where nothing is chosen.
 """
 
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,12 @@ class Settings:
 
 
 class Apparatus(Protocol):
-    """One end's device. Both methods give the same answer however often they are asked."""
+    """One end's device. Both methods give the same answer however often they are asked.
+
+    ``simulated`` says that no light is sent; it stands in the session's record and in what is reported of it.
+    """
+
+    simulated: ClassVar[bool]
 
     def events(self, block: int) -> Events:
         """The detector events of a block, where this end has detectors."""

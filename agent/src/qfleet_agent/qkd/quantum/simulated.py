@@ -6,7 +6,7 @@ this a simulation. Settings of pulses that nobody counted are never drawn, and o
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -53,6 +53,8 @@ class SimulatedDevice:
         role: Whose part.
         law: Another law than that of the line that nobody listens on (see ``attacks``).
     """
+
+    simulated: ClassVar[bool] = True
 
     def __init__(
         self,
