@@ -36,13 +36,13 @@ def run() -> list[Figure]:
 
 
 def _figure(pack: str, one: Comparison) -> Figure:
-    ratio = one.quantum.seconds / one.classical.seconds if one.classical.seconds else float("inf")
+    ratio = one.fleet.seconds / one.classical.seconds if one.classical.seconds else float("inf")
     return Figure(
         what=f"{pack}: {one.problem}, {one.quantity} ({one.goal} is better)",
-        ours=_spelled(one.quantum, one.unit),
+        ours=_spelled(one.fleet, one.unit),
         peer=_spelled(one.classical, one.unit),
         ratio=f"{ratio:.3g} × the time",
-        goal=f"better: {one.winner}",
+        goal=f"better: {'neither' if one.better is None else one.better.kind}",
         met=None,
     )
 

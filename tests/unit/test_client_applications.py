@@ -132,7 +132,7 @@ def test_solve_puts_both_answers_beside_each_other() -> None:
     assert solution.deviation < 1e-9
     assert solution.best.measured == max(point.measured for point in solution.landscape)
     assert solution.cut == TRIANGLE.cut(solution.side) == largest_cut(TRIANGLE)[0]
-    assert (solution.answer.quantum.seconds, solution.answer.classical.seconds) == (3.0, 0.5)
+    assert (solution.answer.fleet.seconds, solution.answer.classical.seconds) == (3.0, 0.5)
     assert "no difference in cut that counts" in solution.answer.sentence
     assert "in 3.00 s on the fleet" in solution.answer.sentence
     assert [request.kind for request in fleet.requests] == ["circuit.expect", "circuit.sample"]
@@ -175,7 +175,7 @@ def test_a_pack_that_loses_says_so() -> None:
 
 def test_lower_is_better_where_the_goal_says_so() -> None:
     answer = compared("lower", measured(9.0, seconds=0.5), measured(10.0))
-    assert answer.winner == "quantum"
+    assert answer.winner == "fleet"
     assert answer.sentence.startswith("a problem: annealing did better in cost by 1 EUR (")
 
 

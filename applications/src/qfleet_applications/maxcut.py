@@ -13,7 +13,7 @@ from typing import Protocol
 
 from qfleet import ExpectResultView, JobRequest, ResultView, SampleResultView
 from qfleet_applications.errors import UnexpectedResult
-from qfleet_applications.frame.report import Comparison, Measured
+from qfleet_applications.frame.report import QUANTUM, Comparison, Measured
 from qfleet_applications.graphs import Graph, largest_cut
 
 
@@ -79,7 +79,7 @@ def solve(
     points = landscape(fleet, graph, grid)
     best = max(points, key=lambda point: point.measured)
     cut, side = sample(fleet, graph, best, shots=shots)
-    quantum = Measured("QAOA of depth 1", cut, cut, cut, clock() - started)
+    quantum = Measured("QAOA of depth 1", cut, cut, cut, clock() - started, kind=QUANTUM)
     started = clock()
     optimum, _ = largest_cut(graph)
     classical = Measured("exhaustive search", optimum, optimum, optimum, clock() - started)

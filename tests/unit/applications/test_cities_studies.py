@@ -23,11 +23,11 @@ def test_the_exact_method_is_proved_and_never_worse(command: str) -> None:
     report = study.conduct(desk)
     exact, tabu = report.comparisons
     assert exact.classical.note == "proved optimal"
-    assert exact.classical.value <= exact.quantum.value * (1 + 1e-9)
+    assert exact.classical.value <= exact.fleet.value * (1 + 1e-9)
     assert exact.classical.value <= tabu.classical.value * (1 + 1e-9)
-    assert exact.quantum.value <= 1.1 * exact.classical.value
+    assert exact.fleet.value <= 1.1 * exact.classical.value
     assert (exact.winner == "neither") == (
-        exact.quantum.value == pytest.approx(exact.classical.value, rel=1e-9)
+        exact.fleet.value == pytest.approx(exact.classical.value, rel=1e-9)
     )
     assert "proved optimal" in report.notes[0]
     assert "classical sampler" in report.notes[-1]
@@ -42,7 +42,7 @@ def test_a_small_cover_by_qaoa() -> None:
     study = ProblemStudy(Sensors(RING, (1.0,) * 7), Effort(method="qaoa", layers=2))
     report = study.conduct(Local())
     assert study.qubits == 7
-    assert report.comparisons[0].quantum.value == report.comparisons[0].classical.value == 4.0
+    assert report.comparisons[0].fleet.value == report.comparisons[0].classical.value == 4.0
     assert "simulated qubits" in report.notes[-1]
 
 

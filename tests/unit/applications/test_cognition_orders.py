@@ -179,7 +179,7 @@ def test_many_surveys_are_added_up() -> None:
     assert (figures[-3], figures[-1]) == (1, 1)
     assert [row[2] for row in models.rows] == [25, 15, 20, 25, 30]
     above = [order_models.question_model(one, 0).aic - order_fits.markov(one).aic for one in surveys]
-    assert report.comparisons[0].quantum.value == pytest.approx(sum(above))
+    assert report.comparisons[0].fleet.value == pytest.approx(sum(above))
     # Rose and Jackson refutes every model with the equality: by AIC a chain in each order is left
     assert report.comparisons[0].classical.method == "Markov chain in each order"
     assert [one.winner for one in report.comparisons] == ["classical", "neither"]

@@ -27,7 +27,7 @@ def without_times(report: Report) -> bytes:
         return msgspec.structs.replace(found, seconds=0.0)
 
     compared = tuple(
-        msgspec.structs.replace(one, quantum=untimed(one.quantum), classical=untimed(one.classical))
+        msgspec.structs.replace(one, fleet=untimed(one.fleet), classical=untimed(one.classical))
         for one in report.comparisons
     )
     return msgspec.json.encode(msgspec.structs.replace(report, comparisons=compared, seconds=0.0))
@@ -59,7 +59,7 @@ def test_the_published_call_is_covered_and_the_linear_bias_reported() -> None:
     assert corrected == pytest.approx(biased - bias)
     assert low <= 0.162276 <= high
     # a closed form exists, and is better in the price
-    assert [one.winner for one in report.comparisons] == ["classical", "quantum"]
+    assert [one.winner for one in report.comparisons] == ["classical", "fleet"]
     assert report.comparisons[0].classical.value == 0.0
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from qfleet_applications.frame import html, markdown
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.qubo.sampling import METHODS, Effort
 
 BARS = Series("cost", (0.0, 1.0), (2.0, 3.0), (1.5, 2.5), (2.5, 3.5), "bars")
 REPORT = Report(
@@ -20,7 +21,7 @@ REPORT = Report(
             "loss",
             "EUR",
             "lower",
-            Measured("amplitude estimation", 3.25, 3.0, 3.5, 2.0),
+            Measured("amplitude estimation", 3.25, 3.0, 3.5, 2.0, kind="quantum, simulated"),
             Measured("enumeration", 3.125, 3.125, 3.125, 0.001),
         ),
     ),
@@ -71,3 +72,17 @@ def test_tables_and_series_that_do_not_fit_together_are_refused() -> None:
         Series("s", (1.0,), ())
     with pytest.raises(ValueError, match="1 intervals for 2 points"):
         Series("s", (1.0, 2.0), (1.0, 2.0), (0.0,), (1.0,))
+
+
+def test_each_method_says_whether_it_is_quantum_and_a_sampler_of_the_fleet_may_not_be() -> None:
+    (ours, theirs) = markdown.comparison_table(REPORT.comparisons).rows
+    assert ours[2:4] == ("amplitude estimation, on the fleet", "quantum, simulated")
+    assert theirs[2:4] == ("enumeration", "classical")
+    told = msgspec.json.decode(msgspec.json.encode(REPORT))["comparisons"][0]
+    assert (told["fleet"]["kind"], told["classical"]["kind"]) == ("quantum, simulated", "classical")
+    assert {method: Effort(method=method).kind for method in METHODS} == {
+        "simulated": "classical",
+        "path-integral": "classical",
+        "tabu": "classical",
+        "qaoa": "quantum, simulated",
+    }

@@ -32,7 +32,7 @@ def test_each_study_gives_its_main_comparison_on_all_bundled_rows(monkeypatch: p
         "5 of 30 features of Wisconsin breast cancer, a",
         "Survival risk in GBSG2, 3 components, a",
     ]
-    assert [one.quantum.value for one in found] == [1.0, 2.0, 3.0, 4.0]
+    assert [one.fleet.value for one in found] == [1.0, 2.0, 3.0, 4.0]
     assert [study.cohort.rows.shape for study in studied] == [(569, 30), (569, 30), (569, 30), (686, 8)]
     assert {(study.placement, study.seed) for study in studied} == {("fleet", 0)}
     # the same jobs as the commands: three for each fold and screening, one model of bits, a kernel a fold

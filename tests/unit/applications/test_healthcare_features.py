@@ -55,13 +55,13 @@ def test_the_fleet_finds_the_best_set_of_the_bundled_data_and_gets_no_row() -> N
     desk = Local()
     report = FeatureStudy(COHORT).conduct(desk)
     exact, ranking = report.comparisons
-    assert exact.quantum.value == pytest.approx(exact.classical.value)
+    assert exact.fleet.value == pytest.approx(exact.classical.value)
     assert exact.winner == "neither"
-    assert ranking.winner == "quantum"
+    assert ranking.winner == "fleet"
     assert report.notes[0] == "The set of tabu search is the best of all."
     assert report.notes[1].startswith("Tabu search is a classical sampler")
     assert report.settings["sampler"] == "tabu search: a classical sampler, no qubits"
-    assert exact.quantum.note == report.settings["sampler"]
+    assert exact.fleet.note == report.settings["sampler"]
     (asked,) = desk.requests
     assert isinstance(asked.work, AnnealRequest)
     sent = msgspec.json.encode(asked).decode()
@@ -87,7 +87,7 @@ def test_where_data_stay_the_same_set_is_found_and_the_fleet_gets_not_even_the_m
     assert report.tables[0].rows == away.tables[0].rows
     assert "on this machine" in report.comparisons[0].sentence
     assert "Nothing went to the fleet" in report.notes[-1]
-    model, expected = study.selection.model(), away.comparisons[0].quantum.value
+    model, expected = study.selection.model(), away.comparisons[0].fleet.value
     states = SiteSampler(here).states(model, effort, 0)
     assert study.selection.score(study.selection.read(states[0].bits)) == pytest.approx(expected)
     with pytest.raises(InvalidProblem, match="simulated is not computed where the data lie"):

@@ -46,9 +46,7 @@ def test_no_row_reaches_the_fleet_in_any_form() -> None:
     assert wording.STAYED in report.notes
     assert wording.SENT not in report.notes
     sent = ScreenStudy(cohort, 2).conduct(Exact())
-    assert [one.quantum.value for one in sent.comparisons] == [
-        one.quantum.value for one in report.comparisons
-    ]
+    assert [one.fleet.value for one in sent.comparisons] == [one.fleet.value for one in report.comparisons]
 
 
 def test_a_users_file_stays_unless_told() -> None:

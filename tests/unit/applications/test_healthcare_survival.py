@@ -44,7 +44,7 @@ def test_the_report_says_who_orders_patients_better() -> None:
     study = SurvivalStudy(COHORT.part(160, 0))
     report = study.conduct(desk)
     assert desk.asked == list(study.requests())
-    ours = report.comparisons[0].quantum.value
+    ours = report.comparisons[0].fleet.value
     best = report.comparisons[0].classical.value
     assert best == max(one.classical.value for one in report.comparisons)
     assert 0.5 < ours < 0.8

@@ -64,7 +64,7 @@ def test_the_baseline_finds_the_best_of_all_plans() -> None:
 
 def test_the_fleet_finds_it_too() -> None:
     report = MaintainStudy(PLANT, Rounds(EFFORT, rounds=1)).conduct(Local())
-    assert report.comparisons[0].quantum.value == pytest.approx(min(map(PLANT.spread, plans())))
+    assert report.comparisons[0].fleet.value == pytest.approx(min(map(PLANT.spread, plans())))
     assert report.comparisons[0].winner == "neither"
 
 

@@ -32,10 +32,10 @@ def test_five_cities_on_sixteen_qubits_have_the_length_2321() -> None:
     study = RouteStudy(files.places(BURMA).first(5), Walk(replace(EFFORT, method="qaoa", layers=1), rounds=0))
     assert study.qubits == 16
     report = study.conduct(Local())
-    assert report.comparisons[0].quantum.value == 2321
+    assert report.comparisons[0].fleet.value == 2321
     assert report.comparisons[0].winner == "neither"
     assert "2321" in report.comparisons[0].sentence
-    assert report.comparisons[0].quantum.method.startswith("QAOA")
+    assert report.comparisons[0].fleet.method.startswith("QAOA")
     assert "its own answer" in report.notes[1]
 
 
@@ -67,7 +67,7 @@ def test_any_state_is_repaired_to_an_order() -> None:
 
 def test_the_annealed_path_of_burma14_is_near_the_optimum_and_says_how_near() -> None:
     report = RouteStudy(files.places(BURMA), Walk(EFFORT, seed=1)).conduct(Local())
-    length = report.comparisons[0].quantum.value
+    length = report.comparisons[0].fleet.value
     assert 3323 <= length <= 1.1 * 3323
     assert f"{length:.0f} is {100 * (length / 3323 - 1):.2f} % above CP-SAT's 3323" in report.notes[0]
 

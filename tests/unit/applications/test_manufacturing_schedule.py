@@ -116,7 +116,7 @@ def test_the_fleet_finds_the_optimum_of_ft06_and_says_that_it_is_no_better() -> 
     desk = Local()
     report = study.conduct(desk)
     assert report.comparisons[0].classical.value == 55
-    assert report.comparisons[0].quantum.value == 55
+    assert report.comparisons[0].fleet.value == 55
     assert report.comparisons[0].winner == "neither"
     assert desk.requests[0] == study.requests()[0]
     assert study.qubits == 0
@@ -125,7 +125,7 @@ def test_the_fleet_finds_the_optimum_of_ft06_and_says_that_it_is_no_better() -> 
 def test_la01_is_decomposed_and_its_gap_is_printed() -> None:
     study = ScheduleStudy(files.shop(Path("la01")), Search(EFFORT, seed=0, rounds=2))
     report = study.conduct(Local())
-    found = report.comparisons[0].quantum.value
+    found = report.comparisons[0].fleet.value
     assert report.comparisons[0].classical.value == 666
     assert 666 <= found <= 735
     assert (
@@ -140,7 +140,7 @@ def test_la01_is_decomposed_and_its_gap_is_printed() -> None:
 def test_qaoa_gets_parts_of_sixteen_qubits() -> None:
     study = ScheduleStudy(tiny(2), Search(replace(EFFORT, method="qaoa", layers=1), rounds=1, abreast=1))
     assert 0 < study.qubits <= 24
-    assert study.conduct(Local()).comparisons[0].quantum.value == shortest(tiny(2))
+    assert study.conduct(Local()).comparisons[0].fleet.value == shortest(tiny(2))
 
 
 def test_a_users_file_is_read_with_its_unit(tmp_path: Path) -> None:
@@ -187,5 +187,5 @@ def test_what_a_simple_rule_found_is_not_credited_to_the_fleet() -> None:
     desk = Local()
     report = ScheduleStudy(chain, Search(EFFORT)).conduct(desk)
     assert desk.requests == []
-    assert report.comparisons[0].quantum.method.startswith("the rule MWKR, which")
-    assert report.comparisons[0].quantum.method.endswith("did not improve")
+    assert report.comparisons[0].fleet.method.startswith("the rule MWKR, which")
+    assert report.comparisons[0].fleet.method.endswith("did not improve")

@@ -119,7 +119,9 @@ class ProblemStudy(Generic[T]):
 
     def _against(self, found: Found[T], name: str, value: float, seconds: float, note: str) -> Comparison:
         quantity, unit = self.problem.quantity
-        ours = Measured(self.effort.described, found.value, found.value, found.value, found.seconds)
+        ours = Measured(
+            self.effort.described, found.value, found.value, found.value, found.seconds, kind=self.effort.kind
+        )
         theirs = Measured(name, value, value, value, seconds, note)
         return Comparison(self.title, quantity, unit, "lower", ours, theirs, INTERVAL)
 

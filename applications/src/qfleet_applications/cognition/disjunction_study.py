@@ -10,7 +10,16 @@ from qfleet_applications.cognition.disjunctions import Experiment, Fit
 from qfleet_applications.cognition.scores import COUNTS, wilson
 from qfleet_applications.errors import UnexpectedResult
 from qfleet_applications.frame.desk import Runner, expect
-from qfleet_applications.frame.report import Cell, Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import (
+    QUANTUM,
+    Cell,
+    Comparison,
+    Figure,
+    Measured,
+    Report,
+    Series,
+    Table,
+)
 from qfleet_applications.frame.versions import versions
 
 _CONDITIONS = ("event known", "opposite known", "unknown")
@@ -128,7 +137,7 @@ def _comparisons(
             criterion,
             "",
             "lower",
-            Measured(quantum.model, ours, ours - COUNTS, ours + COUNTS, seconds[0]),
+            Measured(quantum.model, ours, ours - COUNTS, ours + COUNTS, seconds[0], kind=QUANTUM),
             Measured(other.model, its, its - COUNTS, its + COUNTS, seconds[1]),
             f"{criterion} ± 1: differences below 2 do not count",
         )

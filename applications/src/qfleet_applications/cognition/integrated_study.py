@@ -10,7 +10,7 @@ from qfleet_applications.cognition import classical_phi, mechanisms
 from qfleet_applications.cognition.classical_phi import Direction, Units
 from qfleet_applications.cognition.mechanisms import Gate
 from qfleet_applications.frame.desk import Runner, expect
-from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import QUANTUM, Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 
 _SAME = 1e-6
@@ -98,7 +98,7 @@ def _pace(name: str, took: float, classical_took: float) -> Comparison:
         "time",
         "s",
         "lower",
-        Measured("quantum IIT on the fleet", took, took, took, took),
+        Measured("quantum IIT on the fleet", took, took, took, took, kind=QUANTUM),
         Measured("classical IIT", classical_took, classical_took, classical_took, classical_took),
         "one run each",
     )

@@ -11,7 +11,7 @@ from qfleet_applications.cognition.order_fits import Fit
 from qfleet_applications.cognition.orders import Survey, qq, similarity
 from qfleet_applications.cognition.scores import COUNTS
 from qfleet_applications.frame.desk import Runner
-from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import QUANTUM, Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 
 _CELLS = ("yes, yes", "yes, no", "no, yes", "no, no")
@@ -100,7 +100,7 @@ class OrderStudy:
                 criterion,
                 "",
                 "lower",
-                Measured(ours.model, value, value - COUNTS, value + COUNTS, seconds[0]),
+                Measured(ours.model, value, value - COUNTS, value + COUNTS, seconds[0], kind=QUANTUM),
                 Measured(other.model, its, its - COUNTS, its + COUNTS, seconds[1]),
                 f"{criterion} ± 1: differences below 2 do not count",
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from qfleet_applications.finance.contracts import Grid
 from qfleet_applications.finance.estimating import Estimate
-from qfleet_applications.frame.report import Cell, Comparison, Figure, Measured, Series, Table
+from qfleet_applications.frame.report import QUANTUM, Cell, Comparison, Figure, Measured, Series, Table
 
 NOTES = (
     "Quantum states are simulated, so times say nothing about quantum hardware.",
@@ -77,7 +77,9 @@ def _error(found: Priced, currency: str) -> Comparison:
         quantity="error of the price",
         unit=currency,
         goal="lower",
-        quantum=Measured("amplitude estimation", abs(price.value - true), nearest, max(ends), found.seconds),
+        fleet=Measured(
+            "amplitude estimation", abs(price.value - true), nearest, max(ends), found.seconds, kind=QUANTUM
+        ),
         classical=Measured(found.method, 0.0, 0.0, (high - low) / 2.0, found.reference_seconds),
         interval="from the least to the largest error that the interval of the price allows",
     )
@@ -90,7 +92,7 @@ def _calls(found: Priced, currency: str) -> Comparison:
         quantity="calls (preparations of the state, or draws)",
         unit="calls",
         goal="lower",
-        quantum=Measured("amplitude estimation", calls, calls, calls, found.seconds),
+        fleet=Measured("amplitude estimation", calls, calls, calls, found.seconds, kind=QUANTUM),
         classical=Measured(
             "Monte Carlo", float(found.draws), float(found.draws), float(found.draws), found.drawn_seconds
         ),

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 
 from qfleet_applications.finance.selecting import Choice
 from qfleet_applications.finance.selection import Selection
-from qfleet_applications.frame.report import Cell, Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import (
+    QUANTUM,
+    Cell,
+    Comparison,
+    Figure,
+    Kind,
+    Measured,
+    Report,
+    Series,
+    Table,
+)
 from qfleet_applications.frame.versions import versions
 
 ANNEALING = "path-integral annealing"
@@ -63,7 +73,7 @@ def _objective(title: str, method: str, one: Choice, proven: Choice) -> Comparis
         quantity="objective (aversion × variance - mean, per year)",
         unit="",
         goal="lower",
-        quantum=Measured(method, one.objective, one.objective, one.objective, one.seconds),
+        fleet=Measured(method, one.objective, one.objective, one.objective, one.seconds, kind=_kind(method)),
         classical=Measured(CP_SAT, proven.objective, bound, proven.objective, proven.seconds),
         interval="from what is proven to be out of reach to what was found",
     )
@@ -78,10 +88,14 @@ def _luck(selection: Selection, title: str, method: str, one: Choice) -> Compari
         quantity="chance that a shot of the best start is the best portfolio found",
         unit="",
         goal="higher",
-        quantum=Measured(method, share, low, high, one.seconds),
+        fleet=Measured(method, share, low, high, one.seconds, kind=_kind(method)),
         classical=Measured("a random choice of the right size", random, random, random, 0.0),
         interval="95 % interval (Wilson, J. Am. Stat. Assoc. 22, 209, 1927)",
     )
+
+
+def _kind(method: str) -> Kind:
+    return QUANTUM if method.startswith("QAOA") else "classical"
 
 
 def wilson(hits: int, tries: int) -> tuple[float, float, float]:

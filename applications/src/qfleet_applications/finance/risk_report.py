@@ -4,7 +4,17 @@ import numpy as np
 
 from qfleet_applications.finance.assessment import Assessment, Findings
 from qfleet_applications.finance.estimating import Estimate
-from qfleet_applications.frame.report import Cell, Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import (
+    QUANTUM,
+    Cell,
+    Comparison,
+    Figure,
+    Kind,
+    Measured,
+    Report,
+    Series,
+    Table,
+)
 from qfleet_applications.frame.versions import versions
 
 NOTES = (
@@ -52,7 +62,7 @@ def comparisons(study: Assessment, found: Findings) -> tuple[Comparison, ...]:
         quantity="uncertainty (half the interval)",
         unit=unit,
         goal="lower",
-        quantum=Measured("amplitude estimation", half, half, half, found.quantum_seconds),
+        fleet=Measured("amplitude estimation", half, half, half, found.quantum_seconds, kind=QUANTUM),
         classical=Measured("exact enumeration", 0.0, 0.0, 0.0, found.exact_seconds),
         interval="the uncertainty itself is a number without one",
     )
@@ -61,15 +71,15 @@ def comparisons(study: Assessment, found: Findings) -> tuple[Comparison, ...]:
         quantity="calls (preparations of the state, or draws)",
         unit="calls",
         goal="lower",
-        quantum=_fixed("amplitude estimation", found.mean.preparations, found.quantum_seconds),
+        fleet=_fixed("amplitude estimation", found.mean.preparations, found.quantum_seconds, QUANTUM),
         classical=_fixed("Monte Carlo", found.draws, found.drawn_seconds),
         interval="calls are counted",
     )
     return uncertain, calls
 
 
-def _fixed(method: str, value: float, seconds: float) -> Measured:
-    return Measured(method, float(value), float(value), float(value), seconds)
+def _fixed(method: str, value: float, seconds: float, kind: Kind = "classical") -> Measured:
+    return Measured(method, float(value), float(value), float(value), seconds, kind=kind)
 
 
 def _measures(study: Assessment, found: Findings) -> Table:

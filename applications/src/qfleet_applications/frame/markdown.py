@@ -41,17 +41,19 @@ def spelled(cell: Cell) -> str:
 
 def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
     """Both answers of each comparison as rows."""
-    columns = ("problem", "quantity", "method", "value", "interval", "time", "better")
+    columns = ("problem", "quantity", "method", "kind", "value", "interval", "time", "better")
     rows: list[tuple[Cell, ...]] = []
     for one in comparisons:
-        for side, found in (("quantum", one.quantum), ("classical", one.classical)):
+        for side, found in (("fleet", one.fleet), ("classical", one.classical)):
             value = f"{found.value:.6g}{f' {one.unit}' if one.unit else ''}"
             interval = "exact" if found.exact else f"{found.low:.5g} to {found.high:.5g}"
-            method = f"{found.method}{f', {one.where}' if side == 'quantum' else ''}"
+            method = f"{found.method}{f', {one.where}' if side == 'fleet' else ''}"
             better = "yes" if one.winner == side else ("equal" if one.winner == "neither" else "")
-            problem = one.problem if side == "quantum" else ""
-            quantity = f"{one.quantity}, {one.goal} is better" if side == "quantum" else ""
-            rows.append((problem, quantity, method, value, interval, duration(found.seconds), better))
+            problem = one.problem if side == "fleet" else ""
+            quantity = f"{one.quantity}, {one.goal} is better" if side == "fleet" else ""
+            rows.append(
+                (problem, quantity, method, found.kind, value, interval, duration(found.seconds), better)
+            )
     return Table("Quantum against classical", columns, tuple(rows))
 
 

@@ -1,15 +1,17 @@
-"""What a study ends in: the quantum answer beside the classical one, and all that it takes to judge them.
+"""What a study ends in: the fleet's answer beside the classical one, and all that it takes to judge them.
 
 A report is data alone. ``markdown`` and ``html`` draw it, and its JSON holds every number that they show.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from qfleet_applications.frame.durations import duration
 
-Winner: TypeAlias = Literal["quantum", "classical", "neither"]
+Winner: TypeAlias = Literal["fleet", "classical", "neither"]
+Kind: TypeAlias = Literal["quantum, simulated", "classical"]
+QUANTUM: Final = "quantum, simulated"
 Cell: TypeAlias = str | int | float | None
 Style: TypeAlias = Literal["line", "points", "bars", "steps"]
 
@@ -19,7 +21,8 @@ _ROUNDING = 1e-9
 class Measured(msgspec.Struct, frozen=True):
     """What one method found: ``value`` within ``low`` … ``high``, in ``seconds`` of wall clock.
 
-    ``low`` and ``high`` are ``value`` where a method is exact.
+    ``low`` and ``high`` are ``value`` where a method is exact. Annealing and tabu search are classical, on
+    the fleet too.
     """
 
     method: str
@@ -28,6 +31,7 @@ class Measured(msgspec.Struct, frozen=True):
     high: float
     seconds: float
     note: str = ""
+    kind: Kind = "classical"
 
     @property
     def exact(self) -> bool:
@@ -43,48 +47,54 @@ class Measured(msgspec.Struct, frozen=True):
 class Comparison(msgspec.Struct, frozen=True):
     """Both answers to one question; ``goal`` says which values of ``quantity`` are better.
 
-    ``quantum`` is what ran on the fleet: simulated quantum states, or a classical sampler in the place of a
-    quantum annealer, which its method names. Its seconds say nothing about quantum hardware. ``interval``
-    says what ``low`` and ``high`` mean, ``where`` where it ran if not on the fleet.
+    ``fleet`` is what ran on the devices: simulated quantum states, or a classical sampler in the place of a
+    quantum annealer; its ``kind`` says which. Its seconds say nothing about quantum hardware. ``classical``
+    is the best classical method, off the fleet. ``interval`` says what ``low`` and ``high`` mean, ``where``
+    where it ran if not on the fleet.
     """
 
     problem: str
     quantity: str
     unit: str
     goal: Literal["higher", "lower"]
-    quantum: Measured
+    fleet: Measured
     classical: Measured
     interval: str = "95 % interval"
     where: str = "on the fleet"
 
     @property
     def advantage(self) -> float:
-        """How much better the quantum value is, in the unit; negative when it is worse."""
-        difference = self.quantum.value - self.classical.value
+        """How much better the fleet's value is, in the unit; negative when it is worse."""
+        difference = self.fleet.value - self.classical.value
         return difference if self.goal == "higher" else -difference
 
     @property
     def winner(self) -> Winner:
         """Who did better; neither where the values are equal or their intervals meet."""
-        scale = max(abs(self.quantum.value), abs(self.classical.value), 1.0)
-        meet = self.quantum.low <= self.classical.high and self.classical.low <= self.quantum.high
+        scale = max(abs(self.fleet.value), abs(self.classical.value), 1.0)
+        meet = self.fleet.low <= self.classical.high and self.classical.low <= self.fleet.high
         if meet or abs(self.advantage) <= _ROUNDING * scale:
             return "neither"
-        return "quantum" if self.advantage > 0 else "classical"
+        return "fleet" if self.advantage > 0 else "classical"
+
+    @property
+    def better(self) -> Measured | None:
+        """What did better; None where neither did."""
+        return {"fleet": self.fleet, "classical": self.classical, "neither": None}[self.winner]
 
     @property
     def sentence(self) -> str:
         """Who did better, by how much and how long both took, for people."""
         found = (
-            f"{self.quantum.method} found {self.quantum.spelled(self.unit)} in "
-            f"{duration(self.quantum.seconds)} {self.where}; {self.classical.method} found "
+            f"{self.fleet.method} found {self.fleet.spelled(self.unit)} in "
+            f"{duration(self.fleet.seconds)} {self.where}; {self.classical.method} found "
             f"{self.classical.spelled(self.unit)} in {duration(self.classical.seconds)}"
         )
         if self.winner == "neither":
             return f"{self.problem}: no difference in {self.quantity} that counts ({found})."
         by = f"{abs(self.advantage):.4g}{f' {self.unit}' if self.unit else ''}"
-        better = self.quantum if self.winner == "quantum" else self.classical
-        return f"{self.problem}: {better.method} did better in {self.quantity} by {by} ({found})."
+        assert self.better is not None
+        return f"{self.problem}: {self.better.method} did better in {self.quantity} by {by} ({found})."
 
 
 class Table(msgspec.Struct, frozen=True):

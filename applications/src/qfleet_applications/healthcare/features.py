@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import msgspec
-
 from qfleet import JobRequest
 from qfleet_applications.frame.desk import Runner
-from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import Comparison, Figure, Kind, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.healthcare import assessing, information, scaling, validation, wording
 from qfleet_applications.healthcare.cohorts import Cohort
@@ -82,9 +80,8 @@ class FeatureStudy:
         began = self.clock()
         states = self._states(desk)
         ours = max((self.selection.read(state.bits) for state in states), key=self.selection.score)
-        quantum = msgspec.structs.replace(
-            self._measured(self.effort.described, ours, self.clock() - began), note=self._sampler
-        )
+        kind = self.effort.kind
+        fleet = self._measured(self.effort.described, ours, self.clock() - began, self._sampler, kind)
         began = self.clock()
         exact = self.selection.exact()
         best = self.selection.greedy() if exact is None else exact
@@ -99,14 +96,14 @@ class FeatureStudy:
                 "score",
                 "bit",
                 "higher",
-                quantum,
+                fleet,
                 other,
                 "exact values",
                 wording.place(self.placement),
             )
             for other in (classical, ranking)
         )
-        return self._report(comparisons, ((quantum.method, ours), (method, best), (ranking.method, ranked)))
+        return self._report(comparisons, ((fleet.method, ours), (method, best), (ranking.method, ranked)))
 
     def _states(self, desk: Runner) -> list[State]:
         """Low states of the model; ``desk`` is not used where data stay."""
@@ -122,9 +119,11 @@ class FeatureStudy:
             return f"{name} on simulated qubits"
         return f"{name}: a classical sampler, no qubits"
 
-    def _measured(self, method: str, chosen: Chosen, seconds: float) -> Measured:
+    def _measured(
+        self, method: str, chosen: Chosen, seconds: float, note: str = "", kind: Kind = "classical"
+    ) -> Measured:
         score = self.selection.score(chosen)
-        return Measured(method, score, score, score, seconds)
+        return Measured(method, score, score, score, seconds, note, kind)
 
     def _report(self, comparisons: tuple[Comparison, ...], sets: Sequence[tuple[str, Chosen]]) -> Report:
         rows = []
@@ -180,7 +179,7 @@ class FeatureStudy:
         return Figure("features", "Features chosen", x, y, tuple(series))
 
     def _notes(self, comparisons: tuple[Comparison, ...]) -> tuple[str, ...]:
-        gap = comparisons[0].classical.value - comparisons[0].quantum.value
+        gap = comparisons[0].classical.value - comparisons[0].fleet.value
         ours = self.effort.described.split(",")[0]
         first = f"The set of {ours} is the best of all."
         if gap > 1e-9:

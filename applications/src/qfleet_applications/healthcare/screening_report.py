@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import (
+    QUANTUM,
+    Comparison,
+    Figure,
+    Kind,
+    Measured,
+    Report,
+    Series,
+    Table,
+)
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.healthcare import assessing, explaining, wording
 from qfleet_applications.healthcare.cohorts import Cohort
@@ -55,7 +64,7 @@ def report(asked: Settings, found: Screened) -> Report:
                 "accuracy",
                 "",
                 "higher",
-                _measured(one, labels),
+                _measured(one, labels, QUANTUM),
                 _measured(other, labels),
                 INTERVAL,
                 wording.place(asked.placement),
@@ -77,9 +86,9 @@ def report(asked: Settings, found: Screened) -> Report:
     )
 
 
-def _measured(outcome: Outcome, labels: Ints) -> Measured:
+def _measured(outcome: Outcome, labels: Ints, kind: Kind = "classical") -> Measured:
     low, high = assessing.wilson(int((outcome.predicted == labels).sum()), len(labels))
-    return Measured(outcome.method, outcome.accuracy, low, high, outcome.seconds)
+    return Measured(outcome.method, outcome.accuracy, low, high, outcome.seconds, kind=kind)
 
 
 def _verdicts(found: Screened, best: Outcome, labels: Ints) -> tuple[str, ...]:
@@ -112,7 +121,7 @@ def _methods(found: Screened, labels: Ints) -> Table:
     rows = tuple(
         (
             outcome.method,
-            "quantum, simulated" if any(outcome is one for one in found.quantum) else "classical",
+            QUANTUM if any(outcome is one for one in found.quantum) else "classical",
             round(outcome.accuracy, 4),
             round(assessing.brier(outcome.probability, labels), 4),
             round(assessing.reliability(outcome.probability, labels).error, 4),

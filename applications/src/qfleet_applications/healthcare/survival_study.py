@@ -10,7 +10,16 @@ import numpy as np
 from qfleet import JobRequest
 from qfleet_applications.errors import InvalidProblem
 from qfleet_applications.frame.desk import Runner
-from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
+from qfleet_applications.frame.report import (
+    QUANTUM,
+    Comparison,
+    Figure,
+    Kind,
+    Measured,
+    Report,
+    Series,
+    Table,
+)
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.healthcare import assessing, feature_maps, scaling, survival, wording
 from qfleet_applications.healthcare.cohorts import Cohort
@@ -21,7 +30,7 @@ from qfleet_applications.healthcare.survival import Risks
 from qfleet_applications.healthcare.wording import Placement
 
 INTERVAL = "95 % interval of the mean over five folds, for overlapping training sets (Nadeau and Bengio 2003)"
-QUANTUM = "ridge on the ZZ fidelity kernel"
+RIDGE = "ridge on the ZZ fidelity kernel"
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,7 @@ class SurvivalStudy:
         every = [scaling.standardised(rows[part.train], rows) for part in parts]
         few, angles = self.reduction.standardised, self.reduction.angles
         methods: tuple[Callable[[], Risks], ...] = (
-            lambda: survival.by_kernel(QUANTUM, source.fidelities(angles, "zz"), self.cohort, parts, seed),
+            lambda: survival.by_kernel(RIDGE, source.fidelities(angles, "zz"), self.cohort, parts, seed),
             lambda: survival.cox("Cox, same components", few, self.cohort, parts),
             lambda: survival.cox("Cox, all features", every, self.cohort, parts),
             lambda: survival.by_kernel(
@@ -113,7 +122,7 @@ class SurvivalStudy:
                     "concordance",
                     "",
                     "higher",
-                    _measured(ours),
+                    _measured(ours, QUANTUM),
                     _measured(one),
                     INTERVAL,
                     wording.place(self.placement),
@@ -150,6 +159,6 @@ class SurvivalStudy:
         return Figure("survival", title, "days", "share without event", tuple(series))
 
 
-def _measured(one: Risks) -> Measured:
+def _measured(one: Risks, kind: Kind = "classical") -> Measured:
     low, high = assessing.over_folds(one.concordances)
-    return Measured(one.method, one.concordance, low, high, one.seconds)
+    return Measured(one.method, one.concordance, low, high, one.seconds, kind=kind)

@@ -64,12 +64,13 @@ class MaintainStudy:
         ours, theirs = plant.spread(plan.starts), plant.spread(proof.solution)
         begun = plant.spread(planning.begun(plant).starts)
         method = proving.credited("the greedy rule", described, begun, ours)
+        kind = self.rounds.effort.kind if ours < begun else "classical"
         comparison = Comparison(
             self.title,
             "standard deviation of the reserve",
             plant.unit,
             "lower",
-            Measured(method, ours, ours, ours, seconds),
+            Measured(method, ours, ours, ours, seconds, kind=kind),
             Measured("CP-SAT", theirs, theirs, theirs, proof.seconds, _note(proof)),
             "exact values",
         )

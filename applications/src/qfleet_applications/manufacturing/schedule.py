@@ -70,12 +70,13 @@ class ScheduleStudy:
         length = float(course.length)
         begun = makespan(self.shop, dispatched(self.shop))
         method = proving.credited("the rule MWKR", self.search.effort.described, begun, length)
+        kind = self.search.effort.kind if length < begun else "classical"
         comparison = Comparison(
             self.title,
             "makespan",
             self.shop.unit,
             "lower",
-            Measured(method, length, length, length, seconds),
+            Measured(method, length, length, length, seconds, kind=kind),
             Measured("CP-SAT", proof.value, proof.value, proof.value, proof.seconds, proof.note),
             "exact values",
         )

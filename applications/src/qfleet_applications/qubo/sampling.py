@@ -17,6 +17,7 @@ from qfleet import (
     VariationalResultView,
 )
 from qfleet_applications.errors import InvalidProblem, TooLarge, UnexpectedResult
+from qfleet_applications.frame.report import QUANTUM, Kind
 from qfleet_applications.qubo.model import Qubo
 
 Method: TypeAlias = Literal["simulated", "path-integral", "tabu", "qaoa"]
@@ -54,6 +55,11 @@ class Effort:
             return f"QAOA, {self.layers} layers, simulated"
         names = {"simulated": "simulated annealing", "path-integral": "path-integral annealing (simulated)"}
         return f"{names.get(self.method, 'tabu search')}, {self.reads} reads of {self.sweeps} sweeps"
+
+    @property
+    def kind(self) -> Kind:
+        """Whether it works on quantum states."""
+        return QUANTUM if self.method == "qaoa" else "classical"
 
     @property
     def nature(self) -> str:
