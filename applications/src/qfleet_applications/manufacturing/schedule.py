@@ -64,12 +64,16 @@ class ScheduleStudy:
         whole = scheduling.whole(course, middle, self.search)
         if not isinstance(whole, str):
             return [whole]
-        return scheduling.parts(course, self.search, np.random.default_rng(self.search.seed))
+        if not self.search.rounds or course.length <= self.shop.floor:
+            return []
+        chance = np.random.default_rng(self.search.seed)
+        scheduling.spread(course, self.search, chance)
+        return [one for one in scheduling.parts(course, self.search, chance) if one is not None]
 
     def _report(self, course: Course, proof: Proof[dict[Place, int]], seconds: float) -> Report:
         length = float(course.length)
-        begun = makespan(self.shop, dispatched(self.shop))
-        method = proving.credited("the rule MWKR", self.search.effort.described, begun, length)
+        begun = course.begun
+        method = proving.credited("a dispatching rule", self.search.effort.described, begun, length)
         kind = self.search.effort.kind if length < begun else "classical"
         comparison = Comparison(
             self.title,
@@ -89,7 +93,7 @@ class ScheduleStudy:
             figures=(_gantt(course), _progress(course)),
             notes=(
                 proving.gap("schedule", length, proof),
-                f"The search began at {begun}, by the rule MWKR, and asked {len(course.steps)} models.",
+                f"The search began at {begun}, by a dispatching rule, and asked {len(course.steps)} models.",
                 "An annealer that finds no schedule within a makespan has not proved that there is none.",
                 "States that broke constraints were repaired to schedules; the table says how many.",
                 self.search.effort.nature,

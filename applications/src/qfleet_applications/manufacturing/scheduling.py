@@ -1,12 +1,13 @@
 """The search for a short schedule: bisection on the makespan where the whole shop is one model, then parts.
 
 A model only answers "is there a schedule within T?", and an annealer that finds none has proved nothing. Each
-state is repaired to a schedule, whose makespan counts. Parts are neighbourhoods: operations near to
-each other in time, or of two machines, get a new order while the others keep theirs; several are asked side
-by side.
+state is repaired to a schedule, whose makespan counts. Parts are neighbourhoods of several schedules that are
+improved side by side: the best one, and others from a dispatching rule with weights drawn at random. One that
+stands still takes a step to a slightly longer one that the annealer has found (threshold accepting, Dueck and
+Scheuer, J. Comput. Phys. 90, 161, 1990).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,26 +15,31 @@ import numpy as np
 
 from qfleet import JobRequest
 from qfleet_applications.frame.desk import Runner
-from qfleet_applications.manufacturing import decoding
-from qfleet_applications.manufacturing.shop import Place, Shop, dispatched, makespan
+from qfleet_applications.manufacturing import decoding, neighbourhoods
+from qfleet_applications.manufacturing.shop import Place, Shop, Starts, dispatched, drawn, makespan
 from qfleet_applications.manufacturing.windows import Model, Question, candidates, model
 from qfleet_applications.qubo import sampling
 from qfleet_applications.qubo.sampling import Effort
 
 Random = np.random.Generator
 
-
-ROUNDS = 5
+ROUNDS = 10
+THRESHOLD = 0.03
+"""How much longer than the shortest schedule so far a step of one that stands still may be, as a share."""
+SPREAD = 0.2
+"""Weights of the dispatching rule are drawn from 1 - SPREAD to 1 + SPREAD."""
+GATHER = 4
+"""After so many rounds the longest of the schedules gives way to the shortest so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How long to search: models of at most ``largest`` variables, ``rounds`` of ``abreast`` parts."""
+    """How long to search: models of at most ``largest`` variables, ``rounds`` with ``abreast`` schedules."""
 
     effort: Effort
     seed: int = 0
     largest: int = 900
-    part: int = 250
+    part: int = 200
     rounds: int = ROUNDS
     abreast: int = 3
 
@@ -67,11 +73,17 @@ class Step:
 
 @dataclass
 class Course:
-    """A search under way: the best schedule so far, and what each model gave."""
+    """A search under way: the best schedule so far, how long those of the rules were, what each model gave.
+
+    ``abreast`` are the schedules that are improved side by side, ``visited`` all that they were.
+    """
 
     shop: Shop
     best: dict[Place, int]
+    begun: int
     steps: list[Step] = field(default_factory=list)
+    abreast: list[dict[Place, int]] = field(default_factory=list)
+    visited: set[tuple[int, ...]] = field(default_factory=set)
 
     @property
     def length(self) -> int:
@@ -81,7 +93,8 @@ class Course:
 
 def begun(shop: Shop) -> Course:
     """A search from a schedule by a dispatching rule."""
-    return Course(shop, dispatched(shop))
+    first = dispatched(shop)
+    return Course(shop, first, makespan(shop, first))
 
 
 def whole(course: Course, limit: int, search: Search) -> Asked | Literal["too short", "too large"]:
@@ -106,87 +119,87 @@ def bisect(course: Course, desk: Runner, search: Search) -> None:
             # a longer makespan has more starts
             low, high = (limit + 1, high) if asked == "too short" else (low, limit - 1)
             continue
-        _take(course, [asked], desk, search, "whole")
+        _ask(course, [asked], desk, search, "whole")
         if course.length <= limit:
             high = course.length - 1
         else:
             low = limit + 1
 
 
-def parts(course: Course, search: Search, chance: Random) -> list[Asked]:
-    """Models of some neighbourhoods of the best schedule, each within ``search.part`` variables."""
-    if course.length <= course.shop.floor:
-        return []
-    found = (_part(course, search, order) for order in _orders(course, search.abreast, chance))
-    return [one for one in found if one is not None]
+def spread(course: Course, search: Search, chance: Random) -> None:
+    """Put schedules abreast: the best one, and others from the rule with weights that are drawn."""
+    shop, course.abreast = course.shop, [course.best]
+    while len(course.abreast) < search.abreast:
+        weights = chance.uniform(1 - SPREAD, 1 + SPREAD, len(shop.places))
+        course.abreast.append(drawn(shop, dict(zip(shop.places, weights, strict=True))))
+    for starts in course.abreast[1:]:
+        course.begun = min(course.begun, makespan(shop, starts))
+        course.visited.add(_key(shop, starts))
+    course.best = min((course.best, *course.abreast), key=lambda starts: makespan(shop, starts))
 
 
-def _orders(course: Course, number: int, chance: Random) -> Iterator[list[Place]]:
-    """Operations in the order in which a neighbourhood takes them in."""
-    shop, best = course.shop, course.best
-    machines = list(shop.machines)
-    for index in range(number):
-        middle = shop.places[int(chance.integers(len(shop.places)))]
-        pair = {machines[at] for at in chance.permutation(len(machines))[:2]} if index % 2 else set(machines)
-        yield sorted(
-            shop.places,
-            key=lambda one, middle=middle, pair=pair: (  # type: ignore[misc]  # defaults bind the loop's values
-                shop.operation(one).machine not in pair,
-                abs(best[one] - best[middle]),
-                one,
-            ),
-        )
-
-
-def _part(course: Course, search: Search, order: Sequence[Place]) -> Asked | None:
-    """The largest neighbourhood that fits: one unit shorter if that can be, else as long (a step aside)."""
+def parts(course: Course, search: Search, chance: Random, turn: int = 0) -> list[Asked | None]:
+    """A model of a neighbourhood for each schedule abreast, where one fits ``search.part`` variables."""
     most = min(search.part, search.effort.part)
-    for limit in (course.length - 1, course.length):
-        low, high, best = 2, len(order), None
-        while low <= high:
-            size = (low + high) // 2
-            question = Question(course.shop, course.best, tuple(sorted(order[:size])))
-            times = candidates(question, limit, most)
-            if times is not None and sum(map(len, times.values())) > most:
-                high = size - 1
-                continue
-            best = (question, times) if times is not None else best
-            low = size + 1
-        if best is not None and best[1] is not None:
-            return Asked(best[0], model(best[0], best[1]), limit)
-    return None
+    asked: list[Asked | None] = []
+    for at, starts in enumerate(course.abreast):
+        order = neighbourhoods.ranked(course.shop, starts, (turn + at) % neighbourhoods.KINDS, chance)
+        found = neighbourhoods.largest(course.shop, starts, order, most)
+        asked.append(None if found is None else Asked(*found))
+    return asked
 
 
 def improve(course: Course, desk: Runner, search: Search, chance: Random) -> None:
-    """Rounds of parts; equal schedules are taken too, so that the search does not stand still."""
-    for _ in range(search.rounds):
-        asked = parts(course, search, chance)
-        if not asked:
+    """Rounds of parts, one of each schedule abreast."""
+    if not search.rounds or course.length <= course.shop.floor:
+        return
+    spread(course, search, chance)
+    for turn in range(search.rounds):
+        asked = parts(course, search, chance, turn)
+        there = [at for at, one in enumerate(asked) if one is not None]
+        if not there or course.length <= course.shop.floor:
             return
-        _take(course, asked, desk, search, "part")
+        found = _ask(course, [one for one in asked if one is not None], desk, search, "part")
+        for at, schedules in zip(there, found, strict=True):
+            step(course, at, schedules)
+        if turn % GATHER == GATHER - 1:
+            lengths = [makespan(course.shop, starts) for starts in course.abreast]
+            course.abreast[lengths.index(max(lengths))] = course.best
 
 
-def _take(course: Course, asked: Sequence[Asked], desk: Runner, search: Search, phase: str) -> None:
-    first = search.seed + len(course.steps)
+def step(course: Course, at: int, found: Sequence[dict[Place, int]]) -> None:
+    """Take the shortest schedule that was found and not yet visited, unless it is much longer."""
+    shop = course.shop
+    fresh = [starts for starts in found if _key(shop, starts) not in course.visited]
+    if not fresh:
+        return
+    chosen = min(fresh, key=lambda starts: makespan(shop, starts))
+    longest = max(makespan(shop, course.abreast[at]), int(course.length * (1 + THRESHOLD)))
+    if makespan(shop, chosen) <= longest:
+        course.abreast[at] = chosen
+        course.visited.add(_key(shop, chosen))
+
+
+def _key(shop: Shop, starts: Starts) -> tuple[int, ...]:
+    return tuple(starts[place] for place in shop.places)
+
+
+def _ask(
+    course: Course, asked: Sequence[Asked], desk: Runner, search: Search, phase: str
+) -> list[list[dict[Place, int]]]:
+    """The schedules that the states of each model mean; the best of them is kept."""
+    first, shop = search.seed + len(course.steps), course.shop
     requests = [one.request(search.effort, first + index) for index, one in enumerate(asked)]
-    views = desk.run_all(requests, f"{course.shop.name}: {phase}, makespan {course.length}")
-    length, found = course.length, []
+    views = desk.run_all(requests, f"{shop.name}: {phase}, makespan {course.length}")
+    found = []
     for one, view in zip(asked, views, strict=True):
         states = sampling.states(one.model.qubo, view)
         schedules = [decoding.schedule(one.question, one.model, state.bits) for state in states]
-        best = min(schedules, key=lambda starts: (makespan(course.shop, starts), starts == course.best))
-        found.append(best)
-        course.steps.append(
-            Step(
-                phase,
-                one.limit,
-                len(one.question.free),
-                len(one.model.qubo),
-                one.model.qubo.terms,
-                states[0].energy,
-                makespan(course.shop, best),
-            )
-        )
-    shortest = min(found, key=lambda starts: (makespan(course.shop, starts), starts == course.best))
-    if makespan(course.shop, shortest) <= length:
-        course.best = shortest
+        best = min(schedules, key=lambda starts: makespan(shop, starts))
+        qubo, operations, length = one.model.qubo, len(one.question.free), makespan(shop, best)
+        broken = states[0].energy
+        course.steps.append(Step(phase, one.limit, operations, len(qubo), qubo.terms, broken, length))
+        if length < course.length:
+            course.best = best
+        found.append(schedules)
+    return found

@@ -128,6 +128,28 @@ def dispatched(shop: Shop) -> dict[Place, int]:
     return starts
 
 
+def drawn(shop: Shop, shares: Mapping[Place, float]) -> dict[Place, int]:
+    """Another first schedule: no operation can begin before another without that one beginning later.
+
+    Of those that the machine that is free first could begin (Giffler and Thompson, Oper. Res. 8, 487, 1960),
+    the one with most work to come begins, each weighed by its share of ``shares``.
+    """
+    step = [0] * len(shop.jobs)
+    free_job, free_machine = [0] * len(shop.jobs), dict.fromkeys(shop.machines, 0)
+    starts: dict[Place, int] = {}
+    while len(starts) < len(shop.places):
+        ready = [Place(job, at) for job, at in enumerate(step) if at < len(shop.jobs[job])]
+        begins = {one: max(free_job[one.job], free_machine[shop.operation(one).machine]) for one in ready}
+        first = min(ready, key=lambda one: (begins[one] + shop.duration(one), one))
+        end, machine = begins[first] + shop.duration(first), shop.operation(first).machine
+        rivals = [one for one in ready if shop.operation(one).machine == machine and begins[one] < end]
+        chosen = min(rivals, key=lambda one: (-_left(shop, one) * shares[one], one))
+        starts[chosen] = begins[chosen]
+        free_job[chosen.job] = free_machine[machine] = begins[chosen] + shop.duration(chosen)
+        step[chosen.job] += 1
+    return starts
+
+
 def _left(shop: Shop, place: Place) -> int:
     return sum(one.duration for one in shop.jobs[place.job][place.step :])
 
