@@ -1,10 +1,11 @@
 """Order effects: the published figures, the models against each other, and the model as a circuit."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.applications.local import Local
 
@@ -56,6 +57,7 @@ def test_the_surveys_of_wang_and_others_2014_show_what_the_paper_says_of_them() 
     assert np.corrcoef(*effects.T)[0, 1] == pytest.approx(-0.82, abs=0.01)
 
 
+@settings(deadline=None)
 @given(st.tuples(angles, angles, angles, angles, angles))
 def test_the_question_model_always_fulfils_the_qq_equality(parameters: tuple[float, ...]) -> None:
     ab, ba = order_models.question_probabilities(np.array(parameters))
@@ -81,6 +83,7 @@ def test_the_question_model_is_projections_in_four_dimensions() -> None:
         assert found[order] == pytest.approx([np.sum((y @ x @ state) ** 2) for x, y in both])
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.floats(0.01, 1)] * 4), st.floats(-1, 1), st.floats(-1, 1))
 def test_answers_by_place_always_fulfil_it_too(
     joint: tuple[float, ...], repeats: float, denies: float
@@ -120,6 +123,23 @@ def test_no_model_with_the_qq_equality_can_do_better_than_the_pooled_one() -> No
     assert pooled.log_likelihood == pytest.approx(order_places.by_place(odd).log_likelihood, abs=1e-4)
     for fit in (order_models.question_model(odd, 0), order_places.repeat_choice(odd)):
         assert fit.log_likelihood < pooled.log_likelihood - 1.0
+
+
+def test_no_larger_model_fits_worse_than_a_smaller_one_that_is_part_of_it() -> None:
+    lopsided = Survey("lopsided", "A", "B", (999_999_999, 1, 1, 1), (1, 1, 1, 1))
+    for survey in (lopsided, *BUNDLED[:4]):
+        for between in (order_places.repeat_choice(survey), order_places.by_place(survey)):
+            chain = (
+                order_fits.no_order(survey),
+                between,
+                order_fits.equality(survey),
+                order_fits.markov(survey),
+            )
+            found = [one.log_likelihood for one in chain]
+            assert all(more > less - 1e-3 for less, more in itertools.pairwise(found))
+    for survey in BUNDLED[:4]:
+        places, repeated = order_places.by_place(survey), order_places.repeat_choice(survey)
+        assert places.log_likelihood > repeated.log_likelihood - 1e-3
 
 
 def test_the_tests_of_the_equality_and_of_an_effect_are_the_published_ones() -> None:
@@ -184,6 +204,8 @@ def test_many_surveys_are_added_up() -> None:
     assert report.comparisons[0].classical.method == "Markov chain in each order"
     assert [one.winner for one in report.comparisons] == ["classical", "neither"]
     assert [row[0] for row in each.rows] == [one.name for one in surveys]
+    others = sum(above) - above[3]
+    assert f"{sum(above):.1f}, and {others:.1f} without 'Rose and Jackson'" in report.notes[-1]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ Matrix: TypeAlias = NDArray[np.float64]
 Rule: TypeAlias = Callable[[bool, bool], tuple[bool, bool]]
 
 _KINDS = ((True, True), (True, False), (False, True), (False, False))
+_REACHED = 1e-5
+"""A log-likelihood that is closer than this to its bound has reached it."""
 _WEAK = -2.0
 """The logit of a small share, from which searches for one start; its negative is that of a large one."""
 
@@ -42,8 +44,13 @@ def by_place(survey: Survey) -> Fit:
     symmetry of this kind yields the equality; this member of the family is ours.
     """
     name = "joint distribution, answers by place"
-    signs = itertools.product((_REPEAT, _ANTICIPATE), (_DENY_FIRST, _DENY_SECOND))
-    return max((_fitted(survey, name, changes) for changes in signs), key=lambda fit: fit.log_likelihood)
+    bound = equality(survey).log_likelihood
+    fits = []
+    for changes in itertools.product((_REPEAT, _ANTICIPATE), (_DENY_FIRST, _DENY_SECOND)):
+        fits.append(_fitted(survey, name, changes))
+        if fits[-1].log_likelihood > bound - _REACHED:
+            break
+    return max(fits, key=lambda fit: fit.log_likelihood)
 
 
 def place_probabilities(joint: Parameters, repeats: float, denies: float) -> Probabilities:
@@ -71,10 +78,15 @@ def _fitted(survey: Survey, name: str, changes: tuple[Matrix, ...]) -> Fit:
     pooled = np.array(survey.ab, dtype=float) + np.array(survey.ba, dtype=float)[SWAP] + 0.5
     logits = np.log(pooled[:3] / pooled[3])
     starts = np.array([[*logits, *[weak] * len(changes)] for weak in (_WEAK, 0.0, -_WEAK)])
-    parameters = lowest(cost, starts, -equality(survey).log_likelihood, slope=True)
-    joint, shares = _natural(parameters)
-    found = (_rules(changes, shares) @ joint).reshape(2, 4)
-    return judged(name, 3 + len(changes), survey, found, (*map(float, joint), *map(float, shares)))
+    searched = _natural(lowest(cost, starts, -equality(survey).log_likelihood, slope=True))
+    # nobody follows a changed rule: no search may end worse than that
+    unchanged = ((pooled - 0.5) / (pooled - 0.5).sum(), np.zeros(len(changes)))
+    fits = []
+    for joint, shares in (searched, unchanged):
+        found = (_rules(changes, shares) @ joint).reshape(2, 4)
+        natural = (*map(float, joint), *map(float, shares))
+        fits.append(judged(name, 3 + len(changes), survey, found, natural))
+    return max(fits, key=lambda fit: fit.log_likelihood)
 
 
 def _rules(changes: tuple[Matrix, ...], shares: Parameters) -> Matrix:

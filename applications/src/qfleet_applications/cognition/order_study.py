@@ -9,7 +9,7 @@ from qfleet import JobRequest
 from qfleet_applications.cognition import order_circuit, order_fits, order_models, order_places
 from qfleet_applications.cognition.order_fits import Fit
 from qfleet_applications.cognition.orders import Survey, qq, similarity
-from qfleet_applications.cognition.scores import COUNTS
+from qfleet_applications.cognition.scores import COUNTS, wilson
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import QUANTUM, Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
@@ -159,9 +159,10 @@ class OrderStudy:
         counts = np.array([self.survey.ab, self.survey.ba], dtype=float)
         totals = counts.sum(axis=1, keepdims=True)
         shares = counts / totals
-        reach = 1.96 * np.sqrt(shares * (1 - shares) / totals)
+        ends = [[wilson(yes, sum(cells)) for yes in cells] for cells in (self.survey.ab, self.survey.ba)]
+        low, high = np.moveaxis(np.array(ends), 2, 0)
         drawn = (
-            ("observed, 95 %", shares, reach, "bars"),
+            ("observed, 95 %", shares, (low, high), "bars"),
             (quantum.model, quantum.probabilities, None, "points"),
             (best.model, best.probabilities, None, "points"),
         )
@@ -170,8 +171,8 @@ class OrderStudy:
                 label,
                 places,
                 _flat(values),
-                () if spread is None else _flat(values - spread),
-                () if spread is None else _flat(values + spread),
+                () if spread is None else _flat(spread[0]),
+                () if spread is None else _flat(spread[1]),
                 style,  # type: ignore[arg-type] # a literal above
             )
             for label, values, spread, style in drawn

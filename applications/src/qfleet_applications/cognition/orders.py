@@ -126,7 +126,7 @@ def load(file: Path) -> tuple[Survey, ...]:
                     file,
                     f"nobody said yes to the question asked first in the order {order!r}",
                     line=frame.lines[row],
-                    hint="give counts of people, not shares",
+                    hint="without that, the two questions cannot be compared",
                 )
         survey, first, second = (frame.texts(name)[row] for name in ("survey", "first", "second"))
         if survey in (one.name for one in found):
