@@ -13,7 +13,7 @@ from tests.unit.applications.test_finance_reports import without_times
 
 from qfleet import AnnealRequest, QuboCost, VariationalRequest
 from qfleet_applications.errors import InvalidData, InvalidProblem
-from qfleet_applications.finance import histories, portfolio, portfolio_report, selecting, selection
+from qfleet_applications.finance import histories, portfolio, portfolio_report, proving, selection
 from qfleet_applications.finance.portfolio import Ways
 from qfleet_applications.finance.selection import Selection
 
@@ -55,12 +55,13 @@ def test_no_string_of_a_wrong_size_is_a_minimum(choose: int) -> None:
 
 
 @pytest.mark.parametrize(("size", "choose", "seed"), [(6, 2, 0), (12, 5, 1), (14, 7, 2)])
-def test_cp_sat_proves_the_choice_of_the_enumeration(size: int, choose: int, seed: int) -> None:
+def test_cp_sat_and_highs_prove_the_choice_of_the_enumeration(size: int, choose: int, seed: int) -> None:
     problem = made_up(size, choose, seed)
     best, chosen = enumerated(problem)
-    found = selecting.by_cp_sat(problem)
-    assert found.chosen == chosen
-    assert found.objective == found.bound == pytest.approx(best)
+    for found in (proving.by_cp_sat(problem), proving.by_highs(problem)):
+        assert found is not None
+        assert found.chosen == chosen
+        assert found.objective == found.bound == pytest.approx(best)
 
 
 def test_both_methods_find_the_best_of_the_bundled_assets() -> None:
@@ -75,7 +76,13 @@ def test_both_methods_find_the_best_of_the_bundled_assets() -> None:
         assert row[1] == names
         assert row[4] == pytest.approx(best)
         assert row[5] == pytest.approx(0.0, abs=1e-12)
-    assert {one.winner for one in report.comparisons[:2]} == {"neither"}
+    assert [one.winner for one in report.comparisons] == ["neither", "neither", "classical", "neither"]
+    assert [row[0] for row in report.tables[0].rows] == [
+        "QAOA, p = 3",
+        "path-integral annealing",
+        "CP-SAT",
+        "HiGHS",
+    ]
     assert report.tables[0].title.endswith("proven best")
     assert len(report.figures[0].series[0].x) == math.comb(8, 3)
     again = study.conduct(Local())

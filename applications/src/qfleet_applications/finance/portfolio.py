@@ -1,4 +1,4 @@
-"""``portfolio``: k of n assets by QAOA and annealing, beside the choice that CP-SAT proves best."""
+"""``portfolio``: k of n assets by QAOA and annealing, beside the choice that CP-SAT and HiGHS prove best."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from qfleet import JobRequest
 from qfleet_applications.errors import InvalidProblem
-from qfleet_applications.finance import histories, portfolio_report, reading, selecting, selection
+from qfleet_applications.finance import histories, portfolio_report, reading, references, selecting, selection
 from qfleet_applications.finance.selecting import Choice
 from qfleet_applications.finance.selection import Selection
 from qfleet_applications.frame.desk import Runner
@@ -52,7 +52,7 @@ class PortfolioStudy:
 
     def conduct(self, desk: Runner) -> Report:
         """Choose by each method, and judge."""
-        proven = selecting.by_cp_sat(self.selection)
+        known = references.of(self.selection)
         found: dict[str, Choice] = {}
         if self.ways.method in {"both", "qaoa"}:
             found[f"QAOA, p = {self.ways.layers}"] = selecting.by_qaoa(desk, self.selection, self._qaoa())
@@ -66,7 +66,7 @@ class PortfolioStudy:
             "seed": str(self.ways.seed),
             "qubits": str(self.qubits),
         }
-        return portfolio_report.report(self.selection, self.title, found, proven, settings)
+        return portfolio_report.report(self.selection, self.title, found, known, settings)
 
     def _qaoa(self) -> JobRequest:
         return selecting.qaoa_request(

@@ -4,8 +4,10 @@ import itertools
 import math
 from collections.abc import Mapping
 
+from qfleet_applications.finance.references import References
 from qfleet_applications.finance.selecting import Choice
 from qfleet_applications.finance.selection import Selection
+from qfleet_applications.finance.weights import Weighted
 from qfleet_applications.frame.report import (
     QUANTUM,
     Cell,
@@ -20,7 +22,7 @@ from qfleet_applications.frame.report import (
 from qfleet_applications.frame.versions import versions
 
 ANNEALING = "path-integral annealing"
-CP_SAT = "CP-SAT"
+CP_SAT, HIGHS = "CP-SAT", "HiGHS"
 MOST_DRAWN = 2000
 """Portfolios that are drawn as a cloud, at most."""
 _DEVIATIONS = 1.959963984540054
@@ -33,7 +35,11 @@ NOTES = (
         "right from wrong sizes rather than good from bad portfolios: see the luck of one shot."
     ),
     "Means of past returns are poor forecasts, with a standard error of about volatility / √years.",
-    "Equal parts of each asset: weights are not optimised. Not investment advice.",
+    (
+        "Nobody has to hold equal parts: weights are a convex problem, which needs no qubits. Each is told "
+        "with a bound below which no weights lie."
+    ),
+    "Not investment advice.",
 )
 
 
@@ -41,7 +47,7 @@ def report(
     selection: Selection,
     title: str,
     found: Mapping[str, Choice],
-    proven: Choice,
+    known: References,
     settings: dict[str, str],
 ) -> Report:
     """The report; ``found`` are choices by their methods."""
@@ -51,32 +57,73 @@ def report(
         for method, one in found.items()
         if one.repaired
     )
-    compared = [_objective(title, method, one, proven) for method, one in found.items()]
+    compared = [_objective(title, method, one, known) for method, one in found.items()]
+    compared.append(_parts(title, found, known))
     compared += [_luck(selection, title, method, one) for method, one in found.items() if method != ANNEALING]
     return Report(
         pack="finance",
         command="portfolio",
         title=title,
         comparisons=tuple(compared),
-        tables=(_choices(selection, found, proven), _assets(selection)),
-        figures=(_figure(selection, title, found, proven),),
-        notes=(*repaired, *NOTES),
+        tables=(_choices(selection, found, known), _weights(selection, known), _assets(selection)),
+        figures=(_figure(selection, title, found, known),),
+        notes=(*repaired, *_proof(known), *NOTES),
         settings=settings,
-        versions=versions("numpy", "ortools", "arch"),
+        versions=versions("numpy", "ortools", "scipy", "arch"),
     )
 
 
-def _objective(title: str, method: str, one: Choice, proven: Choice) -> Comparison:
-    bound = proven.objective if proven.bound is None else proven.bound
+def _objective(title: str, method: str, one: Choice, known: References) -> Comparison:
+    proven = known.cp_sat
     return Comparison(
         problem=title,
         quantity="objective (aversion × variance - mean, per year)",
         unit="",
         goal="lower",
         fleet=Measured(method, one.objective, one.objective, one.objective, one.seconds, kind=_kind(method)),
-        classical=Measured(CP_SAT, proven.objective, bound, proven.objective, proven.seconds),
+        classical=Measured(
+            CP_SAT, proven.objective, min(known.bound, proven.objective), proven.objective, proven.seconds
+        ),
         interval="from what is proven to be out of reach to what was found",
     )
+
+
+def _parts(title: str, found: Mapping[str, Choice], known: References) -> Comparison:
+    """The best choice in equal parts that ran on the fleet, beside the best weights of as many assets."""
+    method, one = min(found.items(), key=lambda item: item[1].objective)
+    few = known.few
+    return Comparison(
+        problem=f"{title}, equal parts or free weights",
+        quantity="objective (aversion × variance - mean, per year)",
+        unit="",
+        goal="lower",
+        fleet=Measured(
+            f"{method}, equal parts",
+            one.objective,
+            one.objective,
+            one.objective,
+            one.seconds,
+            kind=_kind(method),
+        ),
+        classical=Measured(
+            "quadratic programme, free weights", few.objective, few.bound, few.objective, known.seconds
+        ),
+        interval="from what is proven to be out of reach of the assets to what was found",
+    )
+
+
+def _proof(known: References) -> tuple[str, ...]:
+    """Where HiGHS did not prove the same choice, or weights of other assets were not searched."""
+    told = []
+    if known.highs is None:
+        told.append(f"{HIGHS} found no choice within its limits: the proof is {CP_SAT}'s alone.")
+    elif known.highs.objective != known.highs.bound:
+        told.append(f"{HIGHS} ended at its limit: it proves no choice below {known.highs.bound:.6g}.")
+    if known.any_few is None:
+        told.append(
+            "Too many subsets to optimise the weights of each: those of the best equal parts are told."
+        )
+    return tuple(told)
 
 
 def _luck(selection: Selection, title: str, method: str, one: Choice) -> Comparison:
@@ -106,17 +153,35 @@ def wilson(hits: int, tries: int) -> tuple[float, float, float]:
     return share, max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _choices(selection: Selection, found: Mapping[str, Choice], proven: Choice) -> Table:
+def _choices(selection: Selection, found: Mapping[str, Choice], known: References) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for method, one in (*found.items(), (CP_SAT, proven)):
+    proven = known.cp_sat
+    solved = ((CP_SAT, proven), *(((HIGHS, known.highs),) if known.highs is not None else ()))
+    for method, one in (*found.items(), *solved):
         mean, volatility = selection.yearly(one.chosen)
         names = ", ".join(selection.assets[i] for i in one.chosen)
         hits = f"{one.hits} of {one.tries}" if one.tries else ""
         gap = one.objective - proven.objective
         rows.append((method, names, mean, volatility, one.objective, gap, hits))
     columns = ("method", "assets", "mean per year", "volatility", "objective", "gap to CP-SAT", "how often")
-    proof = "proven best" if proven.bound == proven.objective else f"bound {proven.bound:.6g}"
+    proof = "proven best" if known.bound >= proven.objective else f"bound {known.bound:.6g}"
     return Table(f"Portfolios; CP-SAT's is {proof}", columns, tuple(rows))
+
+
+def _weights(selection: Selection, known: References) -> Table:
+    """What free weights reach: of the proven choice, of any as many assets, and of all."""
+    number = selection.choose
+    named = [("the proven choice", known.same), (f"all {selection.size} assets", known.every)]
+    if known.any_few is not None:
+        named.insert(1, (f"any {number} assets", known.any_few))
+    rows = [_weighted(selection, name, one) for name, one in named]
+    columns = ("of", "weights", "mean per year", "volatility", "objective", "none below")
+    return Table("Free weights, none negative", columns, tuple(rows))
+
+
+def _weighted(selection: Selection, name: str, one: Weighted) -> tuple[Cell, ...]:
+    held = ", ".join(f"{selection.assets[i]} {one.weights[i]:.1%}" for i in one.chosen)
+    return (name, held, *selection.weighted(one.weights), one.objective, one.bound)
 
 
 def _assets(selection: Selection) -> Table:
@@ -124,15 +189,19 @@ def _assets(selection: Selection) -> Table:
     return Table("Assets", ("asset", "mean per year", "volatility"), rows)
 
 
-def _figure(selection: Selection, title: str, found: Mapping[str, Choice], proven: Choice) -> Figure:
+def _figure(selection: Selection, title: str, found: Mapping[str, Choice], known: References) -> Figure:
     series = []
     if math.comb(selection.size, selection.choose) <= MOST_DRAWN:
         every = [
             selection.yearly(one) for one in itertools.combinations(range(selection.size), selection.choose)
         ]
         series.append(_points("every portfolio", every))
-    for method, one in ((CP_SAT, proven), *found.items()):
+    for method, one in ((CP_SAT, known.cp_sat), *found.items()):
         series.append(_points(method, [selection.yearly(one.chosen)]))
+    series.append(
+        _points(f"free weights, {selection.choose} assets", [selection.weighted(known.few.weights)])
+    )
+    series.append(_points("free weights, all assets", [selection.weighted(known.every.weights)]))
     return Figure("portfolios", title, "volatility per year", "mean return per year", tuple(series))
 
 

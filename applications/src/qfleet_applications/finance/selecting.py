@@ -1,9 +1,8 @@
-"""The choice of assets by QAOA, by annealing, and proven by CP-SAT."""
+"""The choice of assets by QAOA and by annealing."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from qfleet import (
     AnnealRequest,
@@ -20,10 +19,6 @@ from qfleet_applications.errors import UnexpectedResult
 from qfleet_applications.finance.selection import Selection
 from qfleet_applications.frame.desk import Runner, expect
 
-_SCALE = 1e12
-"""CP-SAT computes with integers: coefficients are rounded to a part in this many."""
-_WORK_LIMIT = 60.0
-"""Of CP-SAT, in its deterministic unit of time, which is about a second; it ends equally on every machine."""
 KEPT = 50
 STARTS, EVALUATIONS = 2, 150
 """Of QAOA: the first start follows an annealing ramp. 16 assets take about ten seconds."""
@@ -101,35 +96,6 @@ def by_annealing(desk: Runner, selection: Selection, job: JobRequest) -> Choice:
     best = _best(selection, found, seconds)
     hits = sum(one.reads for one, places in zip(view.states, found, strict=True) if places == best.chosen)
     return Choice(best.chosen, best.objective, seconds, None, hits, view.reads, best.repaired)
-
-
-def by_cp_sat(selection: Selection) -> Choice:
-    """The best choice and a bound below which there is none, by OR-Tools CP-SAT with one worker."""
-    from ortools.sat.python import cp_model  # noqa: PLC0415 - takes long to import
-
-    began = time.perf_counter()
-    model = cp_model.CpModel()
-    held = [model.new_bool_var(name) for name in selection.assets]
-    model.add(sum(held) == selection.choose)
-    scale = _SCALE / max(1.0, selection.penalty)
-    terms: list[Any] = [round(float(value) * scale) * held[i] for i, value in enumerate(selection.linear)]
-    for i in range(selection.size):
-        for j in range(i + 1, selection.size):
-            both = model.new_bool_var("")
-            model.add_multiplication_equality(both, [held[i], held[j]])
-            terms.append(round(float(selection.quadratic[i, j]) * scale) * both)
-    model.minimize(sum(terms))
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = 0
-    solver.parameters.max_deterministic_time = _WORK_LIMIT
-    status = solver.solve(model)
-    if status not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
-        raise UnexpectedResult(f"CP-SAT ended with {solver.status_name(status)}")
-    chosen = tuple(i for i, one in enumerate(held) if solver.boolean_value(one))
-    objective = selection.objective(chosen)
-    bound = objective if status == cp_model.OPTIMAL else solver.best_objective_bound / scale
-    return Choice(chosen, objective, time.perf_counter() - began, min(bound, objective))
 
 
 def _best(selection: Selection, found: Sequence[tuple[int, ...]], seconds: float) -> Choice:

@@ -70,8 +70,11 @@ class Selection:
 
     def yearly(self, chosen: Sequence[int]) -> tuple[float, float]:
         """Mean return and volatility of a choice, per year."""
-        weights = self._bits(chosen) / len(chosen)
-        return float(self.means @ weights), math.sqrt(float(weights @ self.covariances @ weights))
+        return self.weighted(self._bits(chosen) / len(chosen))
+
+    def weighted(self, weights: Vector) -> tuple[float, float]:
+        """Mean return and volatility of weights of all assets, per year."""
+        return float(self.means @ weights), math.sqrt(max(0.0, float(weights @ self.covariances @ weights)))
 
     def penalised(self) -> tuple[Vector, Vector, float]:
         """Linear and quadratic coefficients with the penalty, and the offset, scaled to 1 at most."""
