@@ -80,7 +80,7 @@ def test_the_circuit_shows_the_probabilities_that_it_was_made_for(
     one: float, two: float, strength: float
 ) -> None:
     unknown = (one + two) / 2 + strength * disjunctions.most_interference(one, two)
-    request = disjunction_study._request(GAMBLE, (one, two, unknown))
+    request = disjunction_study._request([(one, two, unknown)])
     result = Local().run(request)
     assert isinstance(result, ExpectResultView)
     acted = [(1 + item.values[0].value) / 2 for item in result.items]
@@ -123,9 +123,17 @@ def test_where_knowing_changes_nothing_the_smallest_model_wins() -> None:
     assert any("was not found again" in note for note in report.notes)
 
 
-def test_more_who_acted_than_there_were_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("x,10,11,10,5,10,5", "line 2, column 'yes_known_1': 11 of 10 cannot be"),
+        ("x,10,1,10,5,0,0", "line 2, column 'n_unknown': nobody was asked"),
+        ("x,10,1,10,5,10,2\nx,10,1,10,5,10,2", "line 3, column 'experiment': an experiment 'x' stands"),
+    ],
+)
+def test_tables_that_cannot_be_are_refused(tmp_path: Path, rows: str, told: str) -> None:
     file = tmp_path / "experiment.csv"
     heading = (DATA / "disjunctions.csv").read_text(encoding="utf-8").splitlines()[0]
-    file.write_text(f"{heading}\nx,10,11,10,5,10,5\n", encoding="utf-8")
-    with pytest.raises(InvalidData, match="line 2, column 'yes_known_1': 11 of 10 cannot be"):
+    file.write_text(f"{heading}\n{rows}\n", encoding="utf-8")
+    with pytest.raises(InvalidData, match=told):
         disjunctions.load(file)

@@ -2,11 +2,12 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qfleet import ExpectResultView, JobRequest
 from qfleet_applications.cognition import disjunctions
-from qfleet_applications.cognition.disjunctions import Experiment, Fit
+from qfleet_applications.cognition.disjunctions import Experiment, Fit, Shares
 from qfleet_applications.cognition.scores import COUNTS, wilson
 from qfleet_applications.errors import UnexpectedResult
 from qfleet_applications.frame.desk import Runner, expect
@@ -69,22 +70,23 @@ class DisjunctionStudy:
     qubits = 2
 
     def requests(self) -> tuple[JobRequest, ...]:
-        """One program at three points for each experiment, whose angles are known after the fit."""
-        return tuple(_request(experiment, (0.5, 0.5, 0.5)) for experiment in self.experiments)
+        """One job with three points for each experiment, whose angles are known after the fit."""
+        return (_request([(0.5, 0.5, 0.5)] * len(self.experiments)),)
 
     def conduct(self, desk: Runner) -> Report:
         """Fit, run the fitted interference on the fleet, and judge."""
+        number = len(self.experiments)
+        began = time.perf_counter()
+        quantum = _measured(desk, self.experiments)
+        took = (time.perf_counter() - began) / number
+        began = time.perf_counter()
+        classical = [disjunctions.classical_fits(experiment) for experiment in self.experiments]
+        others_took = (time.perf_counter() - began) / number
         comparisons: list[Comparison] = []
         rows: list[tuple[Cell, ...]] = []
-        for experiment in self.experiments:
-            began = time.perf_counter()
-            quantum = _measured(desk, experiment, disjunctions.interference(experiment))
-            took = time.perf_counter() - began
-            began = time.perf_counter()
-            classical = disjunctions.classical_fits(experiment)
-            others_took = time.perf_counter() - began
-            comparisons += _comparisons(experiment, quantum, classical, (took, others_took))
-            rows += [_row(experiment, fit) for fit in (quantum, *classical)]
+        for experiment, ours, others in zip(self.experiments, quantum, classical, strict=True):
+            comparisons += _comparisons(experiment, ours, others, (took, others_took))
+            rows += [_row(experiment, fit) for fit in (ours, *others)]
         columns = ("experiment", "model", "parameters", *_CONDITIONS, "AIC", "BIC")
         return Report(
             pack="cognition",
@@ -153,21 +155,31 @@ def _row(experiment: Experiment, fit: Fit) -> tuple[Cell, ...]:
     return (experiment.name, fit.model, fit.free, *map(_rounded, fit.probabilities), *scores)
 
 
-def _measured(desk: Runner, experiment: Experiment, fit: Fit) -> Fit:
-    """The same fit with the probabilities that the fleet computes."""
-    result = expect(
-        desk.run(_request(experiment, fit.probabilities), f"interference: {experiment.name}"),
-        ExpectResultView,
+def _measured(desk: Runner, experiments: tuple[Experiment, ...]) -> list[Fit]:
+    """The fits of interference with the probabilities that the fleet computes."""
+    fits = [disjunctions.interference(experiment) for experiment in experiments]
+    result = expect(desk.run(_request([fit.probabilities for fit in fits]), "interference"), ExpectResultView)
+    if len(result.items) != 3 * len(fits):
+        raise UnexpectedResult(f"asked for {3 * len(fits)} points, got {len(result.items)}")
+    acted = [(1 + item.values[0].value) / 2 for item in result.items]
+    found = []
+    for place, (experiment, fit) in enumerate(zip(experiments, fits, strict=True)):
+        one, two, three = acted[3 * place : 3 * place + 3]
+        shares = (one, two, three)
+        found.append(Fit(fit.model, fit.free, disjunctions.log_likelihood(experiment, shares), shares))
+    return found
+
+
+def _request(shares: Sequence[Shares]) -> JobRequest:
+    """Both states and their superposition, for each triple of shares."""
+    points = tuple(point for triple in shares for point in _points(triple))
+    return JobRequest(
+        kind="circuit.expect", name="interference", program=_PROGRAM, observables=("Z0",), parameters=points
     )
-    if len(result.items) != 3:
-        raise UnexpectedResult(f"asked for three conditions, got {len(result.items)}")
-    one, two, three = ((1 + item.values[0].value) / 2 for item in result.items)
-    shares = (one, two, three)
-    return Fit(fit.model, fit.free, disjunctions.log_likelihood(experiment, shares), shares)
 
 
-def _request(experiment: Experiment, shares: tuple[float, float, float]) -> JobRequest:
-    """Both states and their superposition: qubit 0 acts (outcome 0), qubit 1 remembers the event.
+def _points(shares: Shares) -> tuple[dict[str, float], ...]:
+    """Angles of both states and their superposition: qubit 0 acts (outcome 0), qubit 1 remembers the event.
 
     Known 1 is v₁ = √p₁|act,0⟩ + √q₁|not,0⟩, known 2 is v₂ with the memory turned by α where it acts and β
     where it does not, such that ⟨v₁|v₂⟩ = 0; the unknown is (v₁ + v₂)/√2, spelled by its own three angles.
@@ -181,10 +193,7 @@ def _request(experiment: Experiment, shares: tuple[float, float, float]) -> JobR
     second = (2 * math.asin(math.sqrt(1 - two)), 2 * alpha, 2 * beta)
     both = _superposed(one, two, alpha, beta)
     names = ("act", "memory_if_acting", "memory_if_not")
-    points = tuple(dict(zip(names, angles, strict=True)) for angles in (first, second, both))
-    return JobRequest(
-        kind="circuit.expect", name=experiment.name, program=_PROGRAM, observables=("Z0",), parameters=points
-    )
+    return tuple(dict(zip(names, angles, strict=True)) for angles in (first, second, both))
 
 
 def _superposed(one: float, two: float, alpha: float, beta: float) -> tuple[float, float, float]:

@@ -165,20 +165,24 @@ def load(file: Path) -> tuple[Experiment, ...]:
     """Read experiments from a CSV file with the columns ``COLUMNS``.
 
     Raises:
-        InvalidData: it is not one, or more acted than there were.
+        InvalidData: it is not one, or more acted than there were, or two experiments have one name.
     """
     frame = read(file, COLUMNS)
-    found = []
+    found: list[Experiment] = []
     for row in range(frame.rows):
         people, acted = (
             tuple(int(frame.numbers(f"{what}_{one}")[row]) for one in _CONDITIONS) for what in ("n", "yes")
         )
+        line, name = frame.lines[row], frame.texts("experiment")[row]
         for one, of, yes in zip(_CONDITIONS, people, acted, strict=True):
-            if of == 0 or yes > of:
-                raise InvalidData(
-                    file, f"{yes} of {of} cannot be", line=frame.lines[row], column=f"yes_{one}"
-                )
-        found.append(Experiment(frame.texts("experiment")[row], people, acted))  # type: ignore[arg-type] # three each
+            if of == 0:
+                raise InvalidData(file, "nobody was asked", line=line, column=f"n_{one}")
+            if yes > of:
+                raise InvalidData(file, f"{yes} of {of} cannot be", line=line, column=f"yes_{one}")
+        if name in (one.name for one in found):
+            told = f"an experiment {name!r} stands there before"
+            raise InvalidData(file, told, line=line, column="experiment", hint="give each its own name")
+        found.append(Experiment(name, people, acted))  # type: ignore[arg-type] # three each
     return tuple(found)
 
 
