@@ -229,6 +229,12 @@ class Keys:
     async def sessions(self, limit: int, link: str) -> Sequence[keys.KeySessionView]:
         raise InvalidRequest(f"{limit} sessions of {link}")
 
+    async def session(self, name: str) -> keys.KeySessionDetail:
+        raise NotFound(f"no session {name}")
+
+    async def carried(self, name: str) -> keys.KeyRelayDetail:
+        raise NotFound(f"no relay {name}")
+
     async def relays(self, limit: int) -> Sequence[keys.KeyRelayView]:
         raise InvalidRequest(f"{limit} relays")
 
@@ -312,6 +318,7 @@ class Wrong:
     content: str | None = None
 
 
+KEY = "Idempotency-Key"
 ECHO = '{"kind": "probe.echo"}'
 ANNEAL = '{"kind": "anneal.sample", "work": {"kind": "anneal.sample", "model": {}, #}}'
 WRONG = [
@@ -449,9 +456,13 @@ def test_keys_are_shown_to_viewers_and_ordered_by_operators() -> None:
         answer = await site.client.get("/api/v1/keys/alarms?limit=7", headers=VIEWER)
         assert [(one["at"], one["cleared"]) for one in answer.json()] == [(7, None)]
         asked = {"a": "a", "b": "c", "bytes": 64}
-        answer = await site.client.post("/api/v1/keys/relay", headers=OPERATOR, json=asked)
-        shown = msgspec.json.decode(answer.content, type=keys.KeyRelayView)
-        assert (answer.status_code, shown.trusted, shown.size, shown.reason) == (201, ("b",), 64, "operator")
+        for headers, told in ((OPERATOR, "None"), (OPERATOR | {"Idempotency-Key": "k 1"}, "k 1")):
+            answer = await site.client.post("/api/v1/keys/relay", headers=headers, json=asked)
+            shown = msgspec.json.decode(answer.content, type=keys.KeyRelayView)
+            assert (answer.status_code, shown.trusted, shown.size) == (201, ("b",), 64)
+            assert shown.reason == f"operator {told}"
+        refused = await site.client.post("/api/v1/keys/exchange", headers=headers, json={"a": "a", "b": "b"})
+        assert "operator, k 1: " in refused.json()["message"]
 
     run(main)
 
@@ -596,7 +607,16 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
             "/api/v1/runs",
             *(
                 f"/api/v1/keys/{name}"
-                for name in ("alarms", "exchange", "links", "relay", "relays", "sessions")
+                for name in (
+                    "alarms",
+                    "exchange",
+                    "links",
+                    "relay",
+                    "relays",
+                    "sessions",
+                    "relays/{relay}",
+                    "sessions/{session}",
+                )
             ),
             "/api/v1/network",
             "/api/v1/network/contacts",
@@ -619,6 +639,10 @@ def test_the_schema_describes_every_route_and_names_no_other_site() -> None:
         assert set(schema["components"]["schemas"]["JobRequest"]["properties"]) == set(
             api.JobRequest.__struct_fields__
         )
+        for route in ("jobs", "runs", "keys/exchange", "keys/relay"):
+            asked = schema["paths"][f"/api/v1/{route}"]["post"]
+            assert {"header"} == {one["in"] for one in asked["parameters"] if one["name"] == KEY}, route
+            assert KEY in asked["description"]
         assert "http://" not in answer.text
         assert "https://" not in answer.text
 

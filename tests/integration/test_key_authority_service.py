@@ -135,6 +135,35 @@ def test_what_devices_say_of_their_light_is_told_and_nothing_else(database: Data
     play(main)
 
 
+def test_one_session_and_one_relay_are_found_by_the_first_letters(database: Database) -> None:
+    site = Site(database)
+    site.load()
+
+    async def main() -> None:
+        site.stock_all()
+        await site.authority.turn()
+        made = await site.authority.exchange(KeyExchangeRequest(a="a", b="b", pulses=2_000_000), "eve")
+        site.ended(made.session, (B, A), "bob", "key", simulated=True)
+        await site.authority.turn()
+        detail = await site.authority.session(made.session[:31])
+        assert (detail.session.session, detail.who, detail.session.simulated) == (made.session, "eve", True)
+        assert detail.pulses == 2_000_000
+        assert detail.expires == detail.session.created + 600_000
+        assert [(end.device, end.role, end.bits) for end in detail.ends] == [(B, "bob", 90_000)]
+        relay = await site.authority.relay(KeyRelayRequest(a="a", b="c"), "carol")
+        site.report(C, RelayEnded(relay=bytes.fromhex(relay.relay), outcome="key", bits=256))
+        await site.authority.turn()
+        found = await site.authority.carried(relay.relay)
+        assert (found.relay.route, found.who, found.ends) == ((A, B, C), "carol", {C: "key"})
+        assert (found.links, found.replaces) == (("a|b", "b|c"), "")
+        with pytest.raises(NotFound):
+            await site.authority.session(relay.relay)
+        with pytest.raises(InvalidRequest, match="no name of a relay"):
+            await site.authority.carried("%%%%")
+
+    play(main)
+
+
 def test_a_low_stock_is_filled_by_the_leader_alone_and_an_idle_turn_writes_nothing(
     database: Database,
 ) -> None:

@@ -14,6 +14,7 @@ from qfleet_controlplane.service.twin_live import Meddle, order
 from qfleet_controlplane.store import networks
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.api import Problem
+from qfleet_wire.api.keys import KeyExchangeRequest, KeyRelayRequest
 from qfleet_wire.api.network import FaultRequest
 
 OPENAPI = "/api/v1/openapi"
@@ -43,6 +44,14 @@ async def busy(site: Site) -> None:
     site.load()
     async with serving(site) as client:
         assert (await client.post("exchange", json={"a": "a", "b": "b"})).status_code == 201
+
+
+async def twice(site: Site) -> None:
+    await stocked(site)
+    for _ in range(2):
+        await site.authority.relay(KeyRelayRequest(a="a", b="c"), "eve")
+    for ends in ("ab", "bc"):
+        await site.authority.exchange(KeyExchangeRequest(a=ends[0], b=ends[1]), "eve")
 
 
 async def alarmed(site: Site) -> None:
@@ -118,6 +127,12 @@ WRONG = [
     Wrong("sessions?limit=0", None, 400, "limit", ">= 1", OPENAPI),
     Wrong("relays?limit=x", None, 400, "limit", "`int`", OPENAPI),
     Wrong("alarms?limit=1001", None, 400, "limit", "<= 1000", OPENAPI),
+    Wrong("sessions/xyz", None, 422, "session", "'xyz'", "0 to 9 and a to f"),
+    Wrong("relays/00", None, 422, "relay", "'00'", "the first 4"),
+    Wrong("sessions/abcd", None, 404, "session", "'abcd'", "qfleet key sessions"),
+    Wrong("relays/abcd", None, 404, "relay", "'abcd'", "90 days"),
+    Wrong("sessions/0000", None, 409, "session", "more than one", "more letters", twice),
+    Wrong("relays/0000", None, 409, "relay", "more than one", "more letters", twice),
     Wrong("sessions?link=a-b", None, 422, "link", "'a-b'", "A|B"),
 ]
 

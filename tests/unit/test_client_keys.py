@@ -4,11 +4,12 @@ from io import StringIO
 from typing import Any, cast
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 
 from qfleet import StillRunning
 from qfleet.keys import Keys
+from qfleet.render import key_details
 from qfleet.render import keys as draw
 from qfleet.transport import Connection
 from qfleet_wire.api import keys as api
@@ -33,10 +34,14 @@ LINK = api.KeyLinkView(
 )  # fmt: skip
 
 
-def shown(table: Table) -> str:
+def drawn(shape: RenderableType) -> str:
     console = Console(width=200, file=StringIO())
-    console.print(table)
+    console.print(shape)
     return cast("StringIO", console.file).getvalue()
+
+
+def shown(table: Table) -> str:
+    return drawn(table)
 
 
 def test_error_rates_are_a_row_of_bars_that_ends_with_the_latest() -> None:
@@ -78,17 +83,64 @@ def test_sessions_and_alarms_say_why() -> None:
     assert "a - r - b" in shown(draw.relays([relay]))
 
 
+def detailed(view: api.KeySessionView, *ends: api.KeySessionEnd) -> api.KeySessionDetail:
+    return api.KeySessionDetail(
+        session=view, who="carol", pulses=2_000_000, expires=Millis(600_000), contact_s=None, ends=ends
+    )
+
+
+RELAY = api.KeyRelayDetail(
+    relay=api.KeyRelayView(
+        relay="cd" * 16, route=("north", "mid", "south"), trusted=("mid",), size=32, status="ordered", bits=0,
+        reason="", created=Millis(0), ended=None, simulated=None,
+    ),
+    who="dave", links=("m|n", "m|s"), expires=Millis(600_000), ends={"south": "key"}, replaces="ab" * 16,
+)  # fmt: skip
+
+
+def test_a_session_is_shown_with_what_either_end_said() -> None:
+    end = api.KeySessionEnd(
+        device="south", role="bob", outcome="aborted", bits=0, sifted=10_000, error_rate=0.26, leak_bits=0,
+        reason="error-rate", seen="26 % of 10,000 bits", simulated=True,
+    )  # fmt: skip
+    view = session(1, status="aborted", bits=0, seen="26 % of 10,000 bits", simulated=True)
+    text = drawn(key_details.session(detailed(view, end)))
+    for words in (f"{1:032x}", "north sends to south", "2,000,000 pulses", "carol", "1970-01-01 00:00:03",
+                  "bob", "26.00 %", "26 % of 10,000 bits"):  # fmt: skip
+        assert words in text
+    assert "void after" not in text
+    assert "void after" in drawn(key_details.session(detailed(session(2, status="ordered", ended=None))))
+
+
+def test_a_relay_is_shown_with_whom_it_trusts() -> None:
+    text = drawn(key_details.relay(RELAY))
+    for words in ("cd" * 16, "north - mid - south", "m|n, m|s", "dave", "at south", "ab" * 16, "00:10:00",
+                  "no device has said yet"):  # fmt: skip
+        assert words in text
+
+
+def test_of_light_is_said_what_devices_said() -> None:
+    true, false, none = (session(1, simulated=said) for said in (True, False, None))
+    assert draw.basis([true, true]).startswith("The light is simulated")
+    assert draw.basis([true, false]).startswith("Some of the light is simulated")
+    assert "no device has said" in draw.basis([false, none])
+    assert draw.basis([false]) == draw.basis([]) == ""
+
+
 class Stand:
     """A control plane whose session ends at the third question."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def get(self, path: str, _kind: object) -> tuple[api.KeySessionView, ...]:
+    def get(self, path: str, _kind: object) -> api.KeySessionDetail:
         self.asked.append(path)
-        return (session(1, status="key" if len(self.asked) > 2 else "ordered"),)
+        return detailed(session(1, status="key" if len(self.asked) > 2 else "ordered"))
 
-    def post(self, path: str, request: api.KeyExchangeRequest, _kind: object) -> api.KeySessionView:
+    def post(
+        self, path: str, request: api.KeyExchangeRequest, _kind: object, *, key: str
+    ) -> api.KeySessionView:
+        assert len(key) == 32
         self.asked.append(f"{path} {request.a} {request.eavesdropper} {request.share:g}")
         return session(1, status="ordered")
 
@@ -100,6 +152,7 @@ def test_an_exchange_is_asked_for_and_waited_for(monkeypatch: pytest.MonkeyPatch
     ordered = keys.exchange("north", "south", eavesdropper="intercept", share=0.5)
     assert keys.wait_for_session(ordered.session, timeout_s=60).status == "key"
     assert stand.asked[0] == "api/v1/keys/exchange north intercept 0.5"
-    assert stand.asked[-1] == "api/v1/keys/sessions?link=&limit=1000"
+    assert stand.asked[-1] == f"api/v1/keys/sessions/{1:032x}"
+    stand.asked.clear()
     with pytest.raises(StillRunning, match="has not ended within 0 s"):
         keys.wait_for_session("another", timeout_s=0)

@@ -5,15 +5,14 @@ always the control plane's answer. A submission whose answer was lost is repeate
 which the control plane stores one job; other changes are never repeated by themselves, questions are.
 """
 
-import secrets
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
-from qfleet import configuration, errors, outage
+from qfleet import configuration, errors, outage, repeating
 from qfleet_wire import api
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ _POLL_S = 20.0
 """How long the control plane may hold back an answer while a job runs."""
 _STEP_S = 1.0
 """The same where somebody watches and no events stream."""
-_KEY_BYTES = 16
 _SILENCE_S = 30.0
 """An event stream that is silent for longer is opened again."""
 
@@ -90,7 +88,7 @@ class Fleet:
         """Keys between devices: links, sessions, relays and alarms."""
         from qfleet.keys import Keys  # noqa: PLC0415 - as above
 
-        return Keys(self._connection)
+        return Keys(self._connection, patience_s=self._patience_s)
 
     def close(self) -> None:
         """Close the connection."""
@@ -170,13 +168,13 @@ class Fleet:
         ``key`` (1 to 64 printable ASCII characters) is drawn unless it is given. Whoever keeps one may submit
         the same request again, from another process too, and gets the same job.
         """
-        key = secrets.token_hex(_KEY_BYTES) if key is None else key
+        key = repeating.fresh_key() if key is None else key
 
         def submitted() -> api.JobView:
             answer: api.JobView = self._connection.post(f"{_API}/jobs", request, api.JobView, key=key)
             return answer
 
-        return self._once(submitted)
+        return repeating.once(submitted, patience_s=self._patience_s)
 
     def plan(self, request: api.JobRequest) -> api.PlanView:
         """Say how a job would split, who would run it and how long that would take; submit nothing."""
@@ -276,7 +274,7 @@ class Fleet:
 
     def _ran(self, request: api.JobRequest, end: float | None) -> api.RunView:
         """Submit a job and wait for it, in one request where the control plane knows how."""
-        key = secrets.token_hex(_KEY_BYTES)
+        key = repeating.fresh_key()
 
         def ran() -> api.RunView:
             left = _POLL_S if end is None else min(_POLL_S, max(end - time.monotonic(), 0.0))
@@ -286,23 +284,11 @@ class Fleet:
             return answer
 
         try:
-            return self._once(ran)
+            return repeating.once(ran, patience_s=self._patience_s)
         except errors.Refused as error:
             if error.status not in _UNKNOWN_ROUTE:
                 raise
             return api.RunView(self.submit(request, key=key), None)
-
-    def _once(self, ask: Callable[[], T]) -> T:
-        """Ask, and again while an answer may have been lost; what is asked must do the same each time."""
-        patience, lost = outage.Patience(self._patience_s), False
-        while True:
-            try:
-                return ask()
-            except errors.Unreachable as error:
-                lost = lost or error.uncertain
-                if not lost:
-                    raise
-                time.sleep(patience.failure(error, time.monotonic()))
 
     def _asked(self, job: str, *, wait_s: float, patience: outage.Patience) -> api.JobDetail | None:
         """Ask how a job stands; None after a pause when nothing answered and patience lasts."""

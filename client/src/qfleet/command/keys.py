@@ -1,5 +1,6 @@
 """``qfleet key``: stores, links, sessions, relays and alarms of keys between devices; never a key."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
@@ -7,8 +8,8 @@ import typer
 from qfleet import errors
 from qfleet.command import options, outcome
 from qfleet.fleet import Fleet
+from qfleet.render import key_details, terminal
 from qfleet.render import keys as draw
-from qfleet.render import terminal
 from qfleet_wire.api import keys as api
 
 application = typer.Typer(
@@ -32,7 +33,7 @@ def list_stores(*, json: options.Json = False) -> None:
         terminal.write_json(found)
     else:
         terminal.output().print(draw.stores(found))
-        terminal.say(draw.BASIS)
+        _say_basis(found)
 
 
 @application.command("links")
@@ -46,7 +47,7 @@ def links(*, json: options.Json = False) -> None:
         terminal.write_json({"links": found, "error_rates": told})
         return
     terminal.output().print(draw.links(found, history))
-    terminal.say(draw.BASIS)
+    _say_basis(found)
 
 
 @application.command("sessions")
@@ -64,7 +65,7 @@ def sessions(
         terminal.write_json(found)
         return
     terminal.output().print(draw.sessions(found))
-    terminal.say(draw.BASIS)
+    _say_basis(found)
 
 
 @application.command("relays")
@@ -77,7 +78,7 @@ def relays(*, limit: Limit = 50, json: options.Json = False) -> None:
         terminal.write_json(found)
     else:
         terminal.output().print(draw.relays(found))
-        terminal.say(draw.BASIS)
+        _say_basis(found)
 
 
 @application.command("alarms")
@@ -90,7 +91,29 @@ def alarms(*, limit: Limit = 50, json: options.Json = False) -> None:
         terminal.write_json(found)
     else:
         terminal.output().print(draw.alarms(found))
-        terminal.say(draw.BASIS)
+        _say_basis(found)
+
+
+@application.command("show")
+@outcome.reported
+def show(
+    name: Annotated[
+        str, typer.Argument(metavar="SESSION|RELAY", help="Its name, or the first letters of it.")
+    ],
+    *,
+    json: options.Json = False,
+) -> None:
+    """Show one session or relay: who asked for it, how it stands, and what its ends said."""
+    with Fleet.from_configuration() as fleet:
+        found = fleet.keys.find(name)
+    if json:
+        terminal.write_json(found)
+    elif isinstance(found, api.KeySessionDetail):
+        terminal.output().print(key_details.session(found))
+        _say_basis([found.session])
+    else:
+        terminal.output().print(key_details.relay(found))
+        _say_basis([found.relay])
 
 
 @application.command("exchange")
@@ -117,7 +140,7 @@ def exchange(  # noqa: PLR0913 - the options of a command are its parameters
         terminal.write_json(found)
     else:
         terminal.output().print(draw.sessions([found]))
-        terminal.say(draw.BASIS)
+        _say_basis([found])
     _fail_without_key(found.status, found.seen or found.reason)
 
 
@@ -140,8 +163,15 @@ def relay(
         terminal.write_json(found)
     else:
         terminal.output().print(draw.relays([found]))
-        terminal.say(draw.BASIS)
+        _say_basis([found])
     _fail_without_key(found.status, found.reason)
+
+
+def _say_basis(
+    views: Sequence[api.KeyLinkView | api.KeySessionView | api.KeyRelayView | api.KeyAlarmView],
+) -> None:
+    if words := draw.basis(views):
+        terminal.say(words)
 
 
 def _fail_without_key(status: api.KeyStatus, why: str) -> None:

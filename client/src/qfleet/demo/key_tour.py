@@ -170,7 +170,7 @@ def _show(tour: Tour, *, json: bool) -> None:
         terminal.say(f"alice and bob have the same key, {one.key_id}.")
     same = "the same preshared key" if tour.rotated else "different preshared keys"
     terminal.say(f"Both rotators called wg with {same}. A stand-in took the calls: there is no tunnel here.")
-    terminal.say(draw.BASIS)
+    terminal.say(draw.SIMULATED)
     word = "All of it held" if tour.well else "NOT all of it held"
     terminal.say(f"{word}; {tour.seconds:.0f} s. Logs: the directory of the demo.", "bold")
 

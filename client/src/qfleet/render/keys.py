@@ -1,7 +1,7 @@
 """Keys between devices as tables: numbers about keys, never a key."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 from rich.text import Text
@@ -11,13 +11,30 @@ from qfleet.render.cells import listing
 from qfleet_wire.api import keys as api
 from qfleet_wire.names import Millis
 
-BASIS = (
+SIMULATED = (
     "The light is simulated, so these keys are as secret as the sealed path between the devices, "
     "and no more; all that follows the light is real."
+)
+SOME_SIMULATED = (
+    "Some of the light is simulated (--json says which): those keys are as secret as the sealed path between "
+    "the devices, and no more."
+)
+UNKNOWN = (
+    "Of some of the light no device has said yet whether it is simulated: take it for simulated until then."
 )
 _STYLES = {"key": "green", "up": "green", "aborted": "red", "alarmed": "red", "down": "yellow"}
 _BARS = "▁▂▃▄▅▆▇█"
 _SHORT = 8
+
+
+def basis(views: Iterable[api.KeyLinkView | api.KeySessionView | api.KeyRelayView | api.KeyAlarmView]) -> str:
+    """What is to be said of the light of what is shown, in one sentence; nothing where all of it is real."""
+    told = {view.simulated for view in views}
+    if told == {True}:
+        return SIMULATED
+    if True in told:
+        return SOME_SIMULATED
+    return UNKNOWN if None in told else ""
 
 
 def stores(views: Sequence[api.KeyLinkView]) -> Table:
@@ -28,8 +45,8 @@ def stores(views: Sequence[api.KeyLinkView]) -> Table:
     for view in views:
         for number, end in enumerate(view.ends):
             table.add_row(
-                _plain(view.link if number == 0 else ""), _plain(end.device), _bits(end.ours_bits),
-                _bits(end.all_bits), _bits(end.used_bits), _plain(_users(end)), _moment(end.told),
+                plain(view.link if number == 0 else ""), plain(end.device), bits(end.ours_bits),
+                bits(end.all_bits), bits(end.used_bits), plain(_users(end)), moment(end.told),
             )  # fmt: skip
     return table
 
@@ -42,8 +59,8 @@ def links(views: Sequence[api.KeyLinkView], sessions: Sequence[api.KeySessionVie
     for view in views:
         history = [one for one in reversed(sessions) if one.link == view.link and one.status != "ordered"]
         table.add_row(
-            _plain(view.link), _plain(view.protocol), _state(view.state),
-            f"{_bits(view.expected_bits_per_s)}/s", _plain(rates(history)), _plain(view.reason),
+            plain(view.link), plain(view.protocol), state(view.state),
+            f"{bits(view.expected_bits_per_s)}/s", plain(rates(history)), plain(view.reason),
         )  # fmt: skip
     return table
 
@@ -75,9 +92,9 @@ def sessions(views: Sequence[api.KeySessionView]) -> Table:
     for view in views:
         took = "" if view.ended is None else f"{(view.ended - view.created) / 1000:.1f} s"
         table.add_row(
-            _plain(view.session[:_SHORT]), _plain(view.link), _state(view.status), _bits(view.bits),
-            _bits(view.sifted), f"{100 * view.error_rate:.2f} %" if view.sifted else "",
-            _bits(view.leak_bits), took, _plain(view.seen or view.reason),
+            plain(view.session[:_SHORT]), plain(view.link), state(view.status), bits(view.bits),
+            bits(view.sifted), f"{100 * view.error_rate:.2f} %" if view.sifted else "",
+            bits(view.leak_bits), took, plain(view.seen or view.reason),
         )  # fmt: skip
     return table
 
@@ -87,8 +104,8 @@ def relays(views: Sequence[api.KeyRelayView]) -> Table:
     table = listing((view.relay for view in views), "relay", "route", "trusted", "status", "key", "why")
     for view in views:
         table.add_row(
-            _plain(view.relay[:_SHORT]), _plain(" - ".join(view.route)), _plain(", ".join(view.trusted)),
-            _state(view.status), _bits(view.bits), _plain(view.reason),
+            plain(view.relay[:_SHORT]), plain(" - ".join(view.route)), plain(", ".join(view.trusted)),
+            state(view.status), bits(view.bits), plain(view.reason),
         )  # fmt: skip
     return table
 
@@ -99,8 +116,8 @@ def alarms(views: Sequence[api.KeyAlarmView]) -> Table:
     for view in views:
         style = "" if view.cleared else "red"
         table.add_row(
-            _moment(view.at), _plain(view.link), Text(terminal.printable(view.seen), style=style),
-            _plain(view.action), _moment(view.cleared),
+            moment(view.at), plain(view.link), Text(terminal.printable(view.seen), style=style),
+            plain(view.action), moment(view.cleared),
         )  # fmt: skip
     return table
 
@@ -110,19 +127,23 @@ def _users(end: api.KeyEndView) -> str:
     return ", ".join(f"{use.application} {use.issued_keys}+{use.fetched_keys}" for use in end.uses)
 
 
-def _bits(number: float) -> str:
+def bits(number: float) -> str:
+    """A number of bits with its unit."""
     return network.bits(number) if number else "0"
 
 
-def _state(word: str) -> Text:
+def state(word: str) -> Text:
+    """How a link, a session or a relay stands, in its colour."""
     return Text(word, style=_STYLES.get(word, ""))
 
 
-def _moment(at: Millis | None) -> Text:
+def moment(at: Millis | None) -> Text:
+    """A point in time, UTC."""
     if at is None:
         return Text("")
     return Text(f"{dt.datetime.fromtimestamp(at / 1000, dt.UTC):%Y-%m-%d %H:%M:%S}")
 
 
-def _plain(text: str) -> Text:
+def plain(text: str) -> Text:
+    """Text that holds no control character and no markup."""
     return Text(terminal.printable(text))

@@ -141,6 +141,12 @@ class Keys(Protocol):
     async def relays(self, limit: int) -> Sequence[keys.KeyRelayView]:
         """Relays, the latest first."""
 
+    async def session(self, name: str) -> keys.KeySessionDetail:
+        """One session by its name, or how that begins."""
+
+    async def carried(self, name: str) -> keys.KeyRelayDetail:
+        """One relay by its name, or how that begins."""
+
     async def alarms(self, limit: int) -> Sequence[keys.KeyAlarmView]:
         """Alarms, the latest first."""
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from litestar import Request, get, post
-from litestar.params import FromQuery, HeaderParameter, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody, QueryParameter
 
 from qfleet_controlplane.api import authentication
 from qfleet_controlplane.api.backends import backends_of
@@ -34,6 +34,28 @@ async def sessions(
 async def relays(request: Call, limit: Limit = 100) -> Sequence[api.KeyRelayView]:
     """List relays, the latest first, with the nodes that were trusted."""
     return await backends_of(request).keys.relays(limit)
+
+
+@get(
+    "/keys/sessions/{session:str}",
+    guards=[authentication.viewer],
+    summary="Show a session with what both ends said",
+    description="By its name or how that begins, four letters at least; 409 where several begin so.",
+)
+async def session(request: Call, session: FromPath[str]) -> api.KeySessionDetail:
+    """Show a session."""
+    return await backends_of(request).keys.session(session)
+
+
+@get(
+    "/keys/relays/{relay:str}",
+    guards=[authentication.viewer],
+    summary="Show a relay with what its ends said",
+    description="By its name or how that begins, four letters at least; 409 where several begin so.",
+)
+async def carried(request: Call, relay: FromPath[str]) -> api.KeyRelayDetail:
+    """Show a relay."""
+    return await backends_of(request).keys.carried(relay)
 
 
 @get("/keys/alarms", guards=[authentication.viewer], summary="List alarms of links and routes")
@@ -70,4 +92,4 @@ async def relay(request: Call, data: JSONBody[api.KeyRelayRequest], key: Key = N
     return await backends_of(request).keys.relay(data, request.auth.name, key)
 
 
-ROUTES = (links, sessions, relays, alarms, exchange, relay)
+ROUTES = (links, sessions, session, relays, carried, alarms, exchange, relay)

@@ -12,10 +12,14 @@ from qfleet_wire.api.keys import (
     KeyEndView,
     KeyLinkState,
     KeyLinkView,
+    KeyRelayDetail,
     KeyRelayView,
+    KeySessionDetail,
+    KeySessionEnd,
     KeySessionView,
     KeyUseView,
 )
+from qfleet_wire.key_orders import Role
 from qfleet_wire.key_plans import WeakPulses
 from qfleet_wire.names import DeviceName
 
@@ -61,6 +65,35 @@ def session(one: Session) -> KeySessionView:
         ended=one.ended,
         eavesdropper=one.eavesdropper,
         simulated=one.simulated,
+    )
+
+
+def session_detail(one: Session) -> KeySessionDetail:
+    """A session with what its ends said."""
+    roles: tuple[tuple[Role, DeviceName], ...] = (("alice", one.devices[0]), ("bob", one.devices[1]))
+    said = [(role, device, one.said[role]) for role, device in roles if role in one.said]
+    return KeySessionDetail(
+        session=session(one),
+        who=one.who,
+        pulses=one.pulses,
+        expires=one.expires,
+        contact_s=one.contact_s,
+        ends=tuple(
+            KeySessionEnd(device=device, role=role, **msgspec.structs.asdict(told))
+            for role, device, told in said
+        ),
+    )
+
+
+def relay_detail(one: Relay) -> KeyRelayDetail:
+    """A relay with what its devices said."""
+    return KeyRelayDetail(
+        relay=relay(one),
+        who=one.who,
+        links=one.links,
+        expires=one.expires,
+        ends={device: one.said[device] for device in one.route if device in one.said},
+        replaces=one.replaces,
     )
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from qfleet_controlplane.errors import InvalidRequest, Unavailable
 from qfleet_controlplane.keys import events
 from qfleet_controlplane.keys.model import Relay, Rules, Session, State
-from qfleet_controlplane.service import key_repeats, key_views
+from qfleet_controlplane.service import key_finds, key_repeats, key_views
 from qfleet_controlplane.service.key_acts import Desk, Done
 from qfleet_controlplane.service.key_scene import Scenes
 from qfleet_controlplane.service.outages import Outage, Words
@@ -28,8 +28,10 @@ from qfleet_wire.api.keys import (
     KeyAlarmView,
     KeyExchangeRequest,
     KeyLinkView,
+    KeyRelayDetail,
     KeyRelayRequest,
     KeyRelayView,
+    KeySessionDetail,
     KeySessionView,
 )
 from qfleet_wire.key_orders import Eavesdropper
@@ -164,6 +166,16 @@ class KeyAuthority:
         name = "|".join(sorted(link.split("|")))
         found = await self._database.read(lambda connection: key_rows.sessions(connection, most, name))
         return tuple(key_views.session(one) for one in found)
+
+    async def session(self, name: str) -> KeySessionDetail:
+        """One session by its name or how that begins; ``NotFound`` and ``Conflict`` else."""
+        found = await self._database.read(lambda connection: key_finds.session(connection, name))
+        return key_views.session_detail(found)
+
+    async def carried(self, name: str) -> KeyRelayDetail:
+        """One relay by its name or how that begins; raises as ``session`` does."""
+        found = await self._database.read(lambda connection: key_finds.relay(connection, name))
+        return key_views.relay_detail(found)
 
     async def relays(self, limit: int = 100) -> tuple[KeyRelayView, ...]:
         """Relays, the latest first."""

@@ -115,6 +115,20 @@ def relay(connection: sa.Connection, name: str) -> Relay | None:
     return next(iter(_read(connection, query, Relay)), None)
 
 
+def sessions_like(connection: sa.Connection, start: str, limit: int) -> list[Session]:
+    """Sessions whose names begin so."""
+    name = key_sessions.c.session
+    query = sa.select(key_sessions.c.body).where(name.startswith(start, autoescape=True)).order_by(name)
+    return list(_read(connection, query.limit(limit), Session))
+
+
+def relays_like(connection: sa.Connection, start: str, limit: int) -> list[Relay]:
+    """Relays whose names begin so."""
+    name = key_relays.c.relay
+    query = sa.select(key_relays.c.body).where(name.startswith(start, autoescape=True)).order_by(name)
+    return list(_read(connection, query.limit(limit), Relay))
+
+
 def sessions(connection: sa.Connection, limit: int, link: str = "") -> list[Session]:
     """Sessions, the latest first; those of one link where it is named."""
     table = key_sessions

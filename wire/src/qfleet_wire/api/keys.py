@@ -14,6 +14,8 @@ from qfleet_wire.names import Millis
 
 MOST_LISTED = 1000
 """Sessions, relays or alarms of one answer."""
+FEWEST_LETTERS = 4
+"""Of the name of a session or a relay that is looked for."""
 KeyLinkState: TypeAlias = Literal["up", "down", "alarmed"]
 KeyStatus: TypeAlias = Literal["ordered", "key", "aborted", "expired"]
 KeyListener: TypeAlias = Literal["intercept", "split", "blind"]
@@ -92,6 +94,49 @@ class KeyRelayView(msgspec.Struct, frozen=True, kw_only=True):
     created: Millis
     ended: Millis | None
     simulated: bool | None = None
+
+
+class KeySessionEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """What the device at one end of a session said of it when it ended."""
+
+    device: str
+    role: str
+    outcome: str
+    bits: int
+    sifted: int
+    error_rate: float
+    leak_bits: int
+    reason: str
+    seen: str
+    simulated: bool | None
+
+
+class KeySessionDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A session with who asked for it, what its ends said, and until when they may begin it.
+
+    ``contact_s`` is the start of the contact whose light it takes, in seconds of the scenario.
+    """
+
+    session: KeySessionView
+    who: str
+    pulses: int
+    expires: Millis
+    contact_s: float | None
+    ends: tuple[KeySessionEnd, ...]
+
+
+class KeyRelayDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """A relay with who asked for it, its links, and how it ended at the devices that said so.
+
+    ``replaces`` names the relay whose route was given up for this one's; empty where there is none.
+    """
+
+    relay: KeyRelayView
+    who: str
+    links: tuple[str, ...]
+    expires: Millis
+    ends: dict[str, str]
+    replaces: str
 
 
 class KeyAlarmView(msgspec.Struct, frozen=True, kw_only=True):
