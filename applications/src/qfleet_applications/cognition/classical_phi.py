@@ -1,8 +1,11 @@
 """Integrated information of a classical deterministic mechanism, which the quantum one generalises.
 
-L. Albantakis and others, "Integrated information theory (IIT) 4.0", PLOS Computational Biology 19, e1011465
-(2023): repertoires by conditional independence, the intrinsic difference, disintegrating partitions, φ at the
-partition with the least difference per connection cut. Units are bits; a step is a permutation of states.
+L. S. Barbosa and others, "Mechanism Integrated Information", Entropy 23, 362 (2021): the intrinsic difference
+of repertoires. From L. Albantakis and others, "Integrated information theory (IIT) 4.0", PLOS Computational
+Biology 19, e1011465 (2023), are cause repertoires by Bayes' rule (equation 33), disintegrating partitions
+(38), φ at the partition with the least difference per connection cut (42, 43) and the best purview (45, 46).
+Causes are weighed by the same difference as effects, as in the quantum form; IIT 4.0 has a generalised one
+for them (7, 44), which can differ. Units are bits; a step is a permutation of states.
 """
 
 import itertools
@@ -86,7 +89,10 @@ def difference(whole: Repertoire, parted: Repertoire) -> float:
 
 
 def partitions(mechanism: Units, purview: Units) -> Iterator[Partition]:
-    """All partitions into pairs of parts, either of which may be empty, none of which is whole."""
+    """All partitions into pairs of parts, either of which may be empty, none of which is whole.
+
+    The disintegrating partitions Θ(M, Z) of a mechanism and a purview, equation 38 of the paper.
+    """
     for parts in _set_partitions(mechanism):
         # a purview unit goes to one of the parts, or to none of them
         blocks: list[Units] = [tuple(part) for part in parts]

@@ -92,7 +92,9 @@ def integrated_information(  # noqa: PLR0913 - as above
         Path | None, typer.Argument(metavar="[FILE]", help="The step as an OpenQASM program of gates.")
     ] = None,
     *,
-    mechanism: Annotated[str, typer.Option(help="Without FILE: cnot, swap, toffoli or bell.")] = "cnot",
+    mechanism: Annotated[
+        str, typer.Option(help="Without FILE: cnot (if not given), swap, toffoli or bell.")
+    ] = "",
     state: Annotated[str, typer.Option(help="A letter of 01+-rl for each unit.")] = "",
     plan: options.Plan = False,
     json: options.Json = False,
@@ -101,9 +103,14 @@ def integrated_information(  # noqa: PLR0913 - as above
     """Compute the φ-structure of a quantum mechanism, beside classical integrated information."""
     from qfleet_applications.cognition import integrated_study, mechanisms  # noqa: PLC0415 - as above
 
+    if file is not None and mechanism:
+        raise UserError(
+            "a program of your own and --mechanism exclude each other", hint="leave one of them out"
+        )
     if file is None:
-        chosen = mechanisms.gate(mechanism)
-        study = integrated_study.IntegratedStudy(mechanism, chosen, state or chosen.state)
+        name = mechanism or "cnot"
+        chosen = mechanisms.gate(name)
+        study = integrated_study.IntegratedStudy(name, chosen, state or chosen.state)
     else:
         study = integrated_study.IntegratedStudy(file.stem, mechanisms.of_file(file, state), state)
     carry_out(study, plan=plan, json=json, output=output)

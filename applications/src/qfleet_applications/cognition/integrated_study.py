@@ -1,4 +1,9 @@
-"""``integrated-information``: the φ-structure of a quantum mechanism beside its classical counterpart's."""
+"""``integrated-information``: the φ-structure of a quantum mechanism beside its classical counterpart's.
+
+The quantum side is the job ``iit.phi``: L. Albantakis, R. Prentner and I. Durham, Entropy 25, 449 (2023),
+noise outside of a mechanism by equation 22, the quantum intrinsic difference by 28, φ by 31, the best purview
+by 32 and 33.
+"""
 
 import math
 import time
@@ -6,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qfleet import JobRequest, PhiRequest, PhiResultView
-from qfleet_applications.cognition import classical_phi, mechanisms
+from qfleet_applications.cognition import bit_rules, classical_phi, mechanisms
 from qfleet_applications.cognition.classical_phi import Direction, Units
 from qfleet_applications.cognition.mechanisms import Gate
 from qfleet_applications.frame.desk import Runner, expect
@@ -17,13 +22,16 @@ _SAME = 1e-6
 NOTES = (
     (
         "φ is a quantity that integrated information theory defines for a mechanism. This computes it "
-        "as published (Albantakis, Prentner and Durham, Entropy 25, 449 (2023), for quantum "
-        "mechanisms; Albantakis and others, PLOS Comput. Biol. 19, e1011465 (2023), for classical "
-        "ones)."
+        "as published: for quantum mechanisms by Albantakis, Prentner and Durham, Entropy 25, 449 (2023); "
+        "for classical ones by Barbosa and others, Entropy 23, 362 (2021), with the partitions and the "
+        "normalisation of IIT 4.0 (Albantakis and others, PLOS Comput. Biol. 19, e1011465 (2023)), "
+        "whose own measure of causes can differ. It is φ of each mechanism with its best cause and its best "
+        "effect; relations between them, and whether the system as a whole is one, are not computed."
     ),
     (
         "No claim about consciousness follows: the theory is disputed, its axioms are not tested by "
-        "computing them, and gates of two or three qubits are no model of a brain."
+        "computing them, and gates of two or three qubits are no model of a brain. The quantum form is "
+        "disputed too: there is a comment on it in Entropy 25, 1436 (2023)."
     ),
     (
         "A higher φ is not a better answer. What is compared is the time that either computation "
@@ -79,7 +87,12 @@ class IntegratedStudy:
 
     def _counterpart(self, result: PhiResultView, structures: Sequence[_Structure]) -> str:
         if not structures:
-            return f"{self.name} has no classical counterpart: no rule for bits does what its gates do."
+            gates = ", ".join(bit_rules.GATES)
+            return (
+                f"{self.name} has no classical figures: its program is not made of gates that only move "
+                f"and flip bits ({gates}, each on named qubits of one register), so no rule of bits "
+                "stands for it."
+            )
         if len(structures) > 1:
             outcomes = f"{len(structures)} outcomes of measuring the state first"
             return f"The classical figures are means over the {outcomes}."
@@ -98,7 +111,7 @@ def _pace(name: str, took: float, classical_took: float) -> Comparison:
         "time",
         "s",
         "lower",
-        Measured("quantum IIT on the fleet", took, took, took, took, kind=QUANTUM),
+        Measured("quantum IIT", took, took, took, took, kind=QUANTUM),
         Measured("classical IIT", classical_took, classical_took, classical_took, classical_took),
         "one run each",
     )

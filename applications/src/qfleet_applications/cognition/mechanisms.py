@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from qfleet_applications.cognition import bit_rules
 from qfleet_applications.cognition.classical_phi import Mechanism, State
 from qfleet_applications.errors import InvalidProblem
 
@@ -94,6 +95,8 @@ def check_state(chosen: Gate, state: str) -> None:
 def of_file(file: Path, state: str) -> Gate:
     """A mechanism whose step is a program in a file; its meaning is the control plane's to judge.
 
+    It has a classical counterpart if its gates only move and flip bits.
+
     Raises:
         InvalidProblem: the file cannot be read, or no state is given.
     """
@@ -103,4 +106,4 @@ def of_file(file: Path, state: str) -> Gate:
         raise InvalidProblem(f"cannot read the program {str(file)!r}: {error}") from error
     if not state:
         raise InvalidProblem("a program of your own needs its state", hint="add --state, like --state 10")
-    return Gate(len(state), program, None, state, "")
+    return Gate(len(state), program, bit_rules.step_of(program), state, "")
