@@ -59,7 +59,7 @@ def test_the_published_call_is_covered_and_the_linear_bias_reported() -> None:
     assert corrected == pytest.approx(biased - bias)
     assert low <= 0.162276 <= high
     # a closed form exists, and is better in the price
-    assert [one.winner for one in report.comparisons] == ["classical", "fleet"]
+    assert [one.winner for one in report.comparisons] == ["classical", "fleet", "classical"]
     assert report.comparisons[0].classical.value == 0.0
 
 
@@ -89,10 +89,30 @@ def test_monte_carlo_is_as_precise_as_the_estimate() -> None:
     study = risk.of_book(None, Terms(epsilon=0.01))
     found = study.found(Local())
     losses = study.exposure.losses
+    plain, sobol = found.calls.simulated
     deviation = float(np.sqrt(losses.probabilities @ (losses.values - losses.mean) ** 2))
     reach = estimating.deviations(study.precision.alpha)
-    assert reach * deviation / found.draws**0.5 == pytest.approx(found.mean.half, rel=1e-3)
-    assert abs(found.drawn_mean - losses.mean) < 6.2 * deviation / found.draws**0.5
+    assert reach * deviation / plain.draws**0.5 == pytest.approx(found.mean.half, rel=1e-3)
+    assert abs(plain.mean - losses.mean) < 6.2 * deviation / plain.draws**0.5
+    assert sobol.half <= found.mean.half
+    assert abs(sobol.mean - losses.mean) <= found.mean.half
+    assert sobol.draws < plain.draws
+
+
+def test_calls_are_counted_against_plain_draws_and_against_sobol_points() -> None:
+    report = risk.of_book(None, Terms()).conduct(Local())
+    _, plain, sobol = report.comparisons
+    assert plain.fleet.value == sobol.fleet.value
+    assert (plain.classical.method, plain.winner) == ("Monte Carlo", "fleet")
+    assert (sobol.classical.method, sobol.winner) == ("Monte Carlo with Sobol points", "classical")
+    assert all("not seconds" in one.quantity for one in (plain, sobol))
+    (table,) = [one for one in report.tables if one.title.startswith("Calls")]
+    (gates, estimated), (numbers, drawn) = [
+        (int(str(row[5]).split()[0]), (row[4], row[6])) for row in table.rows[:2]
+    ]
+    assert numbers == 3  # the factor, and each of two loans
+    assert drawn == (plain.classical.value, 3 * plain.classical.value)
+    assert estimated == (plain.fleet.value, gates * plain.fleet.value)
 
 
 def test_reports_are_the_same_but_for_times() -> None:
@@ -110,7 +130,7 @@ def test_reports_are_the_same_but_for_times() -> None:
 def test_another_seed_draws_otherwise() -> None:
     one, two = (risk.of_book(None, Terms(epsilon=0.01, seed=seed)).found(Local()) for seed in (0, 1))
     assert one.mean != two.mean
-    assert one.drawn_mean != two.drawn_mean
+    assert [drawn.mean for drawn in one.calls.simulated] != [drawn.mean for drawn in two.calls.simulated]
 
 
 def test_past_returns_of_the_bundled_index() -> None:

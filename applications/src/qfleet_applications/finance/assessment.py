@@ -8,7 +8,8 @@ import numpy as np
 
 from qfleet import JobRequest
 from qfleet_applications.errors import InvalidProblem
-from qfleet_applications.finance import credit, estimating, exposures, measures, quantiles
+from qfleet_applications.finance import calls, credit, estimating, exposures, measures, quantiles, simulation
+from qfleet_applications.finance.calls import Calls
 from qfleet_applications.finance.credit import Book
 from qfleet_applications.finance.estimating import Estimate, Precision
 from qfleet_applications.finance.exposures import Exposure
@@ -37,17 +38,14 @@ class Terms:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study found; the seconds are those of the expected loss by each method."""
+    """What a study found; ``calls`` are those of the expected loss by each method."""
 
     mean: Estimate
     tail: Tail
     search: Search
     linear: tuple[Estimate, Estimate] | None
-    quantum_seconds: float
+    calls: Calls
     exact_seconds: float
-    draws: int
-    drawn_mean: float
-    drawn_seconds: float
 
 
 @dataclass(frozen=True)
@@ -107,20 +105,31 @@ class Assessment:
         linear = self._linearised(desk, place)
         mean = share.scaled(losses.most * losses.step, losses.first)
         exact_seconds = self._exactly()
-        began = time.perf_counter()
-        deviation = float(np.sqrt(losses.probabilities @ (losses.values - losses.mean) ** 2))
-        draws = estimating.equal_draws(deviation, mean.half, self.precision.alpha)
-        drawn = self.exposure.draw(draws, np.random.default_rng(self.terms.seed))
         return Findings(
             mean=mean,
             tail=tail,
             search=search,
             linear=linear,
-            quantum_seconds=quantum_seconds,
+            calls=self._calls(mean, quantum_seconds),
             exact_seconds=exact_seconds,
-            draws=draws,
-            drawn_mean=float(drawn.mean()),
-            drawn_seconds=time.perf_counter() - began,
+        )
+
+    def _calls(self, mean: Estimate, quantum_seconds: float) -> Calls:
+        """Draws that know the expected loss as precisely: plain, and of Sobol points."""
+        losses, seed = self.exposure.losses, self.terms.seed
+        alpha, integrand = self.precision.alpha, self.exposure.integrand
+        deviation = float(np.sqrt(losses.probabilities @ (losses.values - losses.mean) ** 2))
+        plain = simulation.plain(
+            self.exposure.draw, deviation, (mean.half, alpha), numbers=self.exposure.numbers, seed=seed
+        )
+        sobol = simulation.as_precise(integrand, mean.half, alpha, seed)
+        return Calls(
+            problem=f"{self.title}, expected loss",
+            unit=self.terms.unit,
+            estimate=mean,
+            gates=calls.gates(self.exposure.excess(0)),
+            quantum_seconds=quantum_seconds,
+            simulated=(plain, *((sobol,) if sobol is not None else ())),
         )
 
     def _means(self) -> JobRequest:

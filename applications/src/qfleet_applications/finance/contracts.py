@@ -188,10 +188,20 @@ def closed_form(contract: Contract) -> float | None:
 
 def sampled(contract: Contract, number: int, rng: np.random.Generator) -> Vector:
     """Discounted payoffs of so many draws of the continuous model."""
+    return _paid(contract, rng.standard_normal((number, len(contract.assets))))
+
+
+def at(contract: Contract, points: Vector) -> Vector:
+    """Discounted payoffs of the continuous model at points of the unit cube, shape (points, assets)."""
+    from scipy import special  # type: ignore[import-untyped]  # noqa: PLC0415 - ships no types; slow import
+
+    return _paid(contract, np.asarray(special.ndtri(points)))
+
+
+def _paid(contract: Contract, normals: Vector) -> Vector:
     factor = np.linalg.cholesky(contract.covariance)
-    logs = contract.log_means + rng.standard_normal((number, len(contract.assets))) @ factor.T
-    basket = np.exp(logs) @ np.array([asset.weight for asset in contract.assets])
-    return contract.discount * contract.payoff(basket)
+    basket = np.exp(contract.log_means + normals @ factor.T) @ [asset.weight for asset in contract.assets]
+    return contract.discount * contract.payoff(np.asarray(basket))
 
 
 def _call(contract: Contract, strike: float) -> float:

@@ -148,6 +148,17 @@ def sampled(book: Book, number: int, rng: np.random.Generator) -> Vector:
     return total
 
 
+def expected_at(book: Book, points: Vector) -> Vector:
+    """Expected losses given the factor, at points in [0, 1], shape (points, 1), by its inverse distribution.
+
+    The loans are averaged in closed form: conditional Monte Carlo, usual for books under a factor.
+    """
+    _, weights = factor(book)
+    given = np.array([loan.loss for loan in book.loans]) @ chances(book, linear=False)
+    places = np.searchsorted(np.cumsum(weights), points[:, 0], side="right")
+    return np.asarray(given[np.minimum(places, len(weights) - 1)])
+
+
 def _angles(loan: Loan, points: Vector, *, linear: bool) -> Vector:
     """θ with sin²(θ/2) = p(z): exactly, or to first order around z = 0 (Egger et al.)."""
     start = _NORMAL.inv_cdf(loan.probability) / math.sqrt(1.0 - loan.sensitivity)

@@ -1,6 +1,5 @@
 """What may be lost, as a distribution and as a circuit that loads it: a credit book, or past returns."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from qfleet_applications.finance import circuits, credit
 from qfleet_applications.finance.circuits import Circuit, Vector
 from qfleet_applications.finance.credit import Book
 from qfleet_applications.finance.losses import Losses
+from qfleet_applications.finance.simulation import Draw, Integrand
 
 MOST_SUM_QUBITS = 12
 """Payoffs and good outcomes are written out for each value of the register."""
@@ -23,7 +23,11 @@ class Exposure:
     losses: Losses
     circuit: Circuit
     register: tuple[int, ...]
-    draw: Callable[[int, np.random.Generator], Vector]
+    draw: Draw
+    numbers: int
+    """Random numbers of a draw."""
+    integrand: Integrand
+    """What has the expected loss as its mean over the unit interval."""
 
     def __post_init__(self) -> None:
         if len(self.register) > MOST_SUM_QUBITS:
@@ -58,6 +62,8 @@ def of_book(book: Book, *, linear: bool = False) -> Exposure:
         credit.circuit(book, linear=linear),
         book.register,
         lambda number, rng: credit.sampled(book, number, rng),
+        1 + len(book.loans),
+        Integrand(lambda points: credit.expected_at(book, points), 1),
     )
 
 
@@ -75,6 +81,17 @@ def of_past(past: Vector, qubits: int) -> Exposure:
     made = Circuit(qubits + 1)
     register = tuple(range(qubits))
     circuits.prepare(made, losses.probabilities, register)
+    on_grid = losses.at(0) + step * np.sort(places)
+
+    def at(points: Vector) -> Vector:
+        # the inverse of the distribution: sorted losses are as good as strata
+        return np.asarray(on_grid[(points[:, 0] * len(on_grid)).astype(np.int64)])
+
     return Exposure(
-        losses, made, register, lambda number, rng: losses.at(0) + step * rng.choice(places, size=number)
+        losses,
+        made,
+        register,
+        lambda number, rng: rng.choice(on_grid, size=number),
+        1,
+        Integrand(at, 1),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qfleet_applications.finance import calls, simulation
+from qfleet_applications.finance.calls import Calls
 from qfleet_applications.finance.contracts import Grid
 from qfleet_applications.finance.estimating import Estimate
 from qfleet_applications.frame.report import QUANTUM, Cell, Comparison, Figure, Measured, Series, Table
@@ -18,12 +20,13 @@ NOTES = (
         "expectation on the grid, so the corrected value needs the answer: it shows that the estimate is off "
         "by nothing else. Exact angles have no bias, and take as many gates as the grid has points."
     ),
+    calls.NOTE,
     "Where a closed form exists, nobody needs an estimate of it. Not investment advice.",
 )
 
 
-REFERENCE_DRAWS = 200_000
-"""Draws by which a basket's price is known, which has no closed form."""
+REFERENCE_POWER = 12
+"""Sobol points of a scrambling, as a power of 2, for a basket's price, which has no closed form."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,7 @@ class Priced:
     seconds: float
     reference: tuple[float, float, float]
     reference_seconds: float
-    draws: int
-    drawn: float
-    drawn_seconds: float
+    calls: Calls
 
     @property
     def price(self) -> Estimate:
@@ -58,13 +59,13 @@ class Priced:
         return (
             "Black-Scholes"
             if self.reference[1] == self.reference[2]
-            else f"Monte Carlo, {REFERENCE_DRAWS:,} draws"
+            else f"Monte Carlo, {simulation.SCRAMBLINGS << REFERENCE_POWER:,} Sobol points"
         )
 
 
 def comparisons(priced: Sequence[Priced], currency: str) -> tuple[Comparison, ...]:
     """By the error of the price, and by calls at equal error."""
-    return tuple(one for found in priced for one in (_error(found, currency), _calls(found, currency)))
+    return tuple(one for found in priced for one in (_error(found, currency), *found.calls.comparisons))
 
 
 def _error(found: Priced, currency: str) -> Comparison:
@@ -85,24 +86,14 @@ def _error(found: Priced, currency: str) -> Comparison:
     )
 
 
-def _calls(found: Priced, currency: str) -> Comparison:
-    calls = float(found.payoff.preparations)
-    return Comparison(
-        problem=f"{found.name}, expected payoff to ± {found.payoff.half:.3g} {currency}",
-        quantity="calls (preparations of the state, or draws)",
-        unit="calls",
-        goal="lower",
-        fleet=Measured("amplitude estimation", calls, calls, calls, found.seconds, kind=QUANTUM),
-        classical=Measured(
-            "Monte Carlo", float(found.draws), float(found.draws), float(found.draws), found.drawn_seconds
-        ),
-        interval="calls are counted",
-    )
-
-
 def tables(priced: Sequence[Priced], currency: str, scale: float) -> tuple[Table, ...]:
     """Prices with all errors, payoffs on the grid, and the bias of the linearised payoff."""
-    return _prices(priced, currency), _payoffs(priced, currency), _bias(priced, currency, scale)
+    return (
+        _prices(priced, currency),
+        calls.table(tuple(one.calls for one in priced)),
+        _payoffs(priced, currency),
+        _bias(priced, currency, scale),
+    )
 
 
 def _prices(priced: Sequence[Priced], currency: str) -> Table:
@@ -110,7 +101,18 @@ def _prices(priced: Sequence[Priced], currency: str) -> Table:
     for one in priced:
         on_grid = one.grid.contract.discount * one.grid.expected
         true, price = one.reference[0], one.price
-        rows.append((one.name, price.value, price.low, price.high, on_grid, true, on_grid - true, one.drawn))
+        rows.append(
+            (
+                one.name,
+                price.value,
+                price.low,
+                price.high,
+                on_grid,
+                true,
+                on_grid - true,
+                one.calls.simulated[0].mean,
+            )
+        )
     columns = (
         "contract",
         "estimate",

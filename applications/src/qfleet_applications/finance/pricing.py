@@ -14,11 +14,21 @@ import numpy as np
 
 from qfleet import AmplitudeProblem, JobRequest
 from qfleet_applications.errors import InvalidProblem
-from qfleet_applications.finance import circuits, contracts, estimating, option_report, reading
+from qfleet_applications.finance import (
+    calls,
+    circuits,
+    contracts,
+    estimating,
+    option_report,
+    reading,
+    simulation,
+)
+from qfleet_applications.finance.calls import Calls
 from qfleet_applications.finance.circuits import Circuit
 from qfleet_applications.finance.contracts import Contract, Grid
 from qfleet_applications.finance.estimating import Estimate, Precision
-from qfleet_applications.finance.option_report import REFERENCE_DRAWS, Priced
+from qfleet_applications.finance.option_report import REFERENCE_POWER, Priced
+from qfleet_applications.finance.simulation import Integrand
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Report
 from qfleet_applications.frame.versions import versions
@@ -123,20 +133,20 @@ class OptionStudy:
         payoff = found[0].scaled(top)
         began = time.perf_counter()
         closed = contracts.closed_form(contract)
-        low = high = closed
-        rng = np.random.default_rng(self.terms.seed)
-        if closed is None:
-            drawn = contracts.sampled(contract, REFERENCE_DRAWS, rng)
-            closed, error = float(drawn.mean()), float(drawn.std()) / REFERENCE_DRAWS**0.5
-            reach = estimating.deviations(alpha) * error
-            low, high = closed - reach, closed + reach
-        reference_seconds = time.perf_counter() - began
-        assert low is not None
-        assert high is not None
-        began = time.perf_counter()
-        deviation = float(np.sqrt(grid.probabilities @ (grid.payoff - grid.expected) ** 2))
-        draws = estimating.equal_draws(deviation, payoff.half, alpha)
-        drawn = contracts.sampled(contract, draws, rng)
+        closed_seconds = time.perf_counter() - began
+        integrand = Integrand(lambda points: contracts.at(contract, points), len(contract.assets))
+        mean, reach, deviation = simulation.averaged(integrand, REFERENCE_POWER, alpha, self.terms.seed)
+        reference = (closed,) * 3 if closed is not None else (mean, mean - reach, mean + reach)
+        reference_seconds = closed_seconds if closed is not None else time.perf_counter() - began
+        price = payoff.scaled(contract.discount)
+        plain = simulation.plain(
+            lambda number, rng: contracts.sampled(contract, number, rng),
+            deviation,
+            (price.half, alpha),
+            numbers=len(contract.assets),
+            seed=self.terms.seed,
+        )
+        sobol = simulation.as_precise(integrand, price.half, alpha, self.terms.seed)
         return Priced(
             grid=grid,
             payoff=payoff,
@@ -144,11 +154,16 @@ class OptionStudy:
             linear=_from_linear(found[2], top, self.terms.scale),
             linear_exact=_linear_exact(grid, self.terms.scale),
             seconds=seconds,
-            reference=(closed, low, high),
+            reference=reference,
             reference_seconds=reference_seconds,
-            draws=draws,
-            drawn=float(drawn.mean()),
-            drawn_seconds=time.perf_counter() - began,
+            calls=Calls(
+                problem=f"{contract.name}, price",
+                unit=self.terms.currency,
+                estimate=price,
+                gates=calls.gates(_problems(grid, self.terms.scale)[0]),
+                quantum_seconds=seconds,
+                simulated=(plain, *((sobol,) if sobol is not None else ())),
+            ),
         )
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from qfleet_applications.finance import calls
 from qfleet_applications.finance.assessment import Assessment, Findings
 from qfleet_applications.finance.estimating import Estimate
 from qfleet_applications.frame.report import (
@@ -9,7 +10,6 @@ from qfleet_applications.frame.report import (
     Cell,
     Comparison,
     Figure,
-    Kind,
     Measured,
     Report,
     Series,
@@ -19,10 +19,7 @@ from qfleet_applications.frame.versions import versions
 
 NOTES = (
     "Quantum states are simulated, so times say nothing about quantum hardware.",
-    (
-        "Amplitude estimation takes about 1/ε calls, Monte Carlo 1/ε² draws. A call prepares or undoes the "
-        "whole state, and loading 2ⁿ numbers takes about 2ⁿ gates: fewer calls are not yet less time."
-    ),
+    calls.NOTE,
     "Whatever fits into simulated qubits can be enumerated exactly, as it is here, and needs no estimate.",
     "Not investment advice.",
 )
@@ -31,6 +28,7 @@ NOTES = (
 def report(study: Assessment, found: Findings) -> Report:
     """The report of a study."""
     tables = [_measures(study, found)]
+    tables.append(calls.table((found.calls,)))
     tables += [_model_error(study, found)] if study.linear is not None else [_grid_error(study)]
     terms = study.terms
     return Report(
@@ -62,24 +60,11 @@ def comparisons(study: Assessment, found: Findings) -> tuple[Comparison, ...]:
         quantity="uncertainty (half the interval)",
         unit=unit,
         goal="lower",
-        fleet=Measured("amplitude estimation", half, half, half, found.quantum_seconds, kind=QUANTUM),
+        fleet=Measured("amplitude estimation", half, half, half, found.calls.quantum_seconds, kind=QUANTUM),
         classical=Measured("exact enumeration", 0.0, 0.0, 0.0, found.exact_seconds),
         interval="the uncertainty itself is a number without one",
     )
-    calls = Comparison(
-        problem=f"{study.title}, expected loss to ± {half:.3g} {unit}",
-        quantity="calls (preparations of the state, or draws)",
-        unit="calls",
-        goal="lower",
-        fleet=_fixed("amplitude estimation", found.mean.preparations, found.quantum_seconds, QUANTUM),
-        classical=_fixed("Monte Carlo", found.draws, found.drawn_seconds),
-        interval="calls are counted",
-    )
-    return uncertain, calls
-
-
-def _fixed(method: str, value: float, seconds: float, kind: Kind = "classical") -> Measured:
-    return Measured(method, float(value), float(value), float(value), seconds, kind=kind)
+    return (uncertain, *found.calls.comparisons)
 
 
 def _measures(study: Assessment, found: Findings) -> Table:
@@ -89,7 +74,7 @@ def _measures(study: Assessment, found: Findings) -> Table:
         f"Risk at {level:.6g}, in {study.terms.unit}",
         ("measure", "amplitude estimation", "low", "high", "exact", "Monte Carlo"),
         (
-            _row("expected loss", found.mean, losses.mean, found.drawn_mean),
+            _row("expected loss", found.mean, losses.mean, found.calls.simulated[0].mean),
             _row("value at risk (VaR)", tail.value, losses.at(place), None),
             _row(f"P(loss ≤ {tail.value.value:.6g})", tail.below, losses.below(tail.place), None),
             _row("mean beyond the VaR (CVaR)", tail.beyond, losses.beyond(place), None),
