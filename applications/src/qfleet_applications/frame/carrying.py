@@ -51,6 +51,23 @@ def carry_out(study: Study, *, plan: bool, json: bool, output: Path | None) -> N
         with _bar() as shown:
             desk = Desk(fleet, progress=shown)
             report = conduct(study, desk)
+    _deliver(report, write, json=json, output=output)
+
+
+def carry_out_here(conduct: Callable[[], Report], *, json: bool, output: Path | None) -> None:
+    """Write the report of what needs no fleet, and asks none.
+
+    Raises:
+        UserError: the report cannot be written where it should be.
+    """
+    write = _writer(output)
+    began = time.perf_counter()
+    report = conduct()
+    report = msgspec.structs.replace(report, seconds=time.perf_counter() - began)
+    _deliver(report, write, json=json, output=output)
+
+
+def _deliver(report: Report, write: Writer | None, *, json: bool, output: Path | None) -> None:
     if output is not None and write is not None:
         write(report, output)
         terminal.say(f"The report is in {output}.")

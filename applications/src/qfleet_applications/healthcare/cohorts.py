@@ -110,7 +110,7 @@ def load(file: Path, outcomes: tuple[str, str], features: Sequence[str], key: by
     label, time = outcomes
     known = {RECORD, label, time}
     there = _heading(file)
-    told = [(name, unit or dict(there).get(name, "")) for name, unit in map(_split, features)]
+    told = [(name, unit or dict(there).get(name, "")) for name, unit in map(split_unit, features)]
     wanted = told or [one for one in there if one[0] not in known]
     if not wanted:
         raise InvalidData(file, "no column of features is left", hint=f"add some beside {label!r}")
@@ -130,17 +130,6 @@ def load(file: Path, outcomes: tuple[str, str], features: Sequence[str], key: by
     return Cohort(file.stem, tuple(column.name for column in columns), rows, labels, names, times)
 
 
-def numbers_of(file: Path, features: Sequence[str]) -> Floats:
-    """The features of a file of points that are no patients, (n, features).
-
-    Raises:
-        InvalidData: it lacks one, or holds less than two points.
-    """
-    units = dict(_heading(file))
-    frame = read(file, [Column(name, units.get(name, "")) for name in features], least_rows=2)
-    return np.array([frame.numbers(name) for name in features]).T
-
-
 def _records(frame: Frame) -> tuple[str, ...]:
     return tuple(frame.texts(RECORD)) if frame.has(RECORD) else tuple(map(str, frame.lines))
 
@@ -148,11 +137,12 @@ def _records(frame: Frame) -> tuple[str, ...]:
 def _heading(file: Path) -> list[tuple[str, str]]:
     try:
         with file.open(encoding="utf-8-sig", newline="") as opened:
-            return [_split(cell) for cell in next(csv.reader(opened), [])]
+            return [split_unit(cell) for cell in next(csv.reader(opened), [])]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InvalidData(file, f"it cannot be read as CSV in UTF-8: {error}") from error
 
 
-def _split(cell: str) -> tuple[str, str]:
+def split_unit(cell: str) -> tuple[str, str]:
+    """A heading as its name and its unit: ``age [year]``; no unit is ""."""
     name, _, unit = cell.strip().partition("[")
     return name.strip(), unit.removesuffix("]").strip()

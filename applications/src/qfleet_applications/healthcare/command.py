@@ -1,4 +1,4 @@
-"""``qfleet app healthcare``: screen, features, survival-risk."""
+"""``qfleet app healthcare``: screen, features, survival-risk, join."""
 
 import secrets
 from pathlib import Path
@@ -8,6 +8,7 @@ import typer
 
 from qfleet_applications.frame.carrying import carry_out
 from qfleet_applications.frame.options import DataFile, Json, Output, Plan, Seed
+from qfleet_applications.healthcare import joining_command
 from qfleet_applications.qubo.options import Layers, MethodName, Reads, Sweeps, effort
 
 application = typer.Typer(
@@ -17,6 +18,7 @@ application = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+application.add_typer(joining_command.application, name="join")
 Components = Annotated[int, typer.Option(min=1, max=64, help="Principal components, a qubit for each.")]
 Rows = Annotated[int | None, typer.Option(min=1, help="Take so many rows, drawn with the seed.")]
 Label = Annotated[str, typer.Option(metavar="COLUMN", help="The column of 0 and 1 of your FILE.")]

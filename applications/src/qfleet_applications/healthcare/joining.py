@@ -8,48 +8,29 @@ Kᵀy (m,) and how many rows it has. Kernel least squares needs no more:
 
 with M the landmarks' own kernel, which anybody computes. All sites scale by the landmarks, not by their rows.
 
-Sums leak too: whoever has those of all rows but one, or of two requests that differ by a row, has that row's
-kernel values and its label. They are not encrypted and carry no noise.
+Sums leak too. Whoever has those of all rows but one, or of two requests that differ by a row, has that row's
+kernel values and its label. And there are m (m + 3) / 2 of them: as many equations for the rows' angles, so
+that few rows with few components might be solved for. Sums over too few rows are refused by counting, which
+is a precaution and no proof.
 """
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import msgspec
 import numpy as np
 
 from qfleet_applications.errors import InvalidProblem
-from qfleet_applications.healthcare import scaling
 from qfleet_applications.healthcare.feature_maps import Floats
-from qfleet_applications.healthcare.site import SiteKernels
+from qfleet_applications.healthcare.landmarks import Block, Landmarks, Matrix
 from qfleet_applications.healthcare.validation import Ints
 
 LEAST_ROWS_EACH = 4
 """Rows for each landmark: a sum over fewer is nearly the rows themselves."""
 RIDGE = 1e-3
 _JITTER = 1e-9
-Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
 
-class Landmarks(msgspec.Struct, frozen=True):
-    """Public points (m, features), and how many components they are reduced to; the same at all sites."""
-
-    points: Matrix
-    components: int
-
-    def angles(self, rows: Floats) -> Floats:
-        """Rows (n, features) as angles (n, components), fitted to the landmarks alone."""
-        known = np.array(self.points)
-        reduced = scaling.components(known, known, self.components)
-        return scaling.angles(reduced, scaling.components(known, rows, self.components))
-
-    def kernel(self, local: SiteKernels) -> Floats:
-        """The landmarks' own kernel (m, m)."""
-        own = self.angles(np.array(self.points))
-        return local.block(own, own, "zz")
-
-
-class Sums(msgspec.Struct, frozen=True):
+class Sums(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a site gives away: KᵀK, Kᵀy with labels -1 and 1, and its number of rows."""
 
     square: Matrix
@@ -57,42 +38,54 @@ class Sums(msgspec.Struct, frozen=True):
     rows: int
 
 
-def summed(rows: Floats, labels: Ints, landmarks: Landmarks, local: SiteKernels) -> Sums:
-    """The sums of a site with ``rows`` (n, features) and ``labels`` (n,) of 0 and 1, computed there.
+def least_rows(landmarks: Landmarks, kernels: int = 1) -> int:
+    """Rows that a site must have: more angles than the sums of so many kernels are equations for them."""
+    number = len(landmarks.points)
+    equations = kernels * number * (number + 3) // 2
+    return max(LEAST_ROWS_EACH * number, -(-equations // landmarks.components) + 1)
+
+
+def check_rows(rows: int, landmarks: Landmarks, kernels: int = 1) -> None:
+    """Refuse sums over too few rows.
 
     Raises:
-        InvalidProblem: it has too few rows for its sums to hide them.
+        InvalidProblem: there are fewer than ``least_rows``.
     """
-    most = len(rows) // LEAST_ROWS_EACH
-    if len(landmarks.points) > most:
-        told = f"{len(rows)} rows and {len(landmarks.points)} landmarks: the sums would nearly be the rows"
-        raise InvalidProblem(told, hint=f"use at most {most} landmarks, or join sites with more rows")
-    block = _block(rows, landmarks, local)
-    square = tuple(map(tuple, (block.T @ block).tolist()))
-    return Sums(square, tuple((block.T @ (2.0 * labels - 1.0)).tolist()), len(rows))
+    least = least_rows(landmarks, kernels)
+    if rows < least:
+        told = f"{rows} rows and {len(landmarks.points)} landmarks: the sums might be solved for the rows"
+        raise InvalidProblem(told, hint=f"have at least {least} rows, or agree on fewer landmarks")
 
 
-def joined(sums: Sequence[Sums], landmarks: Landmarks, local: SiteKernels) -> Floats:
-    """The coefficients α (m,) of all sites' classifier.
+def summed(known: Floats, labels: Ints, landmarks: Landmarks) -> Sums:
+    """The sums of a site by its block ``known`` (n, m) and ``labels`` (n,) of 0 and 1, computed there.
+
+    Raises:
+        InvalidProblem: it has too few rows.
+    """
+    check_rows(len(known), landmarks)
+    square = tuple(map(tuple, (known.T @ known).tolist()))
+    return Sums(square, tuple((known.T @ (2.0 * labels - 1.0)).tolist()), len(known))
+
+
+def joined(sums: Sequence[Sums], own: Floats) -> Floats:
+    """The coefficients α (m,) of all sites' classifier; ``own`` (m, m) is the landmarks' kernel.
 
     Raises:
         InvalidProblem: there are no sums, or of other landmarks.
     """
-    number = len(landmarks.points)
-    if not sums or any(np.shape(one.square) != (number, number) for one in sums):
+    number = len(own)
+    if not sums or any(
+        np.shape(one.square) != (number, number) or len(one.labelled) != number for one in sums
+    ):
         told = f"{len(sums)} sites: their sums are not those of {number} landmarks"
         raise InvalidProblem(told, hint="give all sites the same landmarks")
     square = np.sum([one.square for one in sums], axis=0)
     labelled = np.sum([one.labelled for one in sums], axis=0)
-    total = sum(one.rows for one in sums)
-    left = square + RIDGE * total * (landmarks.kernel(local) + _JITTER * np.eye(number))
+    left = square + RIDGE * sum(one.rows for one in sums) * (own + _JITTER * np.eye(number))
     return np.asarray(np.linalg.solve(left, labelled), dtype=np.float64)
 
 
-def told(rows: Floats, landmarks: Landmarks, weights: Floats, local: SiteKernels) -> Floats:
-    """Decisions (n,) for a site's own rows, computed there; class 1 where they are positive."""
-    return np.asarray(_block(rows, landmarks, local) @ weights, dtype=np.float64)
-
-
-def _block(rows: Floats, landmarks: Landmarks, local: SiteKernels) -> Floats:
-    return local.block(landmarks.angles(rows), landmarks.angles(np.array(landmarks.points)), "zz")
+def evaluated(rows: Floats, landmarks: Landmarks, block: Block) -> Floats:
+    """The block (n, m) of rows (n, features); times α it is decisions, class 1 where they are positive."""
+    return block(landmarks.angles(rows), landmarks.own_angles)

@@ -29,6 +29,19 @@ LEAKS = (
     "that such a record exists. Treat kernels as patient data."
 )
 
+STAYED_JOINED = (
+    "Kernels were computed where the rows lie. A site gives away sums over its rows for each kernel, "
+    "KᵀK and Kᵀy with the landmarks, and how many rows it has; no row, no kernel value of one, no name."
+)
+JOINED_LEAKS = (
+    "What sums can leak: who has those of two requests that differ by one row has that row's kernel values "
+    "and its label, and so has who knows all rows but one. The sums of a kernel with m landmarks are "
+    "m (m + 3) / 2 equations for the rows' angles, and might be solved for them; sums over so few rows that "
+    "they have as few angles are refused, which is counting and no proof. They are neither encrypted nor "
+    "noisy: there is no guarantee such as differential privacy. The classifier leaks no more than they do, "
+    "and not nothing. Pass sums on once, sealed, and only to whom you may give data about patients."
+)
+
 
 def placement(asked: str | None, *, own: bool) -> Placement:
     """Where kernels are computed: a user's own data stay on this machine unless told otherwise.
