@@ -12,8 +12,8 @@ ends = ["ab", "bc", "cd", "de", "ef", "fg", "ga", "ad", "be"]
 quarter = Roads("a quarter", tuple(Road(one, other, 500.0, 2.0) for one, other in ends))
 watched = ProblemStudy(Sensors(quarter, (1.0,) * 7), Effort(method="qaoa", layers=2))
 
-city = files.roads(None, "sioux_falls")
-charged = ProblemStudy(charging.Charging(city, files.arriving(city), chargers=3), charging.EFFORT)
+city, demand = files.charging(None, None)
+charged = ProblemStudy(charging.Charging(city, demand, chargers=3), charging.EFFORT)
 
 with Fleet.from_configuration() as fleet:
     for study in (watched, charged):

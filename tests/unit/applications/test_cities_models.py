@@ -157,6 +157,9 @@ def test_bundled_data_are_what_they_say() -> None:
     assert (len(roads.nodes), len(roads.roads), len(roads.streets)) == (24, 76, 38)
     small, demand = files.traffic(None, None)
     assert (len(small.nodes), len(small.roads), sum(one.vehicles for one in demand)) == (13, 19, 2000)
+    city, wanted = files.charging(None, None)
+    assert city == roads
+    assert (sum(wanted), len(files.trips(files.bundled("sioux_falls_demand")))) == (360600, 528)
     grid = files.grid(None, None, 10)
     assert (len(grid.units), len(grid.load), max(grid.load)) == (6, 24, 283.4)
 
@@ -189,10 +192,25 @@ def test_other_tables_are_checked(tmp_path: Path) -> None:
         files.by_place(file, SQUARE, "demand", ())
     file.write_text("place,demand\nd,4\na,1\nb,2\nc,3\n")
     assert files.by_place(file, SQUARE, "demand", ()) == (1.0, 2.0, 3.0, 4.0)
+    assert files.by_place(file, SQUARE, "demand", (), unit="veh") == (1.0, 2.0, 3.0, 4.0)
     units = tmp_path / "units.csv"
     units.write_text("unit,minimum,maximum,fixed,linear,quadratic,startup\nx,5,4,0,1,0,0\n")
     with pytest.raises(InvalidData, match="unit x has a minimum above its maximum"):
         files.grid(units, files.bundled("ieee30_load"), 10)
-    for refused in (files.traffic, lambda one, other: files.grid(one, other, 10)):
+    for refused in (files.traffic, files.charging, lambda one, other: files.grid(one, other, 10)):
         with pytest.raises(InvalidData, match="belong together"):
             refused(units, None)
+
+
+def test_who_arrives_somewhere_wants_to_charge_there(tmp_path: Path) -> None:
+    roads = tmp_path / "roads.csv"
+    roads.write_text("from,to,capacity,time\na,b,5,1\nb,a,5,1\n")
+    demand = tmp_path / "demand.csv"
+    demand.write_text("from,to,demand [veh]\na,b,30\n")
+    known, wanted = files.charging(roads, demand)
+    assert dict(zip(known.nodes, wanted, strict=True)) == {"a": 0.0, "b": 30.0}
+    demand.write_text("place,demand [veh]\nb,7\na,2\n")
+    assert files.charging(roads, demand)[1] == (2.0, 7.0)
+    demand.write_text("from,to,demand\na,z,30\n")
+    with pytest.raises(InvalidData, match="place z is not on the roads"):
+        files.charging(roads, demand)

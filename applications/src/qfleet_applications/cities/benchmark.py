@@ -15,8 +15,8 @@ def rows(desk: Runner) -> list[Comparison]:
 
 def studies() -> list[ProblemStudy[Any]]:
     """Traffic, chargers, units and sensors as they are bundled."""
-    roads = files.roads(None, "sioux_falls")
-    chargers = charging.Charging(roads, files.arriving(roads), 4)
+    roads, wanted = files.charging(None, None)
+    chargers = charging.Charging(roads, wanted, 4)
     return [
         ProblemStudy(traffic.Traffic(*files.traffic(None, None)), traffic.EFFORT),
         ProblemStudy(chargers, charging.EFFORT),

@@ -59,12 +59,11 @@ def charging(  # noqa: PLR0913 - options of a command
     json: Json = False,
     output: Output = None,
 ) -> None:
-    """Place chargers on roads (from, to, capacity, time) for a demand (place, demand)."""
+    """Place chargers on roads (from, to, capacity, time) for a demand (place, or from and to, and demand)."""
     from qfleet_applications.cities import charging, files, problem  # noqa: PLC0415 - slow
 
     asked = effort(charging.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
-    roads = files.roads(file, "sioux_falls")
-    wanted = files.by_place(demand, roads, "demand", files.arriving(roads))
+    roads, wanted = files.charging(file, demand)
     study = problem.ProblemStudy(charging.Charging(roads, wanted, chargers), asked, seed)
     carry_out(study, plan=plan, json=json, output=output)
 

@@ -45,10 +45,16 @@ def traffic(file: Path | None, demand: Path | None) -> tuple[Roads, tuple[Demand
     Raises:
         InvalidData: a file does not hold them, or a pair twice.
     """
-    if (file is None) != (demand is None):
-        hint = "give FILE and --demand both"
-        raise InvalidData(file or demand or _DATA, "roads and demand belong together", hint=hint)
-    path = demand or bundled("nguyen_dupuis_demand")
+    _together(file, demand)
+    return roads(file, "nguyen_dupuis"), trips(demand or bundled("nguyen_dupuis_demand"))
+
+
+def trips(path: Path) -> tuple[Demand, ...]:
+    """A demand table: columns from, to, demand [veh].
+
+    Raises:
+        InvalidData: the file does not hold any, or a pair twice.
+    """
     columns = (
         Column("from", kind="text"),
         Column("to", kind="text"),
@@ -56,11 +62,37 @@ def traffic(file: Path | None, demand: Path | None) -> tuple[Roads, tuple[Demand
     )
     table = read(path, columns)
     pairs = zip(_ends(path, table), table.numbers("demand"), strict=True)
-    found = tuple(Demand(*pair, float(vehicles)) for pair, vehicles in pairs)
-    return roads(file, "nguyen_dupuis"), found
+    return tuple(Demand(*pair, float(vehicles)) for pair, vehicles in pairs)
 
 
-def by_place(file: Path | None, known: Roads, column: str, usual: tuple[float, ...]) -> tuple[float, ...]:
+def charging(file: Path | None, demand: Path | None) -> tuple[Roads, tuple[float, ...]]:
+    """Roads, and the vehicles that want to charge at each of their nodes; Sioux Falls without files.
+
+    The demand has columns place, demand [veh], or is that of ``trips``: who arrives somewhere charges there.
+
+    Raises:
+        InvalidData: a file does not hold them.
+    """
+    _together(file, demand)
+    known = roads(file, "sioux_falls")
+    path = demand or bundled("sioux_falls_demand")
+    columns = (
+        Column("to", kind="text", optional=True),
+        Column("demand", unit="veh", low=0.0, high=_MOST),
+    )
+    if not read(path, columns).has("to"):
+        return known, by_place(path, known, "demand", (), unit="veh")
+    arrived = dict.fromkeys(known.nodes, 0.0)
+    for one in trips(path):
+        if one.end not in arrived:
+            raise InvalidData(path, f"place {one.end} is not on the roads", column="to")
+        arrived[one.end] += one.vehicles
+    return known, tuple(arrived.values())
+
+
+def by_place(
+    file: Path | None, known: Roads, column: str, usual: tuple[float, ...], unit: str = ""
+) -> tuple[float, ...]:
     """A number for each intersection of the roads: columns place and ``column``; ``usual`` without a file.
 
     Raises:
@@ -68,7 +100,7 @@ def by_place(file: Path | None, known: Roads, column: str, usual: tuple[float, .
     """
     if file is None:
         return usual
-    table = read(file, (Column("place", kind="text"), Column(column, low=0.0, high=_MOST)))
+    table = read(file, (Column("place", kind="text"), Column(column, unit, low=0.0, high=_MOST)))
     found: dict[str, float] = {}
     for line, place, number in zip(table.lines, table.texts("place"), table.numbers(column), strict=True):
         if place not in known.nodes or place in found:
@@ -78,11 +110,6 @@ def by_place(file: Path | None, known: Roads, column: str, usual: tuple[float, .
     if missing := [node for node in known.nodes if node not in found]:
         raise InvalidData(file, f"place {missing[0]} is missing", column="place")
     return tuple(found[node] for node in known.nodes)
-
-
-def arriving(known: Roads) -> tuple[float, ...]:
-    """The capacity of the roads that end at each intersection: a stand-in for how many come by."""
-    return tuple(sum(road.capacity for road in known.roads if road.end == node) for node in known.nodes)
 
 
 def grid(units: Path | None, load: Path | None, choices: int) -> Grid:
@@ -113,6 +140,12 @@ def grid(units: Path | None, load: Path | None, choices: int) -> Grid:
     loads = read(load or bundled("ieee30_load"), (Column("load", unit="MW", low=0.0, high=_MOST),))
     name = path.stem if units else "the IEEE 30-bus system"
     return Grid(name, found, tuple(map(float, loads.numbers("load"))), choices)
+
+
+def _together(file: Path | None, demand: Path | None) -> None:
+    if (file is None) != (demand is None):
+        hint = "give FILE and --demand both"
+        raise InvalidData(file or demand or _DATA, "roads and demand belong together", hint=hint)
 
 
 def _ends(path: Path, table: Frame) -> list[tuple[str, str]]:
