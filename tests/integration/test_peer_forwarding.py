@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tests.integration.channel_device import Device
 from tests.integration.site_of_controlplane import Site
 
 from qfleet_controlplane.command import main
-from qfleet_controlplane.daemon import daemon, exchange
+from qfleet_controlplane.daemon import clocks, daemon, exchange, region, returning
 from qfleet_controlplane.daemon.exchange import Exchange
 from qfleet_controlplane.daemon.region import RegionRuntime
 from qfleet_controlplane.link.counts import Counts
@@ -35,8 +36,8 @@ STOCK = key_orders.encode(key_orders.Stock(links=()))
 def directory(tmp_path: Path) -> Path:
     """What ``init`` makes for two regions with embedded brokers."""
     arguments = ["init", "--directory", str(tmp_path), "--fleet", "home", "--listen", "127.0.0.1:0"]
-    for region in (NORTH, SOUTH):
-        arguments += ["--region", region, "--broker", f"{region}=embedded"]
+    for name in (NORTH, SOUTH):
+        arguments += ["--region", name, "--broker", f"{name}=embedded"]
     assert main(arguments) == 0
     return tmp_path
 
@@ -138,6 +139,65 @@ def test_a_device_without_a_session_is_said_to_be_away(directory: Path) -> None:
     sites.run(scenario)
 
 
+def test_what_another_controller_refuses_is_told_to_the_sender_counted_and_logged_once(
+    directory: Path,
+    led: dict[RegionName, RegionRuntime],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The store stands between the two regions, as when another controller leads the receiver's."""
+    monkeypatch.setattr(region, "_ALONE_S", 0.05)
+    caplog.set_level(logging.INFO, logger="qfleet_controlplane.link.forwarding")
+
+    async def scenario() -> None:
+        async with sites.running(directory) as site:
+            alice = await join(site, ALICE, NORTH)
+            await join(site, CAROL, SOUTH)
+            async with in_session(alice):
+                for number in (8, 9):
+                    messages = [ordering.Forwarded(ALICE, CAROL, b"x", NORTH, n) for n in (1, number)]
+                    order = ordering.forward(SOUTH, messages, clocks.wall())
+                    await led[SOUTH].database.writer.run(lambda c, order=order: orders.put(c, [order]))  # type: ignore[misc]
+                    (told,) = await heard(alice, payloads.PeerRefused)
+                    assert isinstance(told, payloads.PeerRefused)
+                    assert (told.peer, told.number, told.code) == (CAROL, number, "away")
+            metrics = (await site.client.get("/metrics")).text
+            assert 'qfleet_link_forwarded_total{outcome="away"} 4' in metrics
+            assert 'qfleet_link_returned_total{reason="away"} 2' in metrics
+
+    sites.run(scenario)
+    lines = [one.getMessage() for one in caplog.records if "in its region" in one.getMessage()]
+    assert lines == [
+        "Messages of alice to carol are refused in its region: device 'carol' has no session (away)."
+    ]
+
+
+def test_of_a_pair_the_last_refusal_goes_back_and_no_region_is_flooded(database_url: str) -> None:
+    verdicts = {BOB: None, CAROL: Refused("away", "it has no session")}
+    counts = Counts(Registry())
+    sent = [(ALICE, BOB), (ALICE, CAROL), (BOB, CAROL), (ALICE, CAROL)]
+    messages = [
+        ordering.Forwarded(sender, receiver, b"", NORTH, number)
+        for number, (sender, receiver) in enumerate(sent)
+    ]
+    messages.append(ordering.Forwarded(DeviceName("dave"), CAROL, b""))
+    refused = returning.hand_out(messages, lambda _sender, receiver, _body: verdicts[receiver], counts)
+    assert [(one.sender, one.number, one.home) for one in refused] == [
+        (ALICE, 3, NORTH), (BOB, 2, NORTH), ("dave", 0, "")
+    ]  # fmt: skip
+    assert counts.forwarded.values == {"away": 4}
+    database = Database(database_url)
+    try:
+        for _ in range(returning.MOST_ROWS + 1):
+            database.writer.transact(lambda c: returning.put(c, refused, SOUTH, Millis(1)))
+        inbox = database.read_now(lambda c: ordering.read(c, NORTH))
+        assert len(inbox.empty) == returning.MOST_ROWS
+        assert inbox.returned[:2] == refused[:2]
+        assert {one.home for one in inbox.returned} == {NORTH}
+    finally:
+        database.close()
+
+
 def test_a_session_that_is_asked_for_is_ordered_of_devices_of_two_regions_and_ends_with_their_reports(
     directory: Path,
 ) -> None:
@@ -237,7 +297,7 @@ def test_for_a_region_led_elsewhere_messages_go_through_its_inbox_which_is_bound
         told: list[Refused] = []
         try:
             for number in range(3):
-                here.forward(ALICE, payloads.ToPeer(BOB, b"%d" % number), told.append)
+                here.forward(ALICE, NORTH, payloads.ToPeer(BOB, b"%d" % number), told.append)
             await _until(lambda: counts.forwarded.values.get("handed-over") == 3)
             inbox = await database.read(lambda connection: ordering.read(connection, SOUTH))
             assert [(at, each.sender, each.receiver) for at, each in inbox.forwarded] == [
@@ -248,12 +308,12 @@ def test_for_a_region_led_elsewhere_messages_go_through_its_inbox_which_is_bound
             assert len(inbox.empty) == 1, "three messages are one row"
             full = [ordering.forward(SOUTH, [], now)] * exchange.MOST_ROWS
             await database.writer.run(lambda connection: orders.put(connection, full))
-            here.forward(ALICE, payloads.ToPeer(BOB, b"no room"), told.append)
-            await _until(lambda: counts.forwarded.values.get("region-full") == 1)
-            assert told == []
+            here.forward(ALICE, NORTH, payloads.ToPeer(BOB, b"no room"), told.append)
+            await _until(lambda: len(told) == 1)
+            assert counts.forwarded.values == {"handed-over": 3}, "who is told counts it"
             for _ in range(exchange.MOST_ITEMS + 1):
-                here.forward(ALICE, payloads.ToPeer(BOB, b"gathers"), told.append)
-            assert [each.code for each in told] == ["full"]
+                here.forward(ALICE, NORTH, payloads.ToPeer(BOB, b"gathers"), told.append)
+            assert [each.code for each in told] == ["full", "full"]
         finally:
             await here.close()
             database.close()

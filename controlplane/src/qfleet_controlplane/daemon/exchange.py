@@ -2,13 +2,13 @@
 
 A region led here is handed the message at once. For one that another controller leads, messages gather for
 a moment and go as one row of its inbox, which it reads four times a second; rows that it does not take
-are bounded. Nothing is promised: what finds no room is dropped and counted, and devices repeat.
+are bounded. Nothing is promised: what finds no room is dropped, counted and told, and devices repeat.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -54,6 +54,13 @@ class Led(Protocol):
         """Its link."""
 
 
+class _Waiting(NamedTuple):
+    """A message that gathers, and whom to tell if it goes no further."""
+
+    message: Forwarded
+    tell: Tell
+
+
 class Exchange:
     """Forwards between regions. ``led`` are those led here, always as they are now."""
 
@@ -63,21 +70,21 @@ class Exchange:
         self._clock = clock
         self.led: Mapping[RegionName, Led] = {}
         self._known: dict[DeviceName, tuple[Place | None, Millis]] = {}
-        self._gathered: dict[RegionName, list[Forwarded]] = {}
+        self._gathered: dict[RegionName, list[_Waiting]] = {}
         self._sizes: dict[RegionName, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked = 0
 
-    def forward(self, sender: DeviceName, item: ToPeer, tell: Tell) -> None:
-        """Forward to a device that the sender's region does not have; never waits."""
+    def forward(self, sender: DeviceName, home: RegionName, item: ToPeer, tell: Tell) -> None:
+        """Forward to a device that the sender's region ``home`` does not have; never waits."""
         held = self._known.get(item.peer)
         if held is not None and abs(self._clock() - held[1]) < KNOWN_MS:
-            self._hand(held[0], sender, item, tell)
+            self._hand(held[0], Forwarded(sender, item.peer, item.body, home, item.number), tell)
         elif self._asked >= MOST_ASKED:
             tell(_FULL)
         else:
             self._asked += 1
-            self._start(self._find(sender, item, tell))
+            self._start(self._find(Forwarded(sender, item.peer, item.body, home, item.number), tell))
 
     async def close(self) -> None:
         """Let go of everything; what gathered is lost."""
@@ -85,9 +92,9 @@ class Exchange:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _find(self, sender: DeviceName, item: ToPeer, tell: Tell) -> None:
+    async def _find(self, message: Forwarded, tell: Tell) -> None:
         try:
-            found = await self._database.read(lambda connection: roster.device(connection, item.peer))
+            found = await self._database.read(lambda connection: roster.device(connection, message.receiver))
         except Unavailable as error:
             _log.debug("A device could not be looked up: %s", error, extra={"action": "peer_unknown"})
             tell(_FULL)
@@ -97,22 +104,23 @@ class Exchange:
         place = None if found is None else Place(found.region, found.device.status)
         if len(self._known) >= MOST_KNOWN:
             self._known.clear()
-        self._known[item.peer] = (place, self._clock())
-        self._hand(place, sender, item, tell)
+        self._known[message.receiver] = (place, self._clock())
+        self._hand(place, message, tell)
 
-    def _hand(self, place: Place | None, sender: DeviceName, item: ToPeer, tell: Tell) -> None:
-        refused = judge_receiver(item.peer, place)
+    def _hand(self, place: Place | None, message: Forwarded, tell: Tell) -> None:
+        refused = judge_receiver(message.receiver, place)
         if refused is None and place is not None:
             led = self.led.get(place.region)
             if led is not None:
-                refused = led.link.deliver(sender, item.peer, item.body)
+                refused = led.link.deliver(message.sender, message.receiver, message.body)
             else:
-                refused = self._gather(place.region, Forwarded(sender, item.peer, item.body))
+                refused = self._gather(place.region, _Waiting(message, tell))
         if refused is not None:
             tell(refused)
 
-    def _gather(self, region: RegionName, message: Forwarded) -> Verdict:
-        waiting, size = self._gathered.get(region), self._sizes.get(region, 0) + len(message.body)
+    def _gather(self, region: RegionName, message: _Waiting) -> Verdict:
+        waiting = self._gathered.get(region)
+        size = self._sizes.get(region, 0) + len(message.message.body)
         if waiting is None:
             waiting = self._gathered[region] = []
             self._start(self._send(region))
@@ -124,9 +132,9 @@ class Exchange:
 
     async def _send(self, region: RegionName) -> None:
         await asyncio.sleep(GATHER_S)
-        messages = self._gathered.pop(region)
+        waiting = self._gathered.pop(region)
         self._sizes.pop(region, None)
-        order = ordering.forward(region, messages, self._clock())
+        order = ordering.forward(region, [one.message for one in waiting], self._clock())
 
         def put(connection: sa.Connection) -> bool:
             if orders.waiting(connection, region, "peers") >= MOST_ROWS:
@@ -139,7 +147,11 @@ class Exchange:
         except Unavailable as error:
             _log.debug("Messages between devices are lost: %s", error, extra={"action": "peers_lost"})
             stored = False
-        self._counts.forwarded.add("handed-over" if stored else "region-full", len(messages))
+        if stored:
+            self._counts.forwarded.add("handed-over", len(waiting))
+            return
+        for one in waiting:
+            one.tell(_FULL)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

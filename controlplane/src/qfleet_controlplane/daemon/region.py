@@ -10,10 +10,12 @@ import logging
 import secrets
 from collections.abc import Iterable, Sequence
 
+import sqlalchemy as sa
+
 from qfleet_controlplane.authority import files, keyring
 from qfleet_controlplane.authority.keyring import Keyring
 from qfleet_controlplane.broker.services import Embedded, External, open_broker
-from qfleet_controlplane.daemon import clocks
+from qfleet_controlplane.daemon import clocks, returning
 from qfleet_controlplane.daemon.tenure import Tenure
 from qfleet_controlplane.errors import ConfigurationError, ControlPlaneError
 from qfleet_controlplane.link.counts import Counts
@@ -22,6 +24,7 @@ from qfleet_controlplane.link.link import Ends, Link
 from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.machine import events
+from qfleet_controlplane.machine.forwarding import Refused
 from qfleet_controlplane.planning import regions
 from qfleet_controlplane.service import ordering
 from qfleet_controlplane.service import surroundings as core
@@ -56,6 +59,7 @@ class RegionRuntime:
     ) -> None:
         self.settings = settings
         self.tenure = tenure
+        self._counts = counts
         self.region = settings.names[1]
         self.description = regions.Description(
             self.region, settings.place.residency, settings.place.energy_price
@@ -221,13 +225,19 @@ class RegionRuntime:
 
     async def _carry_out_orders(self) -> None:
         inbox = await self._database.read(lambda connection: ordering.read(connection, self.region))
-        oldest = clocks.wall() - _STALE_MS
-        for created, message in inbox.forwarded:
-            if created >= oldest:
-                self.link.deliver(message.sender, message.receiver, message.body)
+        now = clocks.wall()
+        fresh = [message for created, message in inbox.forwarded if created >= now - _STALE_MS]
+        refused = returning.hand_out(fresh, self.link.deliver, self._counts)
+        for one in inbox.returned:
+            self.link.returned(one.sender, one.receiver, one.number, Refused(one.code, one.text))
         self.send_key_orders(inbox.keyed)
         if inbox.empty:
-            await self._database.writer.run(lambda connection: orders.done(connection, inbox.empty))
+
+            def write(connection: sa.Connection) -> None:
+                orders.done(connection, inbox.empty)
+                returning.put(connection, refused, self.region, now)
+
+            await self._database.writer.run(write)
         for order in inbox.wanted:
             self._shut_out(order.event)
             await self.service.carry_out(order)

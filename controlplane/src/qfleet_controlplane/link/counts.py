@@ -41,6 +41,12 @@ class Counts:
             "Messages between devices by what became of them, never by what they hold",
             label="outcome",
         )
+        self.returned: Counter = registry.counter(
+            "qfleet_link_returned_total",
+            "Messages of devices here that the controller of another region refused, by reason; of each pair "
+            "of devices and moment the last one",
+            label="reason",
+        )
         self.keys: Counter = registry.counter(
             "qfleet_link_keys_total",
             "Orders that were sent to key processes, and what they said that was refused",

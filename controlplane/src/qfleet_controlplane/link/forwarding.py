@@ -4,6 +4,7 @@ Nothing is stored and nothing promised: no commit stands between the two devices
 is dropped and counted, and its sender is told now and then.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -14,12 +15,16 @@ from qfleet_controlplane.link.peers import Peers
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.machine.forwarding import Gate, Place, Refused, Verdict, judge_receiver
 from qfleet_wire.channel.rates import Buckets
-from qfleet_wire.names import DeviceName
+from qfleet_wire.names import DeviceName, RegionName
 from qfleet_wire.payloads import FromPeer, PeerRefused, ToPeer
 
 _WORD_BURST: Final = 16
 _WORD_MS: Final = 250
 """How often a sender is told that something was refused."""
+_LOG_MS: Final = 600_000
+"""How often the log says that another region refuses what one device sends to another."""
+
+_log = logging.getLogger(__name__)
 
 Tell = Callable[[Refused], None]
 
@@ -27,8 +32,8 @@ Tell = Callable[[Refused], None]
 class Elsewhere(Protocol):
     """Knows the devices of other regions."""
 
-    def forward(self, sender: DeviceName, item: ToPeer, tell: Tell) -> None:
-        """Forward to a device that this region does not have, or ``tell`` why not. Never waits."""
+    def forward(self, sender: DeviceName, home: RegionName, item: ToPeer, tell: Tell) -> None:
+        """Forward to a device that region ``home`` does not have, or ``tell`` why not. Never waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class Forwarding:
         self._counts: Counts = around.counts
         self._gate = Gate()
         self._words = Buckets(burst=_WORD_BURST, interval_ms=_WORD_MS)
+        self._logged = Buckets(burst=1, interval_ms=_LOG_MS)
 
     def take(self, sender: DeviceName, item: ToPeer) -> None:
         """Take in what a device of this region sends; never waits."""
@@ -61,7 +67,9 @@ class Forwarding:
             if refused is not None:
                 self._refuse(sender, item, refused)
         else:
-            self._known.elsewhere.forward(sender, item, lambda refused: self._refuse(sender, item, refused))
+            self._known.elsewhere.forward(
+                sender, self._around.region, item, lambda refused: self._refuse(sender, item, refused)
+            )
 
     def deliver(self, sender: DeviceName, receiver: DeviceName, body: bytes) -> Verdict:
         """Put a message in line for a device of this region, whoever's region the sender is in."""
@@ -71,6 +79,17 @@ class Forwarding:
         if verdict is None:
             self._counts.forwarded.add("delivered")
         return verdict
+
+    def returned(self, sender: DeviceName, receiver: DeviceName, number: int, refused: Refused) -> None:
+        """Take in that the controller of another region refused what a device of this one sent."""
+        now = self._around.clock()
+        self._counts.returned.add(refused.code)
+        if self._logged.admit((sender, receiver), now):
+            _log.info(
+                "Messages of %s to %s are refused in its region: %s (%s).",
+                sender, receiver, refused.text, refused.code, extra={"action": "peer_refused_elsewhere"},
+            )  # fmt: skip
+        self._tell(sender, PeerRefused(receiver, number, *refused))
 
     def _hand(self, sender: DeviceName, receiver: DeviceName, body: bytes) -> Verdict:
         peer = self._peers.get(receiver)
@@ -84,5 +103,8 @@ class Forwarding:
 
     def _refuse(self, sender: DeviceName, item: ToPeer, refused: Refused) -> None:
         self._counts.forwarded.add(refused.code)
+        self._tell(sender, PeerRefused(item.peer, item.number, *refused))
+
+    def _tell(self, sender: DeviceName, word: PeerRefused) -> None:
         if self._words.admit(sender, self._around.clock()):
-            self._outbound.send(sender, [PeerRefused(item.peer, item.number, refused.code, refused.text)])
+            self._outbound.send(sender, [word])

@@ -27,7 +27,7 @@ from qfleet_controlplane.link.roll_call import RollCall
 from qfleet_controlplane.link.stores import Stores
 from qfleet_controlplane.link.surroundings import Surroundings
 from qfleet_controlplane.machine import events
-from qfleet_controlplane.machine.forwarding import Verdict
+from qfleet_controlplane.machine.forwarding import Refused, Verdict
 from qfleet_controlplane.settings import Settings
 from qfleet_wire import payloads
 from qfleet_wire.channel import frames
@@ -132,6 +132,10 @@ class Link:
     def deliver(self, sender: DeviceName, receiver: DeviceName, body: bytes) -> Verdict:
         """Hand what a device of another region sent to one of this; say why not, if it is refused."""
         return self._forwarding.deliver(sender, receiver, body)
+
+    def returned(self, sender: DeviceName, receiver: DeviceName, number: int, refused: Refused) -> None:
+        """Tell a device of this region that another one refused what it sent."""
+        self._forwarding.returned(sender, receiver, number, refused)
 
     def shut_out(self, device: DeviceName) -> None:
         """End a device's sessions at once, for good, and its account at the broker."""

@@ -15,6 +15,7 @@ from qfleet_controlplane.store import orders, records
 from qfleet_controlplane.store.orders import Order, Pending
 from qfleet_wire import codec
 from qfleet_wire.names import DeviceName, JobId, Millis, RegionName
+from qfleet_wire.payloads import PeerRefusal
 
 Decision: TypeAlias = (
     events.Invited | events.Enrolled | events.Revoked | events.Quarantined | events.Released | events.Retired
@@ -61,16 +62,37 @@ def decide(region: RegionName, event: Decision, now: Millis) -> Order:
 
 
 class Forwarded(msgspec.Struct, frozen=True, array_like=True):
-    """What a device of another region sent to one of this, sealed between the two."""
+    """What a device of another region sent to one of this, sealed between the two.
+
+    ``home`` is the sender's region, empty where an earlier version did not say so, and ``number`` its own.
+    """
 
     sender: DeviceName
     receiver: DeviceName
     body: bytes
+    home: RegionName = RegionName("")
+    number: int = 0
+
+
+class Returned(msgspec.Struct, frozen=True, array_like=True):
+    """Why message ``number`` of a device of region ``home`` was not handed to its receiver in another one."""
+
+    sender: DeviceName
+    receiver: DeviceName
+    number: int
+    code: PeerRefusal
+    text: str
+    home: RegionName
 
 
 def forward(region: RegionName, messages: Sequence[Forwarded], now: Millis) -> Order:
     """Order a region to hand messages to devices of its own."""
     return Order(region, now, "peers", "", codec.encode(_Peers(tuple(messages))))
+
+
+def give_back(home: RegionName, region: RegionName, refusals: Sequence[Returned], now: Millis) -> Order:
+    """Order a region to tell devices of its own what ``region`` did not hand out of what they sent."""
+    return Order(home, now, "refused", region, codec.encode(_Refusals(tuple(refusals))))
 
 
 def key_order(region: RegionName, device: DeviceName, now: Millis) -> Order:
@@ -82,22 +104,28 @@ class _Peers(msgspec.Struct, frozen=True):
     messages: tuple[Forwarded, ...]
 
 
+class _Refusals(msgspec.Struct, frozen=True):
+    refusals: tuple[Returned, ...]
+
+
 class Inbox(NamedTuple):
     """A region's orders as events, the oldest first, and what they leave to do without one.
 
     ``empty`` are the numbers of those that ask for nothing, or for ``forwarded`` only, which is lost
-    rather than handed out twice on purpose, or that have the key orders of some devices (``keyed``) sent.
+    rather than handed out twice on purpose, or that have the key orders of some devices (``keyed``) sent, or
+    that say what other regions refused (``returned``).
     """
 
     wanted: list[events.Ordered]
     empty: list[int]
     forwarded: list[tuple[Millis, Forwarded]]
     keyed: list[DeviceName]
+    returned: list[Returned]
 
 
 def read(connection: sa.Connection, region: RegionName) -> Inbox:
     """Read a region's inbox; run in a reader's thread."""
-    inbox = Inbox([], [], [], [])
+    inbox = Inbox([], [], [], [], [])
     for pending in orders.pending(connection, region):
         if pending.order.kind == "peers":
             inbox.empty.append(pending.id)
@@ -107,6 +135,10 @@ def read(connection: sa.Connection, region: RegionName) -> Inbox:
         if pending.order.kind == "keys":
             inbox.empty.append(pending.id)
             inbox.keyed.append(DeviceName(pending.order.subject))
+            continue
+        if pending.order.kind == "refused":
+            inbox.empty.append(pending.id)
+            inbox.returned.extend(codec.decode(pending.order.body, _Refusals).refusals)
             continue
         event = _event(connection, region, pending)
         if event is None:
@@ -131,5 +163,5 @@ def _event(
             decided = codec.decode(order.body, _Decided)
             kind = _DECISIONS.get(decided.kind)
             return None if kind is None else codec.decode(bytes(decided.event), kind)
-        case "peers" | "keys":
+        case "peers" | "keys" | "refused":
             return None

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from qfleet_controlplane.store.tables.control import orders
 from qfleet_wire.names import Millis, RegionName
 
-Kind: TypeAlias = Literal["adopt", "cancel", "device", "peers", "keys"]
+Kind: TypeAlias = Literal["adopt", "cancel", "device", "peers", "keys", "refused"]
 
 
 class Order(NamedTuple):
@@ -21,7 +21,8 @@ class Order(NamedTuple):
     ``adopt``: tasks of job ``subject`` belong to the region now. ``cancel``: cancel job ``subject``.
     ``device``: ``body`` is an event about device ``subject``. ``peers``: ``body`` holds what devices of
     other regions sent to some of this one; it may be lost. ``keys``: something is stored that is ordered of
-    the key process of device ``subject``; without this word it is sent a little later.
+    the key process of device ``subject``; without this word it is sent a little later. ``refused``: ``body``
+    holds what region ``subject`` did not hand out of what devices of this one sent; it may be lost.
     """
 
     region: RegionName
