@@ -32,7 +32,7 @@ def repeat_choice(survey: Survey) -> Fit:
     One joint distribution; with probability r the second answer only repeats the first. It fulfils the QQ
     equality without anything quantum.
     """
-    return _fitted(survey, "joint distribution, answers repeated", (_REPEAT,))
+    return _fitted(survey, "joint distribution, answers repeated", (_REPEAT,), (_WEAK, 0.0, -_WEAK))
 
 
 def by_place(survey: Survey) -> Fit:
@@ -47,7 +47,7 @@ def by_place(survey: Survey) -> Fit:
     bound = equality(survey).log_likelihood
     fits = []
     for changes in itertools.product((_REPEAT, _ANTICIPATE), (_DENY_FIRST, _DENY_SECOND)):
-        fits.append(_fitted(survey, name, changes))
+        fits.append(_fitted(survey, name, changes, (_WEAK, 0.0)))
         if fits[-1].log_likelihood > bound - _REACHED:
             break
     return max(fits, key=lambda fit: fit.log_likelihood)
@@ -61,8 +61,8 @@ def place_probabilities(joint: Parameters, repeats: float, denies: float) -> Pro
     return found
 
 
-def _fitted(survey: Survey, name: str, changes: tuple[Matrix, ...]) -> Fit:
-    """The most likely shares of people who follow each of the changed rules."""
+def _fitted(survey: Survey, name: str, changes: tuple[Matrix, ...], logits: tuple[float, ...]) -> Fit:
+    """The most likely shares of people who follow each changed rule; searches begin at these logits."""
     counts = np.array([survey.ab, survey.ba], dtype=float).ravel()
 
     def cost(parameters: Parameters) -> tuple[float, Parameters]:
@@ -76,8 +76,8 @@ def _fitted(survey: Survey, name: str, changes: tuple[Matrix, ...]) -> Fit:
         return -float(counts @ np.log(seen)), -slope
 
     pooled = np.array(survey.ab, dtype=float) + np.array(survey.ba, dtype=float)[SWAP] + 0.5
-    logits = np.log(pooled[:3] / pooled[3])
-    starts = np.array([[*logits, *[weak] * len(changes)] for weak in (_WEAK, 0.0, -_WEAK)])
+    odds = np.log(pooled[:3] / pooled[3])
+    starts = np.array([[*odds, *[logit] * len(changes)] for logit in logits])
     searched = _natural(lowest(cost, starts, -equality(survey).log_likelihood, slope=True))
     # nobody follows a changed rule: no search may end worse than that
     unchanged = ((pooled - 0.5) / (pooled - 0.5).sum(), np.zeros(len(changes)))

@@ -14,6 +14,8 @@ from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import QUANTUM, Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 
+_BESIDE = 0.15
+"""How far from the middle of its bar a model's point is drawn, so that equal ones are both seen."""
 _CELLS = ("yes, yes", "yes, no", "no, yes", "no, no")
 NOTES = (
     (
@@ -162,20 +164,20 @@ class OrderStudy:
         ends = [[wilson(yes, sum(cells)) for yes in cells] for cells in (self.survey.ab, self.survey.ba)]
         low, high = np.moveaxis(np.array(ends), 2, 0)
         drawn = (
-            ("observed, 95 %", shares, (low, high), "bars"),
-            (quantum.model, quantum.probabilities, None, "points"),
-            (best.model, best.probabilities, None, "points"),
+            ("observed, 95 %", shares, (low, high), "bars", 0.0),
+            (quantum.model, quantum.probabilities, None, "points", -_BESIDE),
+            (best.model, best.probabilities, None, "points", _BESIDE),
         )
         series = tuple(
             Series(
                 label,
-                places,
+                tuple(place + beside for place in places),
                 _flat(values),
                 () if spread is None else _flat(spread[0]),
                 () if spread is None else _flat(spread[1]),
                 style,  # type: ignore[arg-type] # a literal above
             )
-            for label, values, spread, style in drawn
+            for label, values, spread, style, beside in drawn
         )
         names = tuple(f"{order}: {cell}" for order in ("A first", "B first") for cell in _CELLS)
         return Figure("answers", self.survey.name, "order and answers", "share of people", series, names)
