@@ -67,9 +67,13 @@ class Plant:
 
     def spread(self, starts: Sequence[int]) -> float:
         """Standard deviation of the reserve over the periods."""
-        levels = self.levels(starts)
-        mean = math.fsum(levels) / len(levels)
-        return math.sqrt(math.fsum((level - mean) ** 2 for level in levels) / len(levels))
+        return self.spread_of(self.squares(starts))
+
+    def spread_of(self, squares: float) -> float:
+        """Standard deviation of the reserve where the sum of squares is ``squares``; the mean is fixed."""
+        total = sum(self.load) + sum(machine.capacity * machine.periods for machine in self.machines)
+        number = len(self.load)
+        return math.sqrt(max(0.0, (squares * number - total**2) / number**2))
 
     def squares(self, starts: Sequence[int]) -> int:
         """What is minimised."""
@@ -83,11 +87,14 @@ def greedy(plant: Plant) -> list[int]:
     for one in sorted(
         range(len(starts)), key=lambda one: (-machines[one].capacity * machines[one].periods, one)
     ):
-        levels = plant.levels(starts)
-        starts[one] = min(
-            plant.starts(one), key=lambda start: sum(levels[start : start + machines[one].periods])
-        )
+        starts[one] = _least(plant, starts, one, plant.starts(one))
     return [start for start in starts if start is not None]
+
+
+def _least(plant: Plant, starts: Sequence[int | None], one: int, times: Sequence[int]) -> int:
+    """Of some starts of a machine, the first with the least load and outage."""
+    levels, periods = plant.levels(starts), plant.machines[one].periods
+    return min(times, key=lambda start: sum(levels[start : start + periods]))
 
 
 SHARE = 0.3
@@ -168,11 +175,17 @@ def model(block: Block) -> tuple[Qubo, list[list[int]]]:
 def read(block: Block, rows: Sequence[Sequence[int]], bits: Sequence[int]) -> tuple[tuple[int, ...], bool]:
     """The plan that a state means, and whether it was valid.
 
-    A machine without a start keeps its own, one with several takes the first.
+    A machine with several starts gets that of them where load and outage are least, one without any of all
+    that it may have; the machine with most outage first.
     """
-    starts, valid = list(block.starts), True
+    starts: list[int | None] = list(block.starts)
+    open_: list[tuple[int, list[int]]] = []
     for one, row, times in zip(block.free, rows, block.times, strict=True):
         chosen = [start for bit, start in zip(row, times, strict=True) if bits[bit]]
-        valid &= len(chosen) == 1
-        starts[one] = chosen[0] if chosen else block.starts[one]
-    return tuple(starts), valid
+        starts[one] = chosen[0] if len(chosen) == 1 else None
+        if len(chosen) != 1:
+            open_.append((one, chosen or times))
+    machines = block.plant.machines
+    for one, times in sorted(open_, key=lambda pair: -machines[pair[0]].capacity * machines[pair[0]].periods):
+        starts[one] = _least(block.plant, starts, one, times)
+    return tuple(start for start in starts if start is not None), not open_

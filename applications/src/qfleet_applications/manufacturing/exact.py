@@ -1,10 +1,11 @@
 """What CP-SAT proves of the three problems of this pack."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import combinations, pairwise
 from typing import Any
 
-from qfleet_applications.manufacturing.calendar import Machine, Plant, greedy
+from qfleet_applications.manufacturing.calendar import Machine, Plant
 from qfleet_applications.manufacturing.places import Places
 from qfleet_applications.manufacturing.shop import Place, Shop
 from qfleet_applications.qubo import proving
@@ -55,12 +56,14 @@ def _walked(solver: Any, arcs: dict[tuple[int, int], Any], size: int) -> tuple[i
     return tuple(tour)
 
 
-LEVELLING_S = 2.0
+LEVELLING_S = 0.5
 """No plan of 32 machines is proved best in minutes."""
 
 
-def levelled(plant: Plant, *, seed: int = 0) -> Proof[tuple[int, ...]]:
+def levelled(plant: Plant, begun: Sequence[int], *, seed: int = 0) -> Proof[tuple[int, ...]]:
     """The starts of maintenance with the least sum of squares of load and outage, in whole units.
+
+    The search begins at the plan ``begun``.
 
     Machines that differ by name only are counted, so that plans that only swap them are one.
     """
@@ -76,7 +79,7 @@ def levelled(plant: Plant, *, seed: int = 0) -> Proof[tuple[int, ...]]:
     for machine, group in alike.items():
         model.add(sum(begin[machine, start] for start in plant.starts(group[0])) == len(group))
     squares = [_squared(model, plant, period, begin) for period in range(len(plant.load))]
-    _suggest(model, plant, begin)
+    _suggest(model, plant, begin, begun)
     model.minimize(sum(squares))
     return proving.minimised(
         model,
@@ -102,11 +105,9 @@ def _squared(model: Any, plant: Plant, period: int, begin: dict[tuple[Machine, i
     return square
 
 
-def _suggest(model: Any, plant: Plant, begin: dict[tuple[Machine, int], Any]) -> None:
-    """Begin at the plan of the greedy rule, as the fleet does."""
+def _suggest(model: Any, plant: Plant, begin: dict[tuple[Machine, int], Any], begun: Sequence[int]) -> None:
     counts = Counter(
-        (machine._replace(name=""), start)
-        for machine, start in zip(plant.machines, greedy(plant), strict=True)
+        (machine._replace(name=""), start) for machine, start in zip(plant.machines, begun, strict=True)
     )
     for key, count in begin.items():
         model.add_hint(count, counts[key])

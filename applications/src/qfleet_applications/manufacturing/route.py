@@ -60,11 +60,15 @@ class RouteStudy:
         length, described = float(path.length), self.walk.effort.described
         begun = self.places.length(touring.nearest(self.places))
         method = f"{described} with repair"
-        start = "The first model had all places: its own answer is where the search began."
+        rule, better = "going to the nearest place each time", length < begun
+        start = (
+            "The first model had all places: its own answer is where the search began. "
+            f"By {rule} the path takes {begun}{'' if better else ', which the sampler did not improve on'}."
+        )
         whole = touring.at_once(path, self.walk)
         if not whole:
             method = proving.credited("the nearest place each time", described, begun, length)
-            start = f"The search began at {begun}, by going to the nearest place each time."
+            start = proving.beginning(rule, str(begun), better=better)
         kind = self.walk.effort.kind if whole or length < begun else "classical"
         comparison = Comparison(
             self.title,

@@ -93,7 +93,7 @@ class ScheduleStudy:
             figures=(_gantt(course), _progress(course)),
             notes=(
                 proving.gap("schedule", length, proof),
-                f"The search began at {begun}, by a dispatching rule, and asked {len(course.steps)} models.",
+                proving.beginning("a dispatching rule", str(begun), better=length < begun),
                 "An annealer that finds no schedule within a makespan has not proved that there is none.",
                 "States that broke constraints were repaired to schedules; the table says how many.",
                 self.search.effort.nature,

@@ -83,3 +83,9 @@ def credited(rule: str, sampler: str, begun: float, found: float) -> str:
     if found < begun:
         return f"{sampler}, from {rule}"
     return f"{rule}, which {sampler} did not improve"
+
+
+def beginning(rule: str, begun: str, *, better: bool) -> str:
+    """Where a search began, and whether the sampler found anything better, as a sentence."""
+    found = "the sampler found better." if better else "the sampler found nothing better."
+    return f"The search began at {begun}, by {rule}; {found}"
