@@ -164,6 +164,35 @@ def test_one_session_and_one_relay_are_found_by_the_first_letters(database: Data
     play(main)
 
 
+def test_the_leader_forgets_once_a_day_what_ended_long_ago(database: Database) -> None:
+    site = Site(database)
+    site.load()
+
+    async def left() -> tuple[int, int]:
+        return len(await site.authority.sessions()), len(await site.authority.relays())
+
+    async def main() -> None:
+        site.stock_all()
+        await site.authority.turn()
+        await site.authority.exchange(KeyExchangeRequest(a="a", b="b"), "eve")
+        await site.authority.relay(KeyRelayRequest(a="a", b="c"), "eve")
+        site.now += key_rows.KEPT_MS + 1
+        site.leads = False
+        await site.authority.turn()
+        assert await left() == (1, 1)
+        site.leads = True
+        await site.authority.turn()  # both are open until now, and end
+        assert await left() == (1, 1)
+        site.now += 3_600_000
+        await site.authority.turn()
+        assert await left() == (1, 1), "it is not looked for at each turn"
+        site.now += 86_400_000
+        await site.authority.turn()
+        assert await left() == (0, 0)
+
+    play(main)
+
+
 def test_a_low_stock_is_filled_by_the_leader_alone_and_an_idle_turn_writes_nothing(
     database: Database,
 ) -> None:

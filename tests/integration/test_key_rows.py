@@ -80,13 +80,24 @@ def test_the_last_stock_counts(database: Database) -> None:
 
 
 def test_what_ended_long_ago_is_forgotten_and_what_is_open_is_not(database: Database) -> None:
-    save(database, SESSION, replace(SESSION, name="s2", status="key"), RELAY, ALARM)
+    over = [replace(RELAY, name=f"r{number}", status="key", created=Millis(number)) for number in (9, 10)]
+    cleared = [replace(ALARM, name=f"x{number}", at=Millis(number), cleared=Millis(99)) for number in (9, 10)]
+    save(database, SESSION, replace(SESSION, name="s2", status="key"), RELAY, *over, ALARM, *cleared)
+    for device, told in ((A, 9), (B, 10)):
+        database.writer.transact(
+            lambda connection, device=device, told=told: key_rows.stock(  # type: ignore[misc]
+                connection, device, Stock(links=()), Millis(told)
+            )
+        )
     now = Millis(10 + key_rows.KEPT_MS)
     database.writer.transact(lambda connection: key_rows.forget(connection, now))
     assert [one.name for one in database.read_now(lambda connection: key_rows.sessions(connection, 9))] == [
         "s1"
     ]
     assert database.read_now(key_rows.open_relays) == {"r1": RELAY}
+    assert database.read_now(lambda connection: key_rows.relays(connection, 9)) == [over[1], RELAY]
+    assert database.read_now(lambda connection: key_rows.alarms(connection, 9)) == [cleared[1], ALARM]
+    assert set(database.read_now(key_rows.stocks)) == {B}
     assert database.read_now(key_rows.standing_alarms) == {"a|b": ALARM}
 
 

@@ -23,7 +23,7 @@ from qfleet_wire import key_orders
 from qfleet_wire.names import DeviceName, Millis
 
 KEPT_MS: Final = 90 * 86_400_000
-"""What has ended is kept for so long."""
+"""What has ended is kept for so long, and what a device said last of its stock."""
 
 _T = TypeVar("_T", Session, Relay, Alarm)
 _OPEN: Final = "ordered"
@@ -151,11 +151,12 @@ def alarms(connection: sa.Connection, limit: int) -> list[Alarm]:
 
 
 def forget(connection: sa.Connection, now: Millis) -> None:
-    """Forget what ended long ago."""
+    """Forget what ended long ago, and the stocks of devices that have not spoken since."""
     before = Millis(now - KEPT_MS)
     key_asks.forget(connection, before)
     for table in (key_sessions, key_relays):
         connection.execute(table.delete().where(table.c.created < before, table.c.status != _OPEN))
+    connection.execute(key_stocks.delete().where(key_stocks.c.received < before))
     connection.execute(key_alarms.delete().where(key_alarms.c.at < before, key_alarms.c.standing == 0))
 
 
