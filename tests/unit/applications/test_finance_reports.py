@@ -12,6 +12,7 @@ from qfleet_applications.errors import InvalidData, InvalidProblem
 from qfleet_applications.finance import estimating, exposures, histories, pricing, quantiles, reading, risk
 from qfleet_applications.finance.assessment import Terms
 from qfleet_applications.finance.exposures import Exposure
+from qfleet_applications.finance.histories import Past
 from qfleet_applications.finance.pricing import OptionStudy, OptionTerms
 from qfleet_applications.finance.quantiles import Search
 from qfleet_applications.frame.report import Measured, Report
@@ -150,7 +151,7 @@ def test_past_returns_of_the_bundled_index() -> None:
 def test_the_search_ends_at_the_quantile(level: float) -> None:
     past = np.random.default_rng(2).normal(size=500)
     exposure = exposures.of_past(past, 4)
-    study = risk.RiskStudy(exposure, Terms(level=level, epsilon=0.0005), {}, past=past)
+    study = risk.RiskStudy(exposure, Terms(level=level, epsilon=0.0005), {}, past=Past(past))
     search = study.search()
     place = search.run(Local())
     low, high = search.bounds()

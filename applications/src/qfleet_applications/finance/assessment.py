@@ -13,6 +13,7 @@ from qfleet_applications.finance.calls import Calls
 from qfleet_applications.finance.credit import Book
 from qfleet_applications.finance.estimating import Estimate, Precision
 from qfleet_applications.finance.exposures import Exposure
+from qfleet_applications.finance.histories import Past
 from qfleet_applications.finance.measures import Tail
 from qfleet_applications.finance.quantiles import Search
 from qfleet_applications.frame.desk import Runner
@@ -59,7 +60,7 @@ class Assessment:
     terms: Terms
     source: dict[str, str]
     book: Book | None = None
-    past: "np.ndarray[tuple[int], np.dtype[np.float64]] | None" = None
+    past: Past | None = None
 
     @property
     def title(self) -> str:

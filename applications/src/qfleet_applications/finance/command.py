@@ -36,6 +36,7 @@ def risk(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     reach: Annotated[float, typer.Option(help="Standard deviations of the book's factor.")] = 2.0,
     days: Annotated[int, typer.Option(help="Prices over which a past loss is taken.")] = 1,
+    window: Annotated[int, typer.Option(help="Past losses that forecast the next in the backtest.")] = 250,
     epsilon: Epsilon = 0.002,
     confidence: Confidence = 0.95,
     currency: Currency = "EUR",
@@ -60,7 +61,9 @@ def risk(  # noqa: PLR0913 - each is an option of the command
     if history is None:
         study = studies.of_book(file, terms, factor_qubits=2 if qubits is None else qubits, reach=reach)
     else:
-        study = studies.of_history(history, terms, qubits=5 if qubits is None else qubits, days=days)
+        study = studies.of_history(
+            history, terms, qubits=5 if qubits is None else qubits, days=days, window=window
+        )
     carry_out(study, plan=plan, json=json, output=output)
 
 

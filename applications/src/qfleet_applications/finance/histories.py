@@ -50,6 +50,19 @@ class History:
         return np.asarray(1.0 - self.prices[days:] / self.prices[:-days])
 
 
+@dataclass(frozen=True)
+class Past:
+    """Losses one after another, each over ``days`` prices; in a backtest ``window`` forecast the next."""
+
+    losses: Vector
+    days: int = 1
+    window: int = 250
+
+    def __post_init__(self) -> None:
+        if not 20 <= self.window <= 10_000:
+            raise InvalidProblem(f"--window {self.window} is not within 20 to 10000 losses")
+
+
 def history(source: str) -> History:
     """A bundled history by name, or a CSV file with the columns ``date`` (ISO 8601, ascending) and ``price``.
 

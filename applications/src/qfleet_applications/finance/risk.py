@@ -6,6 +6,7 @@ from qfleet_applications.errors import InvalidProblem
 from qfleet_applications.finance import exposures, histories, reading, risk_report
 from qfleet_applications.finance.assessment import Assessment, Terms
 from qfleet_applications.finance.credit import Book
+from qfleet_applications.finance.histories import Past
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Report
 
@@ -35,7 +36,7 @@ def of_book(file: Path | None, terms: Terms, *, factor_qubits: int = 2, reach: f
     return RiskStudy(exposures.of_book(book), terms, source, book=book)
 
 
-def of_history(source: str, terms: Terms, *, qubits: int = 5, days: int = 1) -> RiskStudy:
+def of_history(source: str, terms: Terms, *, qubits: int = 5, days: int = 1, window: int = 250) -> RiskStudy:
     """The study of an asset's losses over some days, by its past; ``source`` is a bundled name or a file.
 
     Raises:
@@ -52,4 +53,5 @@ def of_history(source: str, terms: Terms, *, qubits: int = 5, days: int = 1) -> 
         "sha256": reading.digest(history.file),
         "losses": f"{len(past)}, each over {days} successive price{'s' if days > 1 else ''}",
     }
-    return RiskStudy(exposures.of_past(past, qubits), terms, known, past=past)
+    known["backtest"] = f"each from {window} losses before it"
+    return RiskStudy(exposures.of_past(past, qubits), terms, known, past=Past(past, days, window))

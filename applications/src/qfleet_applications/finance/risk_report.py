@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qfleet_applications.finance import calls
+from qfleet_applications.finance import calls, past_report
 from qfleet_applications.finance.assessment import Assessment, Findings
 from qfleet_applications.finance.estimating import Estimate
 from qfleet_applications.frame.report import (
@@ -29,16 +29,16 @@ def report(study: Assessment, found: Findings) -> Report:
     """The report of a study."""
     tables = [_measures(study, found)]
     tables.append(calls.table((found.calls,)))
-    tables += [_model_error(study, found)] if study.linear is not None else [_grid_error(study)]
+    added, notes = _past(study) if study.past is not None else ((_model_error(study, found),), ())
     terms = study.terms
     return Report(
         pack="finance",
         command="risk",
         title=study.title,
         comparisons=comparisons(study, found),
-        tables=tuple(tables),
+        tables=(*tables, *added),
         figures=(_figure(study, found),),
-        notes=(*_undecided(study, found), *NOTES),
+        notes=(*notes, *_undecided(study, found), *NOTES),
         settings=study.source
         | {
             "level": f"{terms.level:g}",
@@ -110,25 +110,13 @@ def _model_error(study: Assessment, found: Findings) -> Table:
     return Table("Model error of the linearised circuit, and of the factor's grid", columns, tuple(rows))
 
 
-def _grid_error(study: Assessment) -> Table:
-    """What rounding to the register's grid changes."""
+def _past(study: Assessment) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+    """The tables and words on what is known of the past."""
     assert study.past is not None
-    losses, level = study.exposure.losses, study.terms.level
-    ordered = np.sort(study.past)
-    raw = float(ordered[int(np.ceil(level * len(ordered) - 1e-9)) - 1])
-    beyond = ordered[ordered > raw]
-    rows: tuple[tuple[Cell, ...], ...] = (
-        ("expected loss", float(ordered.mean()), losses.mean, losses.mean - float(ordered.mean())),
-        ("value at risk", raw, losses.at(losses.quantile(level)), losses.at(losses.quantile(level)) - raw),
-    )
-    if len(beyond):
-        mean, on_grid = float(beyond.mean()), losses.beyond(losses.quantile(level))
-        rows += (("mean beyond it", mean, on_grid, on_grid - mean),)
-    return Table(
-        f"Error of the grid of {1 << losses.qubits} losses, {losses.step:.4g} {study.terms.unit} apart",
-        ("measure", "all past losses", "on the grid", "error"),
-        rows,
-    )
+    past, terms = study.past, study.terms
+    tables, notes = past_report.tested(past, terms.level)
+    grid = past_report.grid_error(study.exposure.losses, past, terms.level, terms.unit)
+    return (grid, past_report.resampled(past, terms.level, terms.unit, terms.seed), *tables), notes
 
 
 def _figure(study: Assessment, found: Findings) -> Figure:
