@@ -127,8 +127,9 @@ def test_no_model_with_the_qq_equality_can_do_better_than_the_pooled_one() -> No
 
 def test_no_larger_model_fits_worse_than_a_smaller_one_that_is_part_of_it() -> None:
     lopsided = Survey("lopsided", "A", "B", (999_999_999, 1, 1, 1), (1, 1, 1, 1))
-    for survey in (lopsided, *BUNDLED[:4]):
-        for between in (order_places.repeat_choice(survey), order_places.by_place(survey)):
+    for survey in (lopsided, *BUNDLED[:3]):
+        repeated, places = order_places.repeat_choice(survey), order_places.by_place(survey)
+        for between in (repeated, places):
             chain = (
                 order_fits.no_order(survey),
                 between,
@@ -137,9 +138,8 @@ def test_no_larger_model_fits_worse_than_a_smaller_one_that_is_part_of_it() -> N
             )
             found = [one.log_likelihood for one in chain]
             assert all(more > less - 1e-3 for less, more in itertools.pairwise(found))
-    for survey in BUNDLED[:4]:
-        places, repeated = order_places.by_place(survey), order_places.repeat_choice(survey)
-        assert places.log_likelihood > repeated.log_likelihood - 1e-3
+        if survey is not lopsided:
+            assert places.log_likelihood > repeated.log_likelihood - 1e-3
 
 
 def test_the_tests_of_the_equality_and_of_an_effect_are_the_published_ones() -> None:
@@ -167,12 +167,44 @@ def test_the_circuit_computes_what_the_models_say() -> None:
         np.testing.assert_allclose(found, fit.probabilities, atol=1e-9)
 
 
-def test_repeating_ones_answer_fulfils_the_equality_too_and_rays_fail() -> None:
-    repeated = order_places.repeat_choice(CLINTON_GORE)
-    ab, ba = repeated.probabilities
+def test_repeating_ones_answer_fulfils_the_equality_too() -> None:
+    ab, ba = order_places.repeat_choice(CLINTON_GORE).probabilities
     assert ab[1] + ab[2] == pytest.approx(ba[1] + ba[2])
-    rays = order_models.one_ray(CLINTON_GORE, 0)
-    assert rays.aic > order_fits.no_order(CLINTON_GORE).aic + 50
+
+
+@settings(deadline=None)
+@given(st.floats(0, 3.2), st.floats(0, 3.2), st.floats(0, 6.3))
+def test_no_model_of_rays_can_do_better_than_the_bound_of_reciprocity(
+    theta: float, phi: float, phase: float
+) -> None:
+    """A state of two dimensions with a phase, projected on rays twice."""
+    yes_a, yes_b = np.array([1.0, 0.0]), np.array([np.cos(theta), np.sin(theta)])
+    state = np.array([np.cos(phi), np.sin(phi) * np.exp(1j * phase)])
+    orders_of = ((yes_a, yes_b), (yes_b, yes_a))
+    turned = np.array([[0.0, -1.0], [1.0, 0.0]])
+    found = [
+        [abs(y @ x) ** 2 * abs(x @ state) ** 2 for x in (one, turned @ one) for y in (two, turned @ two)]
+        for one, two in orders_of
+    ]
+    likelihood = order_fits.log_likelihood(CLINTON_GORE, np.array(found))
+    bound = order_fits.reciprocity(CLINTON_GORE)
+    assert bound.probabilities.sum(axis=1) == pytest.approx([1.0, 1.0])
+    assert likelihood <= bound.log_likelihood + 1e-9
+    assert bound.aic > order_fits.no_order(CLINTON_GORE).aic + 50
+
+
+def test_the_similarity_is_that_of_both_projections_of_the_state() -> None:
+    """Re⟨P_A ψ|P_B ψ⟩ over their lengths, from vectors; and the published indices of five surveys."""
+    theta, phi, weights = (0.3, -1.1), (0.8, 0.2), (np.cos(0.6), np.sin(0.6))
+    along_a = np.array([w * np.cos(p) for w, p in zip(weights, phi, strict=True)])
+    along_b = np.array([w * np.cos(p - t) for w, p, t in zip(weights, phi, theta, strict=True)])
+    overlap = sum(a * b * np.cos(t) for a, b, t in zip(along_a, along_b, theta, strict=True))
+    expected = overlap / np.linalg.norm(along_a) / np.linalg.norm(along_b)
+    told = order_models.question_probabilities(np.array([0.6, *theta, *phi]))
+    ab, ba = (tuple(int(count) for count in np.rint(1e8 * cells)) for cells in told)
+    assert orders.similarity(Survey("", "", "", ab, ba)) == pytest.approx(expected, abs=1e-6)  # type: ignore[arg-type] # four cells each
+    five = [round(orders.similarity(one), 4) for one in (*BUNDLED[:3], *BUNDLED[4:6])]
+    assert five == [0.8409, 0.6634, 0.7866, 0.5521, 0.8600]
 
 
 def test_the_report_says_what_was_found_and_who_criticises_it() -> None:
@@ -195,9 +227,9 @@ def test_many_surveys_are_added_up() -> None:
     before, models, each = report.tables
     figures = [value for _, value in before.rows]
     assert figures[:2] == [5, sum(one.people for one in surveys)]
-    assert figures[-6] == pytest.approx(sum(orders.qq(one).z ** 2 for one in surveys), abs=0.01)
+    assert figures[-7] == pytest.approx(sum(orders.qq(one).z ** 2 for one in surveys), abs=0.01)
     assert (figures[-3], figures[-1]) == (1, 1)
-    assert [row[2] for row in models.rows] == [25, 15, 20, 25, 30]
+    assert [row[2] for row in models.rows] == [25, 15, 15, 20, 25, 30]
     above = [order_models.question_model(one, 0).aic - order_fits.markov(one).aic for one in surveys]
     assert report.comparisons[0].fleet.value == pytest.approx(sum(above))
     # Rose and Jackson refutes every model with the equality: by AIC a chain in each order is left

@@ -169,6 +169,7 @@ def load(file: Path) -> tuple[Experiment, ...]:
     """
     frame = read(file, COLUMNS)
     found: list[Experiment] = []
+    names: set[str] = set()
     for row in range(frame.rows):
         people, acted = (
             tuple(int(frame.numbers(f"{what}_{one}")[row]) for one in _CONDITIONS) for what in ("n", "yes")
@@ -179,9 +180,10 @@ def load(file: Path) -> tuple[Experiment, ...]:
                 raise InvalidData(file, "nobody was asked", line=line, column=f"n_{one}")
             if yes > of:
                 raise InvalidData(file, f"{yes} of {of} cannot be", line=line, column=f"yes_{one}")
-        if name in (one.name for one in found):
+        if name in names:
             told = f"an experiment {name!r} stands there before"
             raise InvalidData(file, told, line=line, column="experiment", hint="give each its own name")
+        names.add(name)
         found.append(Experiment(name, people, acted))  # type: ignore[arg-type] # three each
     return tuple(found)
 

@@ -80,6 +80,21 @@ def equality(survey: Survey) -> Fit:
     return judged("nothing but the QQ equality", 5, survey, found)
 
 
+def reciprocity(survey: Survey) -> Fit:
+    """The bound of all quantum models whose answers are rays: the second answer agrees with a share s always.
+
+    |⟨a|b⟩|² = |⟨b|a⟩|² makes s one number for both orders and both first answers, the Grand Reciprocity
+    equations of Boyer-Kassem, Duchêne and Guerci, Mathematical Social Sciences 80, 33 (2016). The shares of
+    yes to the first question are free, although a state binds them further: no such model can fit better.
+    """
+    counts = np.array([survey.ab, survey.ba], dtype=float)
+    agrees = counts[:, [0, 3]].sum() / counts.sum()
+    yes = counts[:, :2].sum(axis=1) / counts.sum(axis=1)
+    second = np.array([agrees, 1 - agrees, 1 - agrees, agrees])
+    found = np.column_stack([yes, yes, 1 - yes, 1 - yes]) * second
+    return judged("any quantum model of rays", 3, survey, found)
+
+
 def misfit(fit: Fit, saturated: Fit) -> tuple[float, float | None]:
     """G² of a fit, and its p by χ² on the degrees of freedom that are left; no p where none is."""
     left = saturated.free - fit.free

@@ -1,7 +1,5 @@
 """The quantum question model, whose most likely parameters must be searched for."""
 
-from collections.abc import Callable
-
 import numpy as np
 
 from qfleet_applications.cognition.order_fits import Fit, Probabilities, equality, judged, log_likelihood
@@ -19,16 +17,14 @@ def question_model(survey: Survey, seed: int) -> Fit:
     lemma any two projectors part into such planes; more planes have more parameters. Not all that fulfils
     the equality is reached, since answers that never change allow no order effect; ``equality`` is the bound.
     """
-    return _searched(survey, "quantum question model", question_probabilities, 5, seed)
+    starts = np.random.default_rng(seed).uniform(-1.5, 1.5, (_STARTS, 5))
 
+    def cost(parameters: Parameters) -> float:
+        return -log_likelihood(survey, question_probabilities(parameters))
 
-def one_ray(survey: Survey, seed: int) -> Fit:
-    """The same with one-dimensional answers: "yes" and "no" are rays in a plane. Usually refuted."""
-
-    def in_a_plane(parameters: Parameters) -> Probabilities:
-        return question_probabilities(np.array([0.0, parameters[0], 0.0, parameters[1], 0.0]))
-
-    return _searched(survey, "quantum model of two rays", in_a_plane, 2, seed)
+    best = lowest(cost, starts, -equality(survey).log_likelihood, slope=False)
+    found = question_probabilities(best)
+    return judged("quantum question model", 5, survey, found, tuple(float(value) for value in best))
 
 
 def question_probabilities(parameters: Parameters) -> Probabilities:
@@ -41,16 +37,3 @@ def question_probabilities(parameters: Parameters) -> Probabilities:
             yes, no = np.cos(at) ** 2, np.sin(at) ** 2
             found[order] += share * np.array([yes * same, yes * other, no * other, no * same])
     return found
-
-
-def _searched(
-    survey: Survey, name: str, model: Callable[[Parameters], Probabilities], free: int, seed: int
-) -> Fit:
-    """The best of several searches from random angles; the QQ equality bounds the likelihood."""
-    starts = np.random.default_rng(seed).uniform(-1.5, 1.5, (_STARTS, free))
-
-    def cost(parameters: Parameters) -> float:
-        return -log_likelihood(survey, model(parameters))
-
-    best = lowest(cost, starts, -equality(survey).log_likelihood, slope=False)
-    return judged(name, free, survey, model(best), tuple(float(value) for value in best))

@@ -25,8 +25,8 @@ NOTES = (
     (
         "Boyer-Kassem, Duchêne and Guerci, Mathematical Social Sciences 80, 33 (2016): models whose "
         "answers are rays (one dimension) must fulfil equations between conditional probabilities that "
-        "most surveys violate; the model of two rays is therefore fitted here too. Larger subspaces "
-        "escape that test by having more parameters."
+        "most surveys violate; what any model of rays could reach at best is shown here too. Larger "
+        "subspaces escape that test by having more parameters."
     ),
     (
         "Kellen, Singmann and Batchelder, Decision 5, 323 (2018): the QQ equality does not single out "
@@ -73,7 +73,7 @@ class OrderStudy:
         began = time.perf_counter()
         classical = classical_fits(self.survey)
         others_took = time.perf_counter() - began
-        rays = order_models.one_ray(self.survey, self.seed)
+        rays = order_fits.reciprocity(self.survey)
         return Report(
             pack="cognition",
             command="order-effects",

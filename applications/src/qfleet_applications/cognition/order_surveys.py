@@ -6,7 +6,7 @@ to a χ², and so do the likelihoods of a model that has parameters of its own i
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,13 +55,14 @@ class SurveysStudy:
         began = time.perf_counter()
         classical = tuple(zip(*(classical_fits(one) for one in self.surveys), strict=True))
         others_took = time.perf_counter() - began
+        rays = tuple(map(order_fits.reciprocity, self.surveys))
         models = (quantum, *classical)
         return Report(
             pack="cognition",
             command="order-effects",
             title=f"Order effects of {len(self.surveys)} surveys",
             comparisons=self._comparisons(models, (took, others_took)),
-            tables=(self._tests(), self._models(models), self._each(models)),
+            tables=(self._tests(), self._models(models, rays), self._each(models)),
             figures=(self._figure(),),
             notes=(*NOTES, _NOTE, self._weight(models)),
             settings={"file": self.source, "seed": str(self.seed), "surveys": str(len(self.surveys))},
@@ -111,39 +112,38 @@ class SurveysStudy:
         number = len(self.surveys)
         tested = [qq(survey) for survey in self.surveys]
         total = math.fsum(one.z**2 for one in tested)
-        effects = [
-            order_fits.misfit(order_fits.no_order(one), order_fits.markov(one)) for one in self.surveys
-        ]
-        effect = math.fsum(g2 for g2, _ in effects)
+        effect = math.fsum(g2 for g2, _ in self._misfits(order_fits.no_order))
         rows = (
             ("surveys", number),
             ("people", sum(survey.people for survey in self.surveys)),
             ("effect of the order: sum of G²", round(effect, 2)),
             ("degrees of freedom", 3 * number),
             ("p of that sum", rounded(order_fits.tail(effect, 3 * number))),
-            (
-                "surveys with an effect of the order at p < 0.05",
-                sum((p or 0) < _UNLIKELY for _, p in effects),
-            ),
+            ("surveys with an effect of the order at p < 0.05", self._refuted(order_fits.no_order)),
             ("QQ equality: sum of z²", round(total, 2)),
             ("degrees of freedom", number),
             ("p of that sum", rounded(order_fits.tail(total, number))),
+            (
+                "surveys that refute any quantum model of rays at p < 0.05",
+                self._refuted(order_fits.reciprocity),
+            ),
             ("surveys that miss the equality at p < 0.05", sum(one.p < _UNLIKELY for one in tested)),
             ("expected by chance", round(_UNLIKELY * number, 1)),
             ("surveys that miss it after Holm's correction", _holm([one.p for one in tested])),
         )
         return Table("Before any model", ("figure", "value"), rows)
 
-    def _models(self, models: Sequence[tuple[Fit, ...]]) -> Table:
-        near = [self._near(models, criterion) for criterion in ("AIC", "BIC")]
+    def _models(self, models: Sequence[tuple[Fit, ...]], rays: tuple[Fit, ...]) -> Table:
+        shown = (models[0], rays, *models[1:])
+        near = [self._near(shown, criterion) for criterion in ("AIC", "BIC")]
         rows = []
-        for place, fits in enumerate(models):
+        for place, fits in enumerate(shown):
             misfits = [
                 order_fits.misfit(fit, saturated)[0] for fit, saturated in zip(fits, models[-1], strict=True)
             ]
             g2, left = math.fsum(misfits), sum(order_fits.SATURATED - fit.free for fit in fits)
             rows.append((
-                fits[0].model, "classical" if place else "quantum", sum(fit.free for fit in fits),
+                fits[0].model, "quantum" if place < 2 else "classical", sum(fit.free for fit in fits),
                 round(g2, 2), left,
                 rounded(order_fits.tail(g2, left)) if left else None,
                 *(round(math.fsum(self._scores(fits, of)), 2) for of in ("AIC", "BIC")),
@@ -152,6 +152,13 @@ class SurveysStudy:
         columns = ("model", "kind", "parameters", "G²", "degrees of freedom", "p of G²", "AIC", "BIC",
                    "surveys within 2 of the best AIC", "of the best BIC")  # fmt: skip
         return Table("Models over all surveys", columns, tuple(rows))
+
+    def _misfits(self, model: Callable[[Survey], Fit]) -> list[tuple[float, float | None]]:
+        return [order_fits.misfit(model(survey), order_fits.markov(survey)) for survey in self.surveys]
+
+    def _refuted(self, model: Callable[[Survey], Fit]) -> int:
+        """In how many surveys G² is too large for chance."""
+        return sum(p is not None and p < _UNLIKELY for _, p in self._misfits(model))
 
     def _near(self, models: Sequence[tuple[Fit, ...]], criterion: str) -> list[int]:
         """In how many surveys each model is as good as the best, as far as differences count."""

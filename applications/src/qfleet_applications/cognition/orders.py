@@ -118,6 +118,7 @@ def load(file: Path) -> tuple[Survey, ...]:
     frame = read(file, COLUMNS)
     cells = {name: frame.numbers(name) for name in (column.name for column in COLUMNS[3:])}
     found: list[Survey] = []
+    names: set[str] = set()
     for row in range(frame.rows):
         ab, ba = (tuple(int(cells[f"{order}_{cell}"][row]) for cell in _CELLS) for order in ("ab", "ba"))
         for counts, order in ((ab, "ab"), (ba, "ba")):
@@ -129,11 +130,12 @@ def load(file: Path) -> tuple[Survey, ...]:
                     hint="without that, the two questions cannot be compared",
                 )
         survey, first, second = (frame.texts(name)[row] for name in ("survey", "first", "second"))
-        if survey in (one.name for one in found):
+        if survey in names:
             told = f"a survey {survey!r} stands there before"
             raise InvalidData(
                 file, told, line=frame.lines[row], column="survey", hint="give each its own name"
             )
+        names.add(survey)
         found.append(Survey(survey, first, second, ab, ba))  # type: ignore[arg-type] # four cells each
     return tuple(found)
 
