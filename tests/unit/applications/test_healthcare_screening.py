@@ -6,7 +6,7 @@ import pytest
 from tests.unit.applications.healthcare_desk import Exact, expectations, fidelities
 from tests.unit.applications.local import Local
 
-from qfleet_applications.errors import InvalidProblem, UnexpectedResult
+from qfleet_applications.errors import InvalidProblem, TooLarge, UnexpectedResult
 from qfleet_applications.frame.report import Report
 from qfleet_applications.healthcare import cohorts, explaining, screening_report
 from qfleet_applications.healthcare.kernels import FleetKernels
@@ -122,6 +122,8 @@ def test_what_cannot_be_is_refused() -> None:
     assert ScreenStudy(few, 24).reduction.reduced[0].shape == (30, 24)
     with pytest.raises(InvalidProblem, match="all rows have the same features"):
         ScreenStudy(with_rows(few, np.ones((30, 40))), 2)
+    with pytest.raises(TooLarge, match="21 qubits"):
+        ScreenStudy(few, 21, "data-local")
     with pytest.raises(InvalidProblem, match="10 rows of 569"):
         cohort.part(10, 0)
     with pytest.raises(InvalidProblem, match="class 1 has 0 rows"):

@@ -36,7 +36,7 @@ def test_the_command_beside_this_one_computes_a_block() -> None:
 
 
 def test_no_row_reaches_the_fleet_in_any_form() -> None:
-    cohort = cohorts.breast_cancer(KEY).part(60, 0)
+    cohort = cohorts.breast_cancer(KEY).part(40, 0)
     desk = Exact()
     study = ScreenStudy(cohort, 2, "data-local", local=SiteKernels(here))
     report = study.conduct(desk)
@@ -77,6 +77,12 @@ def test_another_block_than_asked_is_no_answer() -> None:
         SiteKernels(lambda _: empty).block(POINTS, POINTS, "zz")
 
 
+def test_equal_rows_are_told() -> None:
+    assert wording.repeated(POINTS) == ()
+    (told,) = wording.repeated(np.vstack([POINTS, POINTS[:2]]))
+    assert told.startswith("2 of 8 rows equal another")
+
+
 def test_pseudonyms_need_their_key(tmp_path: Path) -> None:
     one = pseudonyms.pseudonyms(KEY, ("1", "2"))
     assert one == pseudonyms.pseudonyms(KEY, ("1", "2"))
@@ -115,6 +121,13 @@ def test_a_users_file_is_read_with_its_units_and_without_its_records(tmp_path: P
         cohorts.load(file, ("ill", ""), ("age [month]",), KEY)
     with pytest.raises(InvalidData, match="no such column"):
         cohorts.load(file, ("label", ""), ("age",), KEY)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, "P00003,41,0,7"]) + "\n")
+    with pytest.raises(InvalidData, match="line 42, column 'record': a record stands there twice"):
+        cohorts.load(file, ("ill", ""), ("age",), KEY)
+    file.write_text("\n".join([*lines, "P00040,1e200,0,7"]) + "\n")
+    with pytest.raises(InvalidData, match="1e200 is not within"):
+        cohorts.load(file, ("ill", ""), ("age",), KEY)
     hours = write(tmp_path / "hours.csv", "record,age [year],ill,stay [hour]")
     with pytest.raises(InvalidData, match="\\[day\\] is needed"):
         cohorts.load(hours, ("ill", "stay"), (), KEY)

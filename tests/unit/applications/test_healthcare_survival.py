@@ -1,12 +1,14 @@
 """Survival risk: residuals and concordance against independent sums, and what the report says."""
 
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
 from tests.unit.applications.healthcare_desk import Exact
 
-from qfleet_applications.errors import InvalidProblem
-from qfleet_applications.healthcare import assessing, cohorts, survival
+from qfleet_applications.errors import InvalidProblem, TooLarge
+from qfleet_applications.healthcare import assessing, cohorts, survival, validation
 from qfleet_applications.healthcare.survival_study import SurvivalStudy
 
 COHORT = cohorts.breast_cancer_survival(bytes(32))
@@ -55,8 +57,26 @@ def test_the_report_says_who_orders_patients_better() -> None:
     assert len(report.figures[0].series) == 4
 
 
+def test_without_early_events_logistic_regression_tells_nobody_apart() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 1))
+    events = np.arange(40) % 2
+    times = np.where(events == 1, 30.0 + np.arange(40), np.arange(1.0, 41.0))
+    cohort = cohorts.Cohort("late", ("a",), rows, events, tuple(map(str, range(40))), times)
+    part = validation.Fold(np.arange(30), np.arange(30, 40))
+    found = survival.logistic("m", [rows], cohort, [part])
+    assert found.risk.tolist() == [0.0] * 40
+    assert found.concordance == 0.5
+
+
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(InvalidProblem, match="has no times"):
         SurvivalStudy(cohorts.breast_cancer(bytes(32)))
+    part = COHORT.part(60, 0)
+    assert part.times is not None
+    for times in (np.full(60, 10.0), np.where(part.labels == 1, 900.0, 1.0)):
+        with pytest.raises(InvalidProblem, match="no event comes before the end of another"):
+            SurvivalStudy(replace(part, times=times))
+    with pytest.raises(TooLarge, match="21 qubits"):
+        SurvivalStudy(replace(part, rows=np.tile(part.rows, 3)), 21, "data-local")
     with pytest.raises(InvalidProblem, match="9 components of 8"):
         SurvivalStudy(COHORT, 9)

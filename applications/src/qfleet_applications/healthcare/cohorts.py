@@ -15,6 +15,8 @@ from qfleet_applications.healthcare.validation import INNER, OUTER, Ints
 
 RECORD = "record"
 """An optional column: what identifies a row. It is read to be replaced with a pseudonym at once."""
+LARGEST = 1e100
+"""The largest number of a feature: squares of larger ones overflow."""
 LEAST_EACH = OUTER * INNER
 """Rows of each class: one for each inner fold of each outer one."""
 
@@ -114,7 +116,7 @@ def load(file: Path, outcomes: tuple[str, str], features: Sequence[str], key: by
     wanted = told or [one for one in there if one[0] not in known]
     if not wanted:
         raise InvalidData(file, "no column of features is left", hint=f"add some beside {label!r}")
-    columns = [Column(name, unit) for name, unit in wanted]
+    columns = [Column(name, unit, low=-LARGEST, high=LARGEST) for name, unit in wanted]
     asked = [
         *columns,
         Column(label, kind="integer", low=0, high=1),
@@ -123,7 +125,13 @@ def load(file: Path, outcomes: tuple[str, str], features: Sequence[str], key: by
     if time:
         asked.append(Column(time, unit="day", low=1e-9))
     frame = read(file, asked, least_rows=2 * LEAST_EACH)
-    names = pseudonyms(key, _records(frame))
+    records = _records(frame)
+    first = {one: at for at, one in reversed(list(enumerate(records)))}
+    if len(first) < len(records):
+        twice = next(at for at, one in enumerate(records) if first[one] < at)
+        what = "a record stands there twice: a patient would be trained on and tested on"
+        raise InvalidData(file, what, line=frame.lines[twice], column=RECORD, hint="give one row for each")
+    names = pseudonyms(key, records)
     rows = np.array([frame.numbers(column.name) for column in columns]).T
     labels = frame.numbers(label).astype(np.int64)
     times = frame.numbers(time) if time else None

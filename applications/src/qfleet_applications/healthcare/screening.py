@@ -15,7 +15,7 @@ from typing import TypeVar
 from qfleet import JobRequest
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Report
-from qfleet_applications.healthcare import feature_maps, screening_report, validation
+from qfleet_applications.healthcare import feature_maps, screening_report, site, validation
 from qfleet_applications.healthcare.cohorts import Cohort
 from qfleet_applications.healthcare.feature_maps import Floats
 from qfleet_applications.healthcare.kernels import FleetKernels, Kernels
@@ -52,8 +52,11 @@ class ScreenStudy:
 
         Raises:
             InvalidProblem: see ``Reduction``.
+            TooLarge: the local engine does not hold the states.
         """
         _ = self.reduction
+        if self.placement == "data-local":
+            site.check_width(self.components)
 
     @cached_property
     def reduction(self) -> Reduction:

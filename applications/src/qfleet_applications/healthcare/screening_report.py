@@ -73,7 +73,11 @@ def report(asked: Settings, found: Screened) -> Report:
         ),
         tables=(_methods(found, labels), _explained(asked, found)),
         figures=(_accuracies(found), _calibration(found, labels, best)),
-        notes=(*_verdicts(found, best, labels), *wording.notes(asked.placement)),
+        notes=(
+            *_verdicts(found, best, labels),
+            *wording.repeated(asked.cohort.rows),
+            *wording.notes(asked.placement),
+        ),
         settings={
             "seed": str(asked.seed),
             "rows": str(len(labels)),

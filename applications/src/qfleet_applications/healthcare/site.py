@@ -83,11 +83,19 @@ class SiteKernels:
         return _shaped(values, (len(points), 3 * width))
 
     def _run(self, work: Any, kind: Any) -> Any:
-        if work.program.qubits > LARGEST_QUBITS:
-            told = f"states of {work.program.qubits} qubits are too wide for the local engine"
-            hint = f"take at most {LARGEST_QUBITS} components"
-            raise TooLarge(told, qubits=work.program.qubits, hint=hint)
+        check_width(work.program.qubits)
         return codec.decode(self.compute(codec.encode(work)), kind, limit=_MOST_BYTES)
+
+
+def check_width(qubits: int) -> None:
+    """Refuse states that the local engine does not hold.
+
+    Raises:
+        TooLarge: they have more than ``LARGEST_QUBITS``.
+    """
+    if qubits > LARGEST_QUBITS:
+        told = f"states of {qubits} qubits are too wide for the local engine"
+        raise TooLarge(told, qubits=qubits, hint=f"take at most {LARGEST_QUBITS} components")
 
 
 def program(feature_map: Map, features: int) -> circuit.Program:

@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.model_selection import StratifiedKFold
 
+from qfleet_applications.errors import InvalidProblem
 from qfleet_applications.healthcare.cohorts import Cohort
 from qfleet_applications.healthcare.feature_maps import Floats
 from qfleet_applications.healthcare.validation import INNER, Fold, Ints
@@ -45,6 +46,27 @@ class Risks:
 def concordance(risk: Floats, known: Known) -> float:
     """The share of comparable pairs of which the earlier event has the higher risk; ties count half."""
     return float(concordance_index(known[0], -risk, known[1]))
+
+
+def check(cohort: Cohort, parts: Sequence[Fold], seed: int) -> None:
+    """Refuse a cohort in which a fold, outer or inner, has no two patients to compare.
+
+    Raises:
+        InvalidProblem: there is such a fold.
+    """
+    for part in parts:
+        known = _known(cohort, part.train)
+        tests = [
+            _known(cohort, part.test),
+            *((known[0][held], known[1][held]) for _, held in _inner(known, seed)),
+        ]
+        for times, events in tests:
+            ended = times[events == 1]
+            if not len(ended) or ended.min() >= times.max():
+                told = f"{cohort.name}: in a fold no event comes before the end of another's observation"
+                raise InvalidProblem(
+                    told, hint="risks cannot be judged; give more rows, with times that differ"
+                )
 
 
 def residuals(known: Known) -> Floats:
@@ -97,6 +119,8 @@ def logistic(method: str, sets: Sequence[Floats], cohort: Cohort, parts: Sequenc
         horizon = float(np.median(times))
         early = (times <= horizon) & (events == 1)
         counted = early | (times > horizon)
+        if len(set(early[counted])) < 2:
+            return np.zeros(len(part.test))  # tells nobody apart: a concordance of one half
         model: Any = LogisticRegression(solver="newton-cholesky").fit(
             sets[at][part.train][counted], early[counted]
         )
@@ -118,13 +142,18 @@ def _judged(method: str, told: Callable[[int, Fold], Floats], cohort: Cohort, pa
 def _ridge(inside: Floats, known: Known, seed: int) -> float:
     """The penalty with the best concordance over inner folds; of equal ones the largest."""
     scores = dict.fromkeys(RIDGES, 0.0)
-    inner = StratifiedKFold(INNER, shuffle=True, random_state=seed)
-    for train, held in inner.split(inside, known[1]):
+    for train, held in _inner(known, seed):
         goal = residuals((known[0][train], known[1][train]))
         for ridge in RIDGES:
             risk = inside[np.ix_(held, train)] @ _weights(inside[np.ix_(train, train)], goal, ridge)
             scores[ridge] += concordance(risk, (known[0][held], known[1][held]))
     return max(sorted(RIDGES, reverse=True), key=scores.__getitem__)
+
+
+def _inner(known: Known, seed: int) -> list[tuple[Ints, Ints]]:
+    """Rows to train on, and those that are held back."""
+    split = StratifiedKFold(INNER, shuffle=True, random_state=seed)
+    return list(split.split(known[0], known[1]))
 
 
 def _weights(kernel: Floats, goal: Floats, ridge: float) -> Floats:

@@ -21,7 +21,7 @@ from qfleet_applications.frame.report import (
     Table,
 )
 from qfleet_applications.frame.versions import versions
-from qfleet_applications.healthcare import assessing, feature_maps, scaling, survival, wording
+from qfleet_applications.healthcare import assessing, feature_maps, scaling, site, survival, wording
 from qfleet_applications.healthcare.cohorts import Cohort
 from qfleet_applications.healthcare.kernels import FleetKernels, Kernels
 from qfleet_applications.healthcare.reduction import Reduction
@@ -48,11 +48,14 @@ class SurvivalStudy:
         """Refuse what cannot be done.
 
         Raises:
-            InvalidProblem: there are no times; and see ``Reduction``.
+            InvalidProblem: there are no times, or none to compare; and see ``Reduction``.
+            TooLarge: the local engine does not hold the states.
         """
         if self.cohort.times is None:
             raise InvalidProblem(f"{self.cohort.name} has no times", hint="name their column with --time")
-        _ = self.reduction
+        survival.check(self.cohort, self.reduction.parts, self.seed)
+        if self.placement == "data-local":
+            site.check_width(self.components)
 
     @cached_property
     def reduction(self) -> Reduction:

@@ -2,7 +2,10 @@
 
 from typing import Literal, TypeAlias, get_args
 
+import numpy as np
+
 from qfleet_applications.errors import InvalidProblem
+from qfleet_applications.healthcare.feature_maps import Floats
 
 Placement: TypeAlias = Literal["fleet", "data-local"]
 
@@ -60,6 +63,18 @@ def placement(asked: str | None, *, own: bool) -> Placement:
 def place(where: Placement) -> str:
     """Where the quantum part ran, for a comparison."""
     return "on the fleet" if where == "fleet" else "on this machine"
+
+
+def repeated(rows: Floats) -> tuple[str, ...]:
+    """A caveat where rows (n, features) are equal: one may be trained on and its equal tested on."""
+    equal = len(rows) - len(np.unique(rows, axis=0))
+    if not equal:
+        return ()
+    told = (
+        f"{equal} of {len(rows)} rows equal another. If they are the same patients, they were trained on and "
+        "tested on, and accuracies are too high."
+    )
+    return (told,)
 
 
 def notes(where: Placement) -> tuple[str, ...]:
