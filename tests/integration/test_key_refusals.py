@@ -10,11 +10,12 @@ import msgspec
 import pytest
 from tests.integration.key_authority_site import A, B, Site, serving
 
+from qfleet_controlplane.errors import Unavailable
 from qfleet_controlplane.service.twin_live import Meddle, order
 from qfleet_controlplane.store import networks
 from qfleet_controlplane.store.database import Database
 from qfleet_wire.api import Problem
-from qfleet_wire.api.keys import KeyExchangeRequest, KeyRelayRequest
+from qfleet_wire.api.keys import KeyExchangeRequest, KeyRelayRequest, KeySessionView
 from qfleet_wire.api.network import FaultRequest
 
 OPENAPI = "/api/v1/openapi"
@@ -52,6 +53,21 @@ async def twice(site: Site) -> None:
         await site.authority.relay(KeyRelayRequest(a="a", b="c"), "eve")
     for ends in ("ab", "bc"):
         await site.authority.exchange(KeyExchangeRequest(a=ends[0], b=ends[1]), "eve")
+
+
+async def away(site: Site) -> None:
+    """The second question for sessions, which is the one over HTTP, finds no store."""
+    site.load()
+    whole, answered = site.authority.sessions, 0
+
+    async def sessions(limit: int = 100, link: str = "") -> tuple[KeySessionView, ...]:
+        nonlocal answered
+        answered += 1
+        if answered == 2:
+            raise Unavailable("the store does not answer")
+        return await whole(limit, link)
+
+    site.authority.sessions = sessions  # type: ignore[method-assign] # one object's own
 
 
 async def alarmed(site: Site) -> None:
@@ -127,6 +143,7 @@ WRONG = [
     Wrong("sessions?limit=0", None, 400, "limit", ">= 1", OPENAPI),
     Wrong("relays?limit=x", None, 400, "limit", "`int`", OPENAPI),
     Wrong("alarms?limit=1001", None, 400, "limit", "<= 1000", OPENAPI),
+    Wrong("sessions", None, 503, None, "does not answer", "ask again", away),
     Wrong("sessions/xyz", None, 422, "session", "'xyz'", "0 to 9 and a to f"),
     Wrong("relays/00", None, 422, "relay", "'00'", "the first 4"),
     Wrong("sessions/abcd", None, 404, "session", "'abcd'", "qfleet key sessions"),

@@ -41,6 +41,7 @@ _CODES = {
     429: "too-many-requests",
 }
 _DESCRIBED = "what each route takes is described at /api/v1/openapi"
+_LATER = "it may pass: ask again in a moment; `/readyz` and the control plane's log say what is missing"
 _HINTS = {
     400: f"send valid JSON: {_DESCRIBED}",
     404: "the routes are listed at /api/v1/openapi",
@@ -81,7 +82,8 @@ def _problem_of(error: Exception, code: str) -> Problem:
             where = None if error.where is None else Place(*error.where)
             return Problem(code, str(error), error.hint, where, None if where is None else "program")
         case errors.ControlPlaneError():
-            return Problem(code, error.told, error.hint, field=error.field)
+            hint = error.hint or (_LATER if isinstance(error, errors.Unavailable) else "")
+            return Problem(code, error.told, hint, field=error.field)
         case _:
             return Problem(code, str(error))
 
