@@ -21,8 +21,14 @@ CALL = "contract,kind,spot [EUR],volatility,strike [EUR],rate,days [d]\n"
         (["risk", "--currency", "USD"], "[EUR], and [USD] is needed"),
         (["option", "--contract", "swap"], "there are call, put, spread, basket"),
         (["option", "--contract", "basket", "--qubits", "10"], "need 21 qubits"),
+        (["option", "--contract", "basket", "--qubits", "8"], "need 17 qubits"),
+        (
+            ["option", "three.csv", "--qubits", "7"],
+            "3 contracts on 49152 grid points in all, the widest of 15 qubits",
+        ),
         (["option", "--scale", "2"], "--scale 2"),
         (["option", "far.csv"], "pays nothing anywhere"),
+        (["risk", "--history", "sp500", "--window", "5"], "--window 5"),
         (["portfolio", "--choose", "9"], "9 of 8 assets"),
         (["portfolio", "--per-year", "250"], "monthly"),
     ],
@@ -32,6 +38,8 @@ def test_what_cannot_be_is_refused_in_a_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("far.csv").write_text(f"{CALL}far,call,2,0.1,20,0.05,40\n")
+    basket = "".join(f"{one},call,2,0.1,2,0.05,40,0.5,0\n" * 2 for one in "abc")
+    Path("three.csv").write_text(f"{CALL.strip()},weight,correlation\n{basket}")
     ended = CliRunner().invoke(application, arguments)
     assert ended.exit_code == 2
     assert words in " ".join(ended.stderr.split())

@@ -141,7 +141,7 @@ def test_measures_of_losses() -> None:
 def test_problems_that_cannot_be_are_refused() -> None:
     with pytest.raises(InvalidProblem, match="needs a loan"):
         Book(())
-    with pytest.raises(InvalidProblem, match="more than 1048576"):
+    with pytest.raises(InvalidProblem, match="more than 1048576: the book needs 27 qubits"):
         Book((Loan("A", 0.1, 0.1, 1), Loan("B", 0.1, 0.1, 1 << 21)))
     with pytest.raises(InvalidProblem, match="9 qubits"):
         Book(BOOK.loans, factor_qubits=9)

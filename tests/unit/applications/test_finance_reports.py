@@ -204,6 +204,10 @@ BOOK_HEADING = "loan,probability,sensitivity,loss [EUR]\n"
         (f"{BOOK_HEADING}A,0.1,0.1,2.5\n", "whole number"),
         ("loan,chance,sensitivity,loss\nA,0.1,0.1,5\n", "probability"),
         (BOOK_HEADING, "at least 1"),
+        (
+            f"{BOOK_HEADING}A,0.1,0.1,5\nB,0.1,0.1,5\nA,0.2,0.1,5\n",
+            "line 4, column 'loan': 'A' stands in line 2",
+        ),
     ],
 )
 def test_a_book_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -> None:
@@ -214,14 +218,16 @@ def test_a_book_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -
 
 
 HEADING = "contract,kind,spot [EUR],volatility,strike [EUR],rate,days [d]\n"
+BASKET = "contract,kind,spot [EUR],volatility,strike [EUR],rate,days [d],weight,correlation\n"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         (f"{HEADING}a,swap,2,0.4,2,0.05,40\n", "swap"),
-        (f"{HEADING}a,call,2,0.4,2,0.05,40\na,call,2,0.4,3,0.05,40\n", "line 3, column 'strike'"),
-        (f"{HEADING}a,call,2,0.4,2,0.05,40\na,put,2,0.4,2,0.05,40\n", "line 3, column 'kind'"),
+        (f"{BASKET}a,call,2,0.4,2,0.05,40,1,0\na,call,2,0.4,3,0.05,40,1,0\n", "line 3, column 'strike'"),
+        (f"{BASKET}a,call,2,0.4,2,0.05,40,1,0\na,put,2,0.4,2,0.05,40,1,0\n", "line 3, column 'kind'"),
+        (f"{HEADING}a,call,2,0.4,2,0.05,40\na,call,2,0.4,2,0.05,40\n", "weight and correlation"),
         (f"{HEADING}a,call,-2,0.4,2,0.05,40\n", "spot"),
     ],
 )

@@ -113,10 +113,10 @@ class Grid:
     def __post_init__(self) -> None:
         if not 0.5 <= self.reach <= 10.0:
             raise InvalidProblem(f"a grid within ±{self.reach:g} standard deviations; 0.5 to 10 are possible")
-        if not 1 <= self.width <= 10 or self.qubits > 17:
+        if not 1 <= self.width <= 10 or self.qubits > 16:
             raise InvalidProblem(
                 f"contract {self.contract.name!r}: {len(self.contract.assets)} assets on {self.width} qubits "
-                f"each need {self.qubits} qubits; a price grid is written out up to 17",
+                f"each need {self.qubits} qubits; a price grid is written out up to 16",
                 hint="give fewer --qubits",
             )
 

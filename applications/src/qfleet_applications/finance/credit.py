@@ -54,7 +54,8 @@ class Book:
             )
         if self.steps > MOST_STEPS:
             raise InvalidProblem(
-                f"losses add up to {self.steps} steps of {self.step}, more than {MOST_STEPS}",
+                f"losses add up to {self.steps} steps of {self.step}, more than {MOST_STEPS}: "
+                f"the book needs {self.qubits} qubits",
                 hint="round the losses to a coarser unit",
             )
 

@@ -35,6 +35,8 @@ from qfleet_applications.frame.versions import versions
 
 PER_CONTRACT = 3
 MOST = 50
+MOST_POINTS = 1 << 15
+"""Of all grids together: circuits are written out, and a request holds no more."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,14 @@ class OptionStudy:
                     f"contract {grid.contract.name!r} pays nothing anywhere on the grid",
                     hint="give more --reach or --qubits, or a strike nearer to the price",
                 )
+
+        points = sum(1 << grid.qubits - 1 for grid in self.grids)
+        if points > MOST_POINTS:
+            raise InvalidProblem(
+                f"{len(self.contracts)} contracts on {points} grid points in all, the widest of "
+                f"{self.qubits} qubits; one report writes out circuits of {MOST_POINTS} at most",
+                hint="give fewer --qubits, or some contracts by --contract",
+            )
 
     @property
     def title(self) -> str:

@@ -32,6 +32,7 @@ def loans(file: Path, currency: str) -> tuple[Loan, ...]:
             Column("loss", currency, kind="integer", low=1, high=_LARGEST),
         ],
     )
+    _each_once(table, "loan")
     return tuple(
         Loan(name, float(chance), float(sensitivity), int(loss))
         for name, chance, sensitivity, loss in zip(
@@ -72,12 +73,34 @@ def contracts(file: Path, currency: str) -> tuple[Contract, ...]:
     return tuple(_contract(table, name, places) for name, places in rows.items())
 
 
+def _each_once(table: Frame, column: str) -> None:
+    """Refuse a name that stands there twice: a row copied by mistake would count twice."""
+    seen: dict[str, int] = {}
+    for name, line in zip(table.texts(column), table.lines, strict=True):
+        if seen.setdefault(name, line) != line:
+            raise InvalidData(
+                table.file,
+                f"{name!r} stands in line {seen[name]} already",
+                line=line,
+                column=column,
+                hint="give each row a name of its own, or delete the copy",
+            )
+
+
 def digest(file: Path) -> str:
     """A file's SHA-256, by which a report says which data it is about."""
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _contract(table: Frame, name: str, rows: list[int]) -> Contract:
+    if len(rows) > 1 and not (table.has("weight") and table.has("correlation")):
+        raise InvalidData(
+            table.file,
+            f"{name!r} is a basket of {len(rows)} rows, which needs the columns weight and correlation",
+            line=table.lines[rows[1]],
+            column="contract",
+            hint="give them, or give each row that is an option by itself a name of its own",
+        )
     kind = _common_kind(table, rows)
     spots, volatilities = table.numbers("spot"), table.numbers("volatility")
     weights = table.numbers("weight") if table.has("weight") else spots * 0.0 + 1.0
