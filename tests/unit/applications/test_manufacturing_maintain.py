@@ -1,6 +1,7 @@
 """Maintenance: the model against every plan of a small plant, published data, files."""
 
 import statistics
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from tests.unit.applications.local import Local
 
-from qfleet_applications.errors import InvalidData, InvalidProblem
+from qfleet_applications.errors import InvalidData, InvalidProblem, TooLarge
 from qfleet_applications.manufacturing import calendar, exact, files, levelling, planning
 from qfleet_applications.manufacturing.calendar import Block, Machine, Plant
 from qfleet_applications.manufacturing.maintain import EFFORT, MaintainStudy
@@ -149,3 +150,33 @@ def test_windows_of_a_file_hold_and_impossible_ones_are_refused(tmp_path: Path) 
         files.plant(machines, load, "units")
     with pytest.raises(InvalidData, match="belong together"):
         files.plant(machines, None)
+
+
+def test_all_machines_in_one_model_are_asked_or_refused_with_the_qubits() -> None:
+    plant = files.plant(None, None)
+    with pytest.raises(TooLarge, match="needs 1600 qubits, and qaoa takes at most 24") as error:
+        MaintainStudy(plant, Rounds(replace(EFFORT, method="qaoa"), whole=True)).requests()
+    assert error.value.qubits == 1600
+    study = MaintainStudy(UNEVEN, Rounds(replace(EFFORT, method="qaoa"), whole=True))
+    assert (study.qubits, len(study.requests())) == (16, 1)
+
+
+@pytest.mark.parametrize(
+    ("machines", "loads", "told"),
+    [
+        ("a,3,1\na,4,1\n", "1,5\n2,6\n", "line 3, column 'machine': machine a is given twice"),
+        ("a,3,1\n", "1,5\n1,6\n", "line 3, column 'period': period 1 is given twice"),
+        ("a,3,1\n", "1,5\n3,6\n", "column 'period': there is no period 2"),
+    ],
+)
+def test_machines_and_periods_stand_there_once(tmp_path: Path, machines: str, loads: str, told: str) -> None:
+    (tmp_path / "machines.csv").write_text(f"machine,capacity,periods\n{machines}")
+    (tmp_path / "load.csv").write_text(f"period,load\n{loads}")
+    with pytest.raises(InvalidData, match=told):
+        files.plant(tmp_path / "machines.csv", tmp_path / "load.csv")
+
+
+def test_periods_may_stand_in_any_order(tmp_path: Path) -> None:
+    (tmp_path / "machines.csv").write_text("machine,capacity,periods\na,3,1\n")
+    (tmp_path / "load.csv").write_text("period,load\n2,6\n1,5\n")
+    assert files.plant(tmp_path / "machines.csv", tmp_path / "load.csv").load == (5, 6)

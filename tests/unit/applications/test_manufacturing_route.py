@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.applications.local import Local
 
-from qfleet_applications.errors import InvalidData, InvalidProblem
+from qfleet_applications.errors import InvalidData, InvalidProblem, TooLarge
 from qfleet_applications.manufacturing import exact, files, stretches, touring
 from qfleet_applications.manufacturing.places import Places, plane
 from qfleet_applications.manufacturing.route import EFFORT, RouteStudy
@@ -119,3 +119,31 @@ def test_too_few_places_are_refused() -> None:
         files.places(BURMA).first(15)
     with pytest.raises(InvalidProblem, match="2 places"):
         files.places(BURMA).first(2)
+
+
+def test_five_places_in_one_model_take_sixteen_qubits() -> None:
+    walk = Walk(replace(EFFORT, method="qaoa"), whole=True)
+    study = RouteStudy(files.places(BURMA).first(5), walk)
+    assert (study.qubits, len(study.requests())) == (16, 1)
+    with pytest.raises(TooLarge, match="needs 25 qubits, and qaoa takes at most 24"):
+        RouteStudy(files.places(BURMA).first(6), walk).requests()
+
+
+def test_more_places_than_an_exact_method_holds_are_refused() -> None:
+    many = Places("holes", tuple(map(str, range(201))), plane([(float(one), 0.0) for one in range(201)]))
+    with pytest.raises(TooLarge, match="40000 qubits") as error:
+        RouteStudy(many, Walk(EFFORT)).requests()
+    assert error.value.qubits == 40000
+
+
+def test_decimal_degrees_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "towns.csv"
+    file.write_text("place,latitude,longitude\na,16.59,96.1\nb,20.60,92.54\nc,1,-2.5\n")
+    with pytest.raises(InvalidData, match=r"line 3, column 'latitude': 20\.6 has 60 minutes"):
+        files.places(file)
+
+
+def test_a_name_that_is_neither_a_file_nor_bundled_is_told_what_is() -> None:
+    with pytest.raises(InvalidData) as error:
+        files.places(Path("gr24"))
+    assert "burma14, gr17" in str(error.value.hint)

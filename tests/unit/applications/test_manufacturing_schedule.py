@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from tests.unit.applications.local import Local
 
-from qfleet_applications.errors import InvalidData, InvalidProblem
+from qfleet_applications.errors import InvalidData, InvalidProblem, TooLarge
 from qfleet_applications.frame.report import Report
 from qfleet_applications.manufacturing import decoding, exact, files, neighbourhoods, scheduling
 from qfleet_applications.manufacturing.schedule import EFFORT, ScheduleStudy
@@ -256,3 +256,20 @@ def test_what_a_simple_rule_found_is_not_credited_to_the_fleet() -> None:
     assert desk.requests == []
     assert report.comparisons[0].fleet.method.startswith("a dispatching rule, which")
     assert report.comparisons[0].fleet.method.endswith("did not improve")
+
+
+def test_one_model_of_a_whole_shop_is_refused_with_its_qubits() -> None:
+    for name, method, bits in (("ft06", "qaoa", 946), ("la01", "simulated", 19859)):
+        effort = replace(EFFORT, method=method)  # type: ignore[arg-type]  # one of the methods
+        study = ScheduleStudy(files.shop(Path(name)), Search(effort, whole=True))
+        with pytest.raises(TooLarge, match=f"needs {bits} ") as error:
+            study.requests()
+        assert error.value.qubits == bits
+    study = ScheduleStudy(tiny(2), Search(replace(EFFORT, method="qaoa"), whole=True))
+    assert 0 < study.qubits <= 24
+
+
+def test_a_shop_of_too_many_operations_is_refused_with_the_qubits_that_it_may_need() -> None:
+    jobs = tuple((Operation("A", 1), Operation("B", 1)) for _ in range(201))
+    with pytest.raises(TooLarge, match="may need 80802 qubits"):
+        ScheduleStudy(Shop("a mill", tuple(map(str, range(201))), jobs), Search(EFFORT)).requests()

@@ -17,6 +17,9 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Rounds = Annotated[int | None, typer.Option(min=0, help="Rounds of parts after the first models.")]
+Whole = Annotated[
+    bool, typer.Option("--whole", help="All in one model, without parts; else refuse, and name its qubits.")
+]
 Unit = Annotated[str, typer.Option(help="The unit of your file's numbers.")]
 
 
@@ -30,6 +33,7 @@ def schedule(  # noqa: PLR0913 - options of a command
     sweeps: Sweeps = None,
     layers: Layers = None,
     rounds: Rounds = None,
+    whole: Whole = False,
     seed: Seed = 0,
     plan: Plan = False,
     json: Json = False,
@@ -39,7 +43,9 @@ def schedule(  # noqa: PLR0913 - options of a command
     from qfleet_applications.manufacturing import files, schedule, scheduling  # noqa: PLC0415 - slow
 
     asked = effort(schedule.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
-    search = scheduling.Search(asked, seed=seed, rounds=scheduling.ROUNDS if rounds is None else rounds)
+    search = scheduling.Search(
+        asked, seed=seed, rounds=scheduling.ROUNDS if rounds is None else rounds, whole=whole
+    )
     carry_out(schedule.ScheduleStudy(files.shop(file, unit), search), plan=plan, json=json, output=output)
 
 
@@ -54,6 +60,7 @@ def route(  # noqa: PLR0913 - options of a command
     sweeps: Sweeps = None,
     layers: Layers = None,
     rounds: Rounds = None,
+    whole: Whole = False,
     seed: Seed = 0,
     plan: Plan = False,
     json: Json = False,
@@ -64,7 +71,7 @@ def route(  # noqa: PLR0913 - options of a command
 
     asked = effort(route.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
     places = files.places(file, unit)
-    walk = touring.Walk(asked, seed=seed, rounds=touring.ROUNDS if rounds is None else rounds)
+    walk = touring.Walk(asked, seed=seed, rounds=touring.ROUNDS if rounds is None else rounds, whole=whole)
     study = route.RouteStudy(places.first(first) if first else places, walk)
     carry_out(study, plan=plan, json=json, output=output)
 
@@ -80,6 +87,7 @@ def maintain(  # noqa: PLR0913 - options of a command
     sweeps: Sweeps = None,
     layers: Layers = None,
     rounds: Rounds = None,
+    whole: Whole = False,
     seed: Seed = 0,
     plan: Plan = False,
     json: Json = False,
@@ -89,7 +97,9 @@ def maintain(  # noqa: PLR0913 - options of a command
     from qfleet_applications.manufacturing import files, maintain, planning  # noqa: PLC0415 - slow
 
     asked = effort(maintain.EFFORT, method, reads=reads, sweeps=sweeps, layers=layers)
-    turns = planning.Rounds(asked, seed=seed, rounds=planning.ROUNDS if rounds is None else rounds)
+    turns = planning.Rounds(
+        asked, seed=seed, rounds=planning.ROUNDS if rounds is None else rounds, whole=whole
+    )
     carry_out(
         maintain.MaintainStudy(files.plant(file, load, unit), turns), plan=plan, json=json, output=output
     )

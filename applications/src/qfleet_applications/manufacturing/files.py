@@ -12,6 +12,7 @@ from qfleet_applications.manufacturing.shop import Operation, Shop
 _DATA = Path(str(resources.files("qfleet_applications.manufacturing"))) / "data"
 _LONGEST = 10_000_000
 """The largest duration, distance or capacity in a file, in its units."""
+_PERIODS = 10_000
 
 SHOPS = ("ft06", "la01")
 ROUTES = ("burma14", "gr17")
@@ -82,12 +83,13 @@ def places(file: Path | None, unit: str = "mm") -> Places:
     if all(map(table.has, ("place", "x", "y"))):
         points = _points(table, "x", "y")
         axes = (f"x [{unit}]", f"y [{unit}]")
-        return Places(name, _once(path, table), plane(points), unit, points, axes)
+        return Places(name, _once(path, table, "place"), plane(points), unit, points, axes)
     if all(map(table.has, ("place", "latitude", "longitude"))):
-        points = _points(table, "latitude", "longitude")
+        points = _degrees(path, table)
         drawn = tuple((longitude, latitude) for latitude, longitude in points)
         axes = ("longitude [DDD.MM]", "latitude [DDD.MM]")
-        return Places(name, _once(path, table), geographic(points), "km", drawn, axes)
+        names = _once(path, table, "place")
+        return Places(name, names, geographic(points), "km", drawn, axes)
     if all(map(table.has, ("from", "to", "distance"))):
         return _pairs(name, path, table, unit)
     hint = "needed are place, x, y; or place, latitude, longitude; or from, to, distance"
@@ -98,13 +100,26 @@ def _points(table: Frame, one: str, other: str) -> tuple[tuple[float, float], ..
     return tuple((float(x), float(y)) for x, y in zip(table.numbers(one), table.numbers(other), strict=True))
 
 
-def _once(path: Path, table: Frame) -> tuple[str, ...]:
+def _degrees(path: Path, table: Frame) -> tuple[tuple[float, float], ...]:
+    """Latitudes and longitudes in DDD.MM: with more than 59 minutes they are likely decimal degrees."""
+    points = _points(table, "latitude", "longitude")
+    for line, point in zip(table.lines, points, strict=True):
+        for column, value in zip(("latitude", "longitude"), point, strict=True):
+            minutes = 100 * abs(value - int(value))
+            if round(minutes) >= 60:
+                told = f"{value:g} has {minutes:.0f} minutes, and a degree has 60"
+                hint = "write DDD.MM, degrees and minutes"
+                raise InvalidData(path, told, line=line, column=column, hint=hint)
+    return points
+
+
+def _once(path: Path, table: Frame, column: str) -> tuple[str, ...]:
     seen: set[str] = set()
-    for line, name in zip(table.lines, table.texts("place"), strict=True):
+    for line, name in zip(table.lines, table.texts(column), strict=True):
         if name in seen:
-            raise InvalidData(path, f"place {name} is given twice", line=line, column="place")
+            raise InvalidData(path, f"{column} {name} is given twice", line=line, column=column)
         seen.add(name)
-    return tuple(table.texts("place"))
+    return tuple(table.texts(column))
 
 
 def _pairs(name: str, path: Path, table: Frame, unit: str) -> Places:
@@ -139,7 +154,7 @@ def plant(machines: Path | None, load: Path | None, unit: str = "MW") -> Plant:
         )
     name = "the IEEE RTS-79" if machines is None else machines.stem
     path, loads = machines or bundled("rts79_machines"), load or bundled("rts79_load")
-    levels = read(loads, (Column("load", unit=unit, kind="integer", low=0, high=_LONGEST),)).numbers("load")
+    levels = _loads(loads, unit)
     last = len(levels)
     columns = (
         Column("machine", kind="text"),
@@ -149,6 +164,7 @@ def plant(machines: Path | None, load: Path | None, unit: str = "MW") -> Plant:
         Column("latest", kind="integer", low=1, high=last, optional=True),
     )
     table = read(path, columns)
+    _once(path, table, "machine")
     earliest = table.numbers("earliest") if table.has("earliest") else [1.0] * table.rows
     latest = table.numbers("latest") if table.has("latest") else [float(last)] * table.rows
     numbers = table.numbers("capacity"), table.numbers("periods"), earliest, latest
@@ -156,7 +172,27 @@ def plant(machines: Path | None, load: Path | None, unit: str = "MW") -> Plant:
         Machine(machine, int(capacity), int(periods), int(first) - 1, int(until) - 1)
         for machine, capacity, periods, first, until in zip(table.texts("machine"), *numbers, strict=True)
     )
-    return Plant(name, rows, tuple(map(int, levels)), unit)
+    return Plant(name, rows, levels, unit)
+
+
+def _loads(path: Path, unit: str) -> tuple[int, ...]:
+    """The load of each period, in the order of the periods' numbers."""
+    columns = (
+        Column("period", kind="integer", low=1, high=_PERIODS),
+        Column("load", unit=unit, kind="integer", low=0, high=_LONGEST),
+    )
+    table = read(path, columns)
+    loads: dict[int, int] = {}
+    cells = zip(table.numbers("period"), table.numbers("load"), strict=True)
+    for line, (period, load) in zip(table.lines, cells, strict=True):
+        if int(period) in loads:
+            raise InvalidData(path, f"period {int(period)} is given twice", line=line, column="period")
+        loads[int(period)] = int(load)
+    if missing := set(range(1, len(loads) + 1)) - loads.keys():
+        raise InvalidData(
+            path, f"there is no period {min(missing)}", column="period", hint="number the periods 1, 2, 3 …"
+        )
+    return tuple(loads[period] for period in sorted(loads))
 
 
 def _found(file: Path | None, names: tuple[str, ...], unit: str) -> tuple[str, Path, str]:
@@ -165,4 +201,6 @@ def _found(file: Path | None, names: tuple[str, ...], unit: str) -> tuple[str, P
         return names[0], bundled(names[0]), ""
     if str(file) in names and not file.exists():
         return str(file), bundled(str(file)), ""
+    if not file.suffix and not file.exists():
+        raise InvalidData(file, "there is no such file", hint=f"bundled are {', '.join(names)}")
     return file.stem, file, unit

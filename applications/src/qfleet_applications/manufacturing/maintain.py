@@ -13,7 +13,7 @@ from qfleet_applications.frame.versions import versions
 from qfleet_applications.manufacturing import calendar, exact, levelling, planning
 from qfleet_applications.manufacturing.calendar import SHARE, Plant
 from qfleet_applications.manufacturing.planning import Plan, Rounds
-from qfleet_applications.qubo import proving
+from qfleet_applications.qubo import proving, sampling
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
@@ -44,11 +44,17 @@ class MaintainStudy:
         return max(len(calendar.model(block)[0]) for block in self._first())
 
     def requests(self) -> tuple[JobRequest, ...]:
-        """The first round."""
+        """The first round.
+
+        Raises:
+            TooLarge: all machines are asked for in one model and do not fit.
+        """
+        self._check()
         return planning.requests(self._first(), self.rounds, self.rounds.seed)
 
     def conduct(self, desk: Runner) -> Report:
         """Search on the fleet, ask CP-SAT, and compare."""
+        self._check()
         began = self.clock()
         plan = planning.begun(self.plant)
         planning.search(plan, desk, self.rounds, self._chance())
@@ -58,6 +64,11 @@ class MaintainStudy:
         beside = self.clock() - began
         proof = exact.levelled(self.plant, first, seed=self.rounds.seed)
         return self._report(plan, replace(proof, seconds=proof.seconds + beside), seconds)
+
+    def _check(self) -> None:
+        if self.rounds.whole:
+            bits = sum(len(self.plant.starts(one)) for one in range(len(self.plant.machines)))
+            sampling.check(bits, 0, self.rounds.effort, self.title)
 
     def _chance(self) -> np.random.Generator:
         return np.random.default_rng(self.rounds.seed)

@@ -29,6 +29,8 @@ class Rounds:
     choices: int = 8
     rounds: int = ROUNDS
     abreast: int = 3
+    whole: bool = False
+    """All machines with all their starts in one model, however large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,9 @@ def begun(plant: Plant) -> Plan:
 
 
 def blocks(plan: Plan, rounds: Rounds, chance: Random) -> list[Block]:
-    """Some random blocks of machines."""
+    """Some random blocks of machines, or one of all."""
+    if rounds.whole:
+        return [Block(plan.plant, plan.starts, tuple(range(len(plan.starts))))]
     side = math.isqrt(rounds.effort.part)
     number, choices = min(rounds.machines, side), min(rounds.choices, side)
     rows = (chance.permutation(len(plan.starts))[:number] for _ in range(rounds.abreast))

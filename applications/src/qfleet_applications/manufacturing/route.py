@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from qfleet import JobRequest
+from qfleet_applications.errors import TooLarge
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
@@ -12,11 +13,13 @@ from qfleet_applications.manufacturing import exact, touring
 from qfleet_applications.manufacturing.places import Places
 from qfleet_applications.manufacturing.stretches import SHARE
 from qfleet_applications.manufacturing.touring import Path, Walk
-from qfleet_applications.qubo import proving
+from qfleet_applications.qubo import proving, sampling
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
 EFFORT = Effort(reads=32, sweeps=1000)
+LARGEST = 200
+"""Places; CP-SAT has two arcs for each pair."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,17 @@ class RouteStudy:
         return max(len(one.inner) ** 2 for one in touring.first(self._path(), self.walk))
 
     def requests(self) -> tuple[JobRequest, ...]:
-        """The first round."""
+        """The first round.
+
+        Raises:
+            TooLarge: there are too many places, or all of them are asked for in one model and do not fit.
+        """
+        self._check()
         return touring.requests(touring.first(self._path(), self.walk), self.walk, self.walk.seed)
 
     def conduct(self, desk: Runner) -> Report:
         """Search on the fleet, prove with CP-SAT, and compare."""
+        self._check()
         began = self.clock()
         path = self._path()
         touring.search(path, desk, self.walk)
@@ -52,6 +61,16 @@ class RouteStudy:
         proof = exact.shortest_tour(self.places, seed=self.walk.seed)
         assert sorted(path.tour) == list(range(len(self.places)))
         return self._report(path, proof, seconds)
+
+    def _check(self) -> None:
+        bits = (len(self.places) - 1) ** 2
+        if len(self.places) > LARGEST:
+            told = (
+                f"{self.title}: one model needs {bits} qubits, and at most {LARGEST} places go in stretches"
+            )
+            raise TooLarge(told, qubits=bits, hint="give fewer places, or --first")
+        if self.walk.whole:
+            sampling.check(bits, 0, self.walk.effort, self.title)
 
     def _path(self) -> Path:
         return Path(self.places, touring.nearest(self.places))

@@ -8,19 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from qfleet import JobRequest
+from qfleet_applications.errors import TooLarge
 from qfleet_applications.frame.desk import Runner
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.frame.versions import versions
 from qfleet_applications.manufacturing import exact, scheduling
 from qfleet_applications.manufacturing.scheduling import Asked, Course, Search
 from qfleet_applications.manufacturing.shop import Place, Shop, dispatched, fault, makespan
-from qfleet_applications.manufacturing.windows import CONFLICT, ONE_START
-from qfleet_applications.qubo import proving
+from qfleet_applications.manufacturing.windows import CONFLICT, ONE_START, Question, candidates
+from qfleet_applications.qubo import proving, sampling
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
 EFFORT = Effort(reads=16, sweeps=500, beta=(0.5, 8.0))
 """Weights are 1 and 2: at β = 8 nothing that breaks one more constraint is taken any more."""
+LARGEST = 400
+"""Operations; each part looks at the paths between all."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,18 @@ class ScheduleStudy:
         return max((len(one.model.qubo) for one in self._first()), default=0)
 
     def requests(self) -> tuple[JobRequest, ...]:
-        """The first round."""
+        """The first round.
+
+        Raises:
+            TooLarge: there are too many operations, or all of them are asked for in one model and do not fit.
+        """
+        self._check()
         search = self.search
         return tuple(one.request(search.effort, search.seed + at) for at, one in enumerate(self._first()))
 
     def conduct(self, desk: Runner) -> Report:
         """Search on the fleet, prove with CP-SAT, and compare."""
+        self._check()
         began = self.clock()
         course = scheduling.begun(self.shop)
         scheduling.bisect(course, desk, self.search)
@@ -58,13 +67,26 @@ class ScheduleStudy:
         assert fault(self.shop, course.best) is None
         return self._report(course, exact.shortest_schedule(self.shop, seed=self.search.seed), seconds)
 
+    def _check(self) -> None:
+        shop, number = self.shop, len(self.shop.places)
+        if number > LARGEST:
+            bits = number * (sum(map(shop.duration, shop.places)) - shop.floor)
+            told = f"{self.title} may need {bits} qubits; only {LARGEST} operations or fewer go in parts"
+            raise TooLarge(told, qubits=bits, hint="give fewer jobs")
+        course = scheduling.begun(shop)
+        if self.search.whole and course.length > shop.floor:
+            question = Question(shop, course.best, shop.places)
+            times = candidates(question, course.length - 1) or {}
+            name = f"{self.title}, within {course.length - 1},"
+            sampling.check(max(1, sum(map(len, times.values()))), 0, self.search.effort, name)
+
     def _first(self) -> list[Asked]:
         course = scheduling.begun(self.shop)
         middle = (self.shop.floor + course.length - 1) // 2
         whole = scheduling.whole(course, middle, self.search)
         if not isinstance(whole, str):
             return [whole]
-        if not self.search.rounds or course.length <= self.shop.floor:
+        if self.search.whole or not self.search.rounds or course.length <= self.shop.floor:
             return []
         chance = np.random.default_rng(self.search.seed)
         scheduling.spread(course, self.search, chance)

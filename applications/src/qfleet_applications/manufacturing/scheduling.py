@@ -42,6 +42,8 @@ class Search:
     part: int = 200
     rounds: int = ROUNDS
     abreast: int = 3
+    whole: bool = False
+    """The whole shop in one model, however large, and no parts."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def begun(shop: Shop) -> Course:
 def whole(course: Course, limit: int, search: Search) -> Asked | Literal["too short", "too large"]:
     """The whole shop as one model, or why there is none: a job takes longer, or there are too many bits."""
     question = Question(course.shop, course.best, course.shop.places)
-    largest = min(search.largest, search.effort.largest)
+    largest = search.effort.largest if search.whole else min(search.largest, search.effort.largest)
     times = candidates(question, limit, largest)
     if times is None:
         return "too short"
@@ -151,7 +153,7 @@ def parts(course: Course, search: Search, chance: Random, turn: int = 0) -> list
 
 def improve(course: Course, desk: Runner, search: Search, chance: Random) -> None:
     """Rounds of parts, one of each schedule abreast."""
-    if not search.rounds or course.length <= course.shop.floor:
+    if search.whole or not search.rounds or course.length <= course.shop.floor:
         return
     spread(course, search, chance)
     for turn in range(search.rounds):

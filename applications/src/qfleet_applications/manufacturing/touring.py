@@ -27,6 +27,8 @@ class Walk:
     largest: int = 400
     stretch: int = 7
     rounds: int = ROUNDS
+    whole: bool = False
+    """All places in one model, however large, and no stretches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def nearest(places: Places) -> tuple[int, ...]:
 def first(path: Path, walk: Walk) -> list[Stretch]:
     """The first round: the whole where it fits, else stretches of the path to the nearest each time."""
     inner = path.tour[1:]
-    if len(inner) ** 2 <= min(walk.largest, walk.effort.largest):
+    if walk.whole or len(inner) ** 2 <= min(walk.largest, walk.effort.largest):
         return [Stretch(path.places, 0, inner, 0)]
     return cut(path, walk, 0)
 
@@ -107,7 +109,7 @@ def search(path: Path, desk: Runner, walk: Walk) -> None:
     """Ask the first round, then rounds of stretches that begin at other places each time."""
     _take(path, first(path, walk), desk, walk)
     step = max(1, min(walk.stretch, math.isqrt(walk.effort.part)) // 2)
-    for turn in range(walk.rounds):
+    for turn in range(0 if walk.whole else walk.rounds):
         _take(path, cut(path, walk, (turn * step) % len(path.tour)), desk, walk)
 
 

@@ -30,6 +30,8 @@ LARGEST_MODEL = 4000
 """Variables of an annealed model; tabu search takes no more."""
 LARGEST_TERMS = 190_000
 """Coefficients of a model: what a request may carry, and ten states of which may be checked."""
+_CHECKED = 2_000_000
+"""Coefficients of all states that come back; each of these is checked."""
 _QAOA_SHOTS = 4096
 _QAOA_EVALUATIONS = 50
 
@@ -110,7 +112,7 @@ def request(qubo: Qubo, effort: Effort, *, seed: int, name: str) -> JobRequest:
         method=effort.method,
         reads=effort.reads,
         sweeps=effort.sweeps,
-        keep=effort.keep,
+        keep=min(effort.keep, _CHECKED // max(1, qubo.terms)),
         beta_range=effort.beta if effort.method == "simulated" else None,
     )
     return JobRequest(kind="anneal.sample", name=name, work=work, seed=seed)
