@@ -1,17 +1,18 @@
 """The cities' models against every answer of small problems, their repair, and economic dispatch."""
 
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from qfleet_applications.cities import files
 from qfleet_applications.cities.charging import Charging
 from qfleet_applications.cities.dispatch import Unit, sets, shared, starting
 from qfleet_applications.cities.grid import Grid
-from qfleet_applications.cities.roads import Road, Roads
+from qfleet_applications.cities.roads import Demand, Road, Roads
 from qfleet_applications.cities.sensors import Sensors
-from qfleet_applications.cities.traffic import Demand, Traffic
+from qfleet_applications.cities.traffic import Traffic
 from qfleet_applications.errors import InvalidData, InvalidProblem, TooLarge
 
 SQUARE = Roads(
@@ -214,3 +215,10 @@ def test_who_arrives_somewhere_wants_to_charge_there(tmp_path: Path) -> None:
     demand.write_text("from,to,demand\na,z,30\n")
     with pytest.raises(InvalidData, match="place z is not on the roads"):
         files.charging(roads, demand)
+
+
+def test_highs_finds_what_all_fours_of_places_give() -> None:
+    problem = Charging(*files.charging(None, None), chargers=4)
+    costs = np.array(problem.costs)
+    best = min(combinations(range(24), 4), key=lambda chosen: float(costs[:, chosen].min(axis=1).sum()))
+    assert problem.exact(0).solution == best

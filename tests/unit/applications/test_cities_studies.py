@@ -5,14 +5,14 @@ import pytest
 from tests.unit.applications.local import Local
 
 from qfleet_applications.cities import benchmark, sensors
-from qfleet_applications.cities.problem import ProblemStudy
+from qfleet_applications.cities.problem import ProblemStudy, agreement
 from qfleet_applications.cities.roads import Road, Roads
 from qfleet_applications.cities.sensors import Sensors
 from qfleet_applications.errors import TooLarge
+from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
 
 STUDIES = {study.problem.command: study for study in benchmark.studies()}
-PUBLISHED = {"sensors": 13.0}
 RING = Roads("a ring", tuple(Road(str(at), str((at + 1) % 7), 1.0, 1.0) for at in range(7)))
 
 
@@ -21,7 +21,14 @@ def test_the_exact_method_is_proved_and_never_worse(command: str) -> None:
     desk = Local()
     study = STUDIES[command]
     report = study.conduct(desk)
-    exact, tabu = report.comparisons
+    exact, tabu, *again = report.comparisons
+    proved = {one.classical.method: one.classical for one in (exact, *again)}
+    assert set(proved) == ({"HiGHS"} if command == "charging" else {"CP-SAT", "HiGHS"})
+    for found in proved.values():
+        assert found.note == "proved optimal"
+        assert found.value == pytest.approx(exact.classical.value, rel=1e-6)
+    told = "only exact method" if command == "charging" else "prove the same optimum"
+    assert told in report.notes[1]
     assert exact.classical.note == "proved optimal"
     assert exact.classical.value <= exact.fleet.value * (1 + 1e-9)
     assert exact.classical.value <= tabu.classical.value * (1 + 1e-9)
@@ -55,5 +62,14 @@ def test_qaoa_refuses_what_it_cannot_hold_with_the_qubits_needed() -> None:
 
 def test_a_tabu_search_is_not_compared_with_itself() -> None:
     study = ProblemStudy(Sensors(RING, (1.0,) * 7), Effort(method="tabu", reads=8, sweeps=100))
-    assert len(study.conduct(Local()).comparisons) == 1
+    compared = study.conduct(Local()).comparisons
+    assert [one.classical.method for one in compared] == ["HiGHS", "CP-SAT"]
     assert sensors.EFFORT.method == "simulated"
+
+
+def test_exact_methods_that_do_not_agree_are_told_of() -> None:
+    problem = STUDIES["sensors"].problem
+    proof = Proof((1,), 13.0, 13.0, 0.1)
+    assert "prove the same optimum" in agreement(problem, proof, proof)
+    assert "HiGHS and CP-SAT disagree: 13 against 12" in agreement(problem, proof, Proof((), 12.0, 12.0, 0.1))
+    assert "nothing is below 11" in agreement(problem, proof, Proof((1,), 13.0, 11.0, 0.1))

@@ -32,6 +32,7 @@ class Charging:
     near: int = 6
     command: str = "charging"
     baseline: str = "HiGHS"
+    second: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.chargers < len(self.demand):
@@ -132,6 +133,9 @@ class Charging:
         proof = linear.minimised(costs, rows, self.title)
         chosen = tuple(at for at in range(size) if proof.solution[at])
         return Proof(chosen, proof.value, proof.bound, proof.seconds)
+
+    def again(self, seed: int) -> None:
+        """None: CP-SAT takes minutes for what HiGHS proves by its linear relaxation at once."""
 
     def shown(self, ours: Places, theirs: Places) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
         """Where chargers stand, and how far each place is from one."""

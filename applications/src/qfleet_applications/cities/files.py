@@ -5,8 +5,7 @@ from pathlib import Path
 
 from qfleet_applications.cities.dispatch import Unit
 from qfleet_applications.cities.grid import Grid
-from qfleet_applications.cities.roads import Road, Roads
-from qfleet_applications.cities.traffic import Demand
+from qfleet_applications.cities.roads import Demand, Road, Roads
 from qfleet_applications.errors import InvalidData
 from qfleet_applications.frame.columns import Column, Frame, read
 

@@ -13,7 +13,8 @@ from itertools import pairwise
 from qfleet_applications.cities.dispatch import Unit, sets, shared, starting
 from qfleet_applications.errors import InvalidProblem, TooLarge
 from qfleet_applications.frame.report import Figure, Series, Table
-from qfleet_applications.qubo import proving
+from qfleet_applications.qubo import linear, proving
+from qfleet_applications.qubo.linear import Row
 from qfleet_applications.qubo.model import Qubo
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
@@ -38,6 +39,7 @@ class Grid:
     choices: int = 10
     command: str = "grid"
     baseline: str = "CP-SAT"
+    second: str = "HiGHS"
 
     def __post_init__(self) -> None:
         if len(self.units) > LARGEST_UNITS:
@@ -149,6 +151,25 @@ class Grid:
         )
         value = self.value(proof.solution)
         return Proof(proof.solution, value, value if proof.proved else proof.bound / 100, proof.seconds)
+
+    def again(self, seed: int) -> Proof[Plan]:  # noqa: ARG002 - HiGHS draws nothing
+        """The same by HiGHS, without rounding to cents."""
+        costs = [cost for found in self.sets for cost, _ in found]
+        sets_ = [on for found in self.sets for _, on in found]
+        rows, runs, at = [], [], 0
+        for found in self.sets:
+            bits = range(at, at + len(found))
+            rows.append(Row(dict.fromkeys(bits, 1.0), 1.0, 1.0))
+            runs.append([[bit for bit in bits if sets_[bit][unit]] for unit in range(len(self.units))])
+            at += len(found)
+        for before, after in pairwise(runs):
+            for unit, was, now in zip(self.units, before, after, strict=True):
+                factors = dict.fromkeys(now, -1.0) | dict.fromkeys(was, 1.0) | {len(costs): 1.0}
+                rows.append(Row(factors, 0.0, 2.0))
+                costs.append(unit.startup)
+        proof = linear.minimised(costs, rows, self.title)
+        plan = tuple(on for on, bit in zip(sets_, proof.solution[: len(sets_)], strict=True) if bit)
+        return Proof(plan, proof.value, proof.bound, proof.seconds)
 
     def shown(self, ours: Plan, theirs: Plan) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
         """Which units run when, and what each gives."""

@@ -16,6 +16,8 @@ from qfleet_applications.qubo.sampling import Effort
 
 T = TypeVar("T")
 INTERVAL = "exact values"
+_SAME = 1e-5
+"""Relative: CP-SAT rounds costs."""
 
 
 class Problem(Protocol[T]):
@@ -48,6 +50,13 @@ class Problem(Protocol[T]):
 
     def exact(self, seed: int) -> Proof[T]:
         """The best answer by the exact method."""
+
+    @property
+    def second(self) -> str:
+        """The name of another exact method, empty where there is none that is quick enough."""
+
+    def again(self, seed: int) -> Proof[T] | None:
+        """The best answer by that other method."""
 
     def shown(self, ours: T, theirs: T) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
         """Tables and figures of the fleet's answer and the exact one."""
@@ -103,7 +112,10 @@ class ProblemStudy(Generic[T]):
         if self.effort.method != "tabu":
             tabu = self._found(desk, replace(self.effort, method="tabu"))
             comparisons.append(self._against(found, "tabu search", tabu.value, tabu.seconds, "same model"))
-        return self._report(found, proof, tuple(comparisons))
+        if other := self.problem.again(self.seed):
+            second = self.problem.second
+            comparisons.append(self._against(found, second, other.value, other.seconds, other.note))
+        return self._report(found, (proof, other), tuple(comparisons))
 
     def _request(self, qubo: Qubo, effort: Effort) -> JobRequest:
         return sampling.request(qubo, effort, seed=self.seed, name=f"{self.problem.command} {effort.method}")
@@ -125,9 +137,11 @@ class ProblemStudy(Generic[T]):
         theirs = Measured(name, value, value, value, seconds, note)
         return Comparison(self.title, quantity, unit, "lower", ours, theirs, INTERVAL)
 
-    def _report(self, found: Found[T], proof: Proof[T], comparisons: tuple[Comparison, ...]) -> Report:
+    def _report(
+        self, found: Found[T], proofs: tuple[Proof[T], Proof[T] | None], comparisons: tuple[Comparison, ...]
+    ) -> Report:
         qubo = self.problem.model()
-        tables, figures = self.problem.shown(found.answer, proof.solution)
+        tables, figures = self.problem.shown(found.answer, proofs[0].solution)
         return Report(
             pack="cities",
             command=self.problem.command,
@@ -136,7 +150,8 @@ class ProblemStudy(Generic[T]):
             tables=tables,
             figures=figures,
             notes=(
-                proving.gap("answer", found.value, proof, self.problem.baseline),
+                proving.gap("answer", found.value, proofs[0], self.problem.baseline),
+                agreement(self.problem, *proofs),
                 f"Of {found.kept} states {found.valid} broke no constraint; the others were repaired.",
                 *self.problem.notes,
                 self.effort.nature,
@@ -149,3 +164,17 @@ class ProblemStudy(Generic[T]):
             },
             versions=versions("ortools", "networkx"),
         )
+
+
+def agreement(problem: Problem[T], proof: Proof[T], other: Proof[T] | None) -> str:
+    """Whether two exact methods prove the same value, as a sentence."""
+    if other is None:
+        return f"{problem.baseline} is the only exact method here."
+    names = f"{problem.baseline} and {problem.second}"
+    same = abs(proof.value - other.value) <= _SAME * max(1.0, abs(proof.value))
+    if not (proof.proved and other.proved):
+        told = f"{problem.baseline} {proof.value:.6g} ({proof.note}), {problem.second} {other.value:.6g}"
+        return f"{names} do not both prove the optimum: {told} ({other.note})."
+    if same:
+        return f"{names} prove the same optimum, each by itself."
+    return f"{names} disagree: {proof.value:.8g} against {other.value:.8g}. One of them is wrong; report it."

@@ -24,6 +24,14 @@ class Road(NamedTuple):
         return volume * self.minutes * (1 + BPR_FACTOR * (volume / self.capacity) ** BPR_POWER)
 
 
+class Demand(NamedTuple):
+    """Vehicles that go from one node to another in the period."""
+
+    start: str
+    end: str
+    vehicles: float
+
+
 @dataclass(frozen=True)
 class Roads:
     """A road graph."""

@@ -28,6 +28,7 @@ class Sensors:
     costs: tuple[float, ...]
     command: str = "sensors"
     baseline: str = "HiGHS"
+    second: str = "CP-SAT"
 
     @property
     def title(self) -> str:
@@ -81,10 +82,15 @@ class Sensors:
 
     def exact(self, seed: int) -> Proof[Places]:  # noqa: ARG002 - HiGHS draws nothing
         """The cheapest cover."""
-        rows = [Row({one: 1.0, other: 1.0}, 1.0, 2.0) for one, other in self.ends]
-        proof = linear.minimised(self.costs, rows, self.title)
-        chosen = tuple(at for at, bit in enumerate(proof.solution) if bit)
-        return Proof(chosen, proof.value, proof.bound, proof.seconds)
+        return _chosen(linear.minimised(self.costs, self._rows(), self.title))
+
+    def again(self, seed: int) -> Proof[Places]:
+        """The same by CP-SAT."""
+        return _chosen(linear.constrained(self.costs, self._rows(), self.title, seed=seed))
+
+    def _rows(self) -> list[Row]:
+        """Each street is watched."""
+        return [Row({one: 1.0, other: 1.0}, 1.0, 2.0) for one, other in self.ends]
 
     def shown(self, ours: Places, theirs: Places) -> tuple[tuple[Table, ...], tuple[Figure, ...]]:
         """Where sensors stand."""
@@ -108,3 +114,8 @@ class Sensors:
     def weights(self) -> dict[str, str]:
         """The weight."""
         return {"weight of an unwatched street": f"{self.weight:g}"}
+
+
+def _chosen(proof: Proof[tuple[int, ...]]) -> Proof[Places]:
+    chosen = tuple(at for at, bit in enumerate(proof.solution) if bit)
+    return Proof(chosen, proof.value, proof.bound, proof.seconds)

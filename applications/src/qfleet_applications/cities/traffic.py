@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
-from typing import Any, NamedTuple
+from itertools import combinations, pairwise
+from typing import Any
 
 import numpy as np
 
-from qfleet_applications.cities.roads import Road, Roads
+from qfleet_applications.cities.equilibrium import Assignment, assigned
+from qfleet_applications.cities.roads import Demand, Road, Roads
 from qfleet_applications.errors import InvalidProblem
 from qfleet_applications.frame.report import Figure, Series, Table
-from qfleet_applications.qubo import proving
+from qfleet_applications.qubo import linear, proving
+from qfleet_applications.qubo.linear import Row
 from qfleet_applications.qubo.model import Qubo
 from qfleet_applications.qubo.proving import Proof
 from qfleet_applications.qubo.sampling import Effort
@@ -32,14 +34,6 @@ Ways = tuple[int, ...]
 """The number of each platoon's way."""
 
 
-class Demand(NamedTuple):
-    """Vehicles that go from one node to another in the period."""
-
-    start: str
-    end: str
-    vehicles: float
-
-
 @dataclass(frozen=True)
 class Traffic:
     """A demand table on roads, cut into platoons of at most ``platoon`` vehicles with ``choices`` of ways."""
@@ -50,6 +44,7 @@ class Traffic:
     choices: int = 5
     command: str = "traffic"
     baseline: str = "CP-SAT"
+    second: str = "HiGHS"
 
     @property
     def title(self) -> str:
@@ -145,12 +140,7 @@ class Traffic:
 
     def exact(self, seed: int) -> Proof[Ways]:
         """The best ways of the platoons under the true function, as a table of each road's volume."""
-        if len({vehicles for _, vehicles in self.platoons}) > 1:
-            raise InvalidProblem(
-                "the demand does not divide into equal platoons",
-                hint="give a --platoon that divides every demand",
-            )
-        vehicles = self.platoons[0][1]
+        _, vehicles = self._equal()
         numbers = Counter(pair for pair, _ in self.platoons)
         model = proving.constraints()
         takes = [
@@ -170,6 +160,44 @@ class Traffic:
         share = proof.bound / proof.value if proof.value else 1.0
         value = self.value(answer)
         return Proof(answer, value, value if proof.proved else value * share, proof.seconds)
+
+    def again(self, seed: int) -> Proof[Ways]:  # noqa: ARG002 - HiGHS draws nothing
+        """The same by HiGHS, without rounding: each platoon adds more to a road than the one before."""
+        _, vehicles = self._equal()
+        numbers = Counter(pair for pair, _ in self.platoons)
+        taken = [(pair, way) for pair, ways in enumerate(self.ways) for way in range(len(ways))]
+        costs, highest = [0.0] * len(taken), [numbers[pair] for pair, _ in taken]
+        rows = [
+            Row({at: 1.0 for at, (one, _) in enumerate(taken) if one == pair}, number, number)
+            for pair, number in numbers.items()
+        ]
+        for number, road in enumerate(self.roads.roads):
+            users = [at for at, (pair, way) in enumerate(taken) if number in self.ways[pair][way]]
+            if not users:
+                continue
+            totals = [road.total(vehicles * count) for count in range(len(self.platoons) + 1)]
+            steps = range(len(costs), len(costs) + len(self.platoons))
+            rows.append(Row(dict.fromkeys(users, 1.0) | dict.fromkeys(steps, -1.0), 0.0, 0.0))
+            costs += [after - before for before, after in pairwise(totals)]
+            highest += [1] * len(steps)
+        proof = linear.minimised(costs, rows, self.title, highest=highest)
+        counts: list[list[int]] = [[] for _ in self.ways]
+        for (pair, _), count in zip(taken, proof.solution[: len(taken)], strict=True):
+            counts[pair].append(count)
+        return Proof(self._named(counts), proof.value, proof.bound, proof.seconds)
+
+    def _equal(self) -> tuple[int, float]:
+        """How many platoons there are, and the vehicles of each.
+
+        Raises:
+            InvalidProblem: they have not all equally many.
+        """
+        if len({vehicles for _, vehicles in self.platoons}) > 1:
+            raise InvalidProblem(
+                "the demand does not divide into equal platoons",
+                hint="give a --platoon that divides every demand",
+            )
+        return len(self.platoons), self.platoons[0][1]
 
     def _costs(self, model: Any, takes: list[list[Any]], vehicles: float) -> list[Any]:
         """A variable for each road: its vehicle minutes, rounded to hundredths."""
@@ -217,9 +245,34 @@ class Traffic:
             for pair, one in enumerate(self.demand)
             for at, way in enumerate(self.ways[pair])
         )
-        return (Table("Platoons on each way", ("from and to", "way", "fleet", self.baseline), rows),), (
-            figure,
+        ways = Table("Platoons on each way", ("from and to", "way", "fleet", self.baseline), rows)
+        return (self._compared(ours, theirs), ways), (figure,)
+
+    def _compared(self, ours: Ways, theirs: Ways) -> Table:
+        """What all lose, beside traffic that splits at will over all ways."""
+        rows: list[tuple[str, float, float]] = []
+        total = sum(one.vehicles for one in self.demand)
+        answers = (
+            ("fleet, in platoons", self.value(ours)),
+            (f"{self.baseline}, in platoons", self.value(theirs)),
+            ("system optimum, vehicles split at will", self.optimum.minutes),
+            ("user equilibrium, each driver for herself", self.selfish.minutes),
         )
+        for name, minutes in answers:
+            rows.append((name, minutes, minutes / total))
+        return Table(
+            "Time lost and driven", ("who goes how", "all [veh min]", "each, mean [min]"), tuple(rows)
+        )
+
+    @cached_property
+    def optimum(self) -> Assignment:
+        """The system optimum of vehicles that split at will over all ways."""
+        return assigned(self.roads, self.demand, selfish=False)
+
+    @cached_property
+    def selfish(self) -> Assignment:
+        """The user equilibrium, likewise."""
+        return assigned(self.roads, self.demand, selfish=True)
 
     def _spelled(self, way: tuple[int, ...]) -> str:
         roads = [self.roads.roads[road] for road in way]
@@ -228,9 +281,13 @@ class Traffic:
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know."""
+        best, selfish = self.optimum.minutes, self.selfish.minutes
         return (
             "The model has parabolas in place of v t₀ (1 + 0.15 (v/c)⁴); answers are judged by the latter.",
-            "A system optimum may ask some drivers to go a longer way than they would choose.",
+            "What is minimised is the time of all; some may go a longer way than they would choose.",
+            f"System optimum, vehicles split at will: {best:.6g} veh min.",
+            f"User equilibrium, each on a shortest way: {selfish:.6g}, {selfish / best:.4f} times as much.",
+            f"Platoons of {self.platoons[0][1]:g} vehicles cannot split, and may so need more than both.",
         )
 
     @property
