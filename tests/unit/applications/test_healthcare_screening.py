@@ -12,6 +12,7 @@ from qfleet_applications.healthcare import cohorts, explaining, screening_report
 from qfleet_applications.healthcare.kernels import FleetKernels
 from qfleet_applications.healthcare.screening import ScreenStudy
 from qfleet_applications.healthcare.screening_report import Screened, Settings
+from qfleet_applications.healthcare.validation import Outcome
 
 KEY = bytes(32)
 POINTS = np.random.default_rng(3).uniform(0, 1, (7, 3))
@@ -59,6 +60,28 @@ def test_the_report_shows_the_ablation_calibration_and_that_it_is_no_medical_dev
     assert all(isinstance(error, float) and error < 0.1 for error in errors)
     assert msgspec.json.encode(report)
     assert [figure.name for figure in report.figures] == ["accuracy", "calibration"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "words"),
+    [
+        (40, "have the same accuracy"),
+        (41, "The quantum model is ahead by no more than chance explains"),
+        (37, "The classical model is ahead by no more than chance explains"),
+        (30, "The classical model wins on these folds"),
+        (50, "The quantum model wins on these folds"),
+    ],
+)
+def test_who_is_ahead_by_chance_alone_has_not_won(ours: int, words: str) -> None:
+    labels = np.ones(60, dtype=np.int64)
+
+    def outcome(method: str, right: int) -> Outcome:
+        predicted = (np.arange(60) < right).astype(np.int64)
+        return Outcome(method, predicted, np.full(60, 0.5), np.array([right / 60]), ())
+
+    quantum = (outcome("zz", ours), outcome("product", 40), outcome("projected", 40))
+    found = Screened(quantum, (outcome("RBF-SVM", 40), outcome("other", 35)), (), ())
+    assert words in screening_report.verdicts(found, found.classical[0], labels)[0]
 
 
 def test_an_explanation_adds_up_to_the_decision(

@@ -15,7 +15,7 @@ import numpy as np
 from qfleet_applications.errors import InvalidData, InvalidProblem
 from qfleet_applications.frame.columns import Column, read
 from qfleet_applications.healthcare import landmarks as public
-from qfleet_applications.healthcare.cohorts import RECORD, split_unit
+from qfleet_applications.healthcare.cohorts import LARGEST, RECORD, split_unit
 from qfleet_applications.healthcare.feature_maps import Floats
 from qfleet_applications.healthcare.joining import Sums, check_rows, evaluated, joined, summed
 from qfleet_applications.healthcare.landmarks import Block, Landmarks
@@ -150,7 +150,7 @@ def site_rows(file: Path, landmarks: Landmarks, label: str, key: bytes, *, label
     Raises:
         InvalidData: a column is missing, in another unit, or no number.
     """
-    columns = [Column(*split_unit(name)) for name in landmarks.features]
+    columns = [Column(*split_unit(name), low=-LARGEST, high=LARGEST) for name in landmarks.features]
     known = Column(label, kind="integer", low=0, high=1, optional=not labelled)
     frame = read(file, [*columns, known, Column(RECORD, kind="text", optional=True)])
     records = frame.texts(RECORD) if frame.has(RECORD) else list(map(str, frame.lines))

@@ -107,7 +107,7 @@ class JoinTrial:
         title = f"Joined screening of {self.cohort.name}, {self.sites} sites"
         main = joining_study.compared(title, joined, labels)
         table = tuple(
-            (name, one.accuracy("zz", labels), one.accuracy("gaussian", labels))
+            (name, round(one.accuracy("zz", labels), 4), round(one.accuracy("gaussian", labels), 4))
             for name, one in zip(names, judged, strict=True)
         )
         ours, theirs, chance = assessing.mcnemar(joined.predicted("zz"), joined.predicted("gaussian"), labels)

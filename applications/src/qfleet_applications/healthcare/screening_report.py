@@ -74,7 +74,7 @@ def report(asked: Settings, found: Screened) -> Report:
         tables=(_methods(found, labels), _explained(asked, found)),
         figures=(_accuracies(found), _calibration(found, labels, best)),
         notes=(
-            *_verdicts(found, best, labels),
+            *verdicts(found, best, labels),
             *wording.repeated(asked.cohort.rows),
             *wording.notes(asked.placement),
         ),
@@ -95,7 +95,8 @@ def _measured(outcome: Outcome, labels: Ints, kind: Kind = "classical") -> Measu
     return Measured(outcome.method, outcome.accuracy, low, high, outcome.seconds, kind=kind)
 
 
-def _verdicts(found: Screened, best: Outcome, labels: Ints) -> tuple[str, ...]:
+def verdicts(found: Screened, best: Outcome, labels: Ints) -> tuple[str, ...]:
+    """Who is ahead and whether that counts, what entanglement adds, and a caveat."""
     zz, plain = found.quantum[:2]
     ours, theirs, chance = assessing.mcnemar(zz.predicted, best.predicted, labels)
     by = best.accuracy - zz.accuracy
