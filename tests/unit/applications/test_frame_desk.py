@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
+import typer
 
 from qfleet import Fleet, JobFailed, JobRequest, SampleResultView
 from qfleet_applications.errors import UnexpectedResult
+from qfleet_applications.frame import carrying
 from qfleet_applications.frame.desk import Desk, expect
 from qfleet_wire import api
 from qfleet_wire.names import Millis
@@ -86,3 +88,10 @@ def test_a_result_of_another_kind_is_refused() -> None:
     assert expect(view, SampleResultView) is view
     with pytest.raises(UnexpectedResult, match="asked for KernelResultView, got SampleResultView"):
         expect(view, api.KernelResultView)
+
+
+def test_ctrl_c_is_answered_in_words(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit) as ended, carrying._interruptible():
+        raise KeyboardInterrupt
+    assert ended.value.exit_code == 130
+    assert "cancelled, and there is no report" in capsys.readouterr().err

@@ -19,6 +19,8 @@ from qfleet_applications.finance.circuits import Vector
 Kind: TypeAlias = Literal["call", "put", "spread"]
 KINDS: tuple[str, ...] = get_args(Kind)
 DAYS = 365.0
+MOST_QUBITS = 11
+"""Of a grid and its payoff: each point of a grid is a gate or more, which the control plane compiles."""
 _NORMAL = NormalDist()
 
 
@@ -113,10 +115,10 @@ class Grid:
     def __post_init__(self) -> None:
         if not 0.5 <= self.reach <= 10.0:
             raise InvalidProblem(f"a grid within ±{self.reach:g} standard deviations; 0.5 to 10 are possible")
-        if not 1 <= self.width <= 10 or self.qubits > 16:
+        if not 1 <= self.width <= 10 or self.qubits > MOST_QUBITS:
             raise InvalidProblem(
                 f"contract {self.contract.name!r}: {len(self.contract.assets)} assets on {self.width} qubits "
-                f"each need {self.qubits} qubits; a price grid is written out up to 16",
+                f"each need {self.qubits} qubits; a price grid is written out up to {MOST_QUBITS}",
                 hint="give fewer --qubits",
             )
 

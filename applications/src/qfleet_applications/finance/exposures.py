@@ -12,6 +12,8 @@ from qfleet_applications.finance.credit import Book
 from qfleet_applications.finance.losses import Losses
 from qfleet_applications.finance.simulation import Draw, Integrand
 
+MOST_PAST_QUBITS = 10
+"""Of a grid of past losses, for which each point is a gate more in every circuit."""
 MOST_SUM_QUBITS = 12
 """Payoffs and good outcomes are written out for each value of the register."""
 
@@ -69,8 +71,10 @@ def of_book(book: Book, *, linear: bool = False) -> Exposure:
 
 def of_past(past: Vector, qubits: int) -> Exposure:
     """Past losses, each as likely as another, rounded to 2^qubits even points between their ends."""
-    if not 1 <= qubits <= MOST_SUM_QUBITS:
-        raise InvalidProblem(f"--qubits {qubits} is not within 1 to {MOST_SUM_QUBITS}")
+    if not 1 <= qubits <= MOST_PAST_QUBITS:
+        raise InvalidProblem(
+            f"--qubits {qubits} is not within 1 to {MOST_PAST_QUBITS}; with the payoff they make {qubits + 1}"
+        )
     first, last = float(past.min()), float(past.max())
     if first == last:
         raise InvalidProblem("the prices never change: there is no risk to measure")

@@ -35,8 +35,8 @@ from qfleet_applications.frame.versions import versions
 
 PER_CONTRACT = 3
 MOST = 50
-MOST_POINTS = 1 << 15
-"""Of all grids together: circuits are written out, and a request holds no more."""
+MOST_POINTS = 1 << 11
+"""Of all grids together: their circuits take about ten seconds to compile, and a client waits no minute."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 import msgspec
+import typer
 from rich.markdown import Markdown
 
 from qfleet import Fleet, JobRequest, PlanView
+from qfleet.command.following import INTERRUPTED
 from qfleet.errors import UserError
 from qfleet.render import plans, progress, terminal
 from qfleet_applications.errors import TooLarge
@@ -42,7 +44,7 @@ def carry_out(study: Study, *, plan: bool, json: bool, output: Path | None) -> N
         UserError: the report cannot be written where it should be.
     """
     write = _writer(output)
-    with Fleet.from_configuration() as fleet:
+    with _interruptible(), Fleet.from_configuration() as fleet:
         cost = price(fleet, study)
         if plan:
             _tell(cost, json=json)
@@ -132,6 +134,16 @@ def _tell(cost: Cost, *, json: bool) -> None:
     terminal.output().print(terminal.printable(_summary(cost)))
     if cost.plans:
         terminal.output().print(plans.plan(cost.plans[0]))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Say what Ctrl-C did: the desk has cancelled what ran by the time that it gets here."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        terminal.say("Interrupted: the jobs that had not ended are cancelled, and there is no report.")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager
