@@ -23,11 +23,26 @@ POINTS = np.random.default_rng(5).uniform(0, 1, (6, 3))
 def test_the_local_engine_gives_the_kernels_of_the_formulas() -> None:
     local = SiteKernels(here)
     for feature_map, entangled in (("zz", True), ("product", False)):
-        found = local.fidelities([POINTS], feature_map)[0]  # type: ignore[arg-type] # of a loop
-        assert found == pytest.approx(fidelities(POINTS, POINTS, entangled=entangled), abs=1e-10)
+        found = local.fidelities([POINTS, POINTS[:2]], feature_map)  # type: ignore[arg-type] # of a loop
+        expected = fidelities(POINTS, POINTS, entangled=entangled)
+        assert found[0] == pytest.approx(expected, abs=1e-10)
+        assert found[1] == pytest.approx(expected[:2, :2], abs=1e-10)
     block = local.block(POINTS[:2], POINTS[2:], "zz")
     assert block == pytest.approx(fidelities(POINTS[:2], POINTS[2:], entangled=True), abs=1e-10)
-    assert local.projections([POINTS])[0] == pytest.approx(expectations(POINTS), abs=1e-10)
+    whole, part = local.projections([POINTS, POINTS[:2]])
+    assert whole == pytest.approx(expectations(POINTS), abs=1e-10)
+    assert part == pytest.approx(whole[:2], abs=1e-12)
+
+
+def test_small_kernels_share_a_process_and_large_ones_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bytes] = []
+    local = SiteKernels(lambda work: given.append(work) or here(work))  # type: ignore[func-returns-value] # notes it
+    together = local.fidelities([POINTS, POINTS], "zz")
+    assert len(given) == 1
+    monkeypatch.setattr(site, "_MOST_ENTRIES", 71)
+    apart = local.fidelities([POINTS, POINTS], "zz")
+    assert len(given) == 3
+    assert np.array_equal(together, apart)
 
 
 def test_the_command_beside_this_one_computes_a_block() -> None:

@@ -20,6 +20,8 @@ from qfleet_wire import circuit, codec, workload
 LARGEST_QUBITS = 20
 """Wider states of hundreds of rows do not fit a small machine."""
 _MOST_BYTES = 1 << 30
+_MOST_ENTRIES = 2_000_000
+"""Of kernels that one process answers: some 20 MB."""
 
 Compute: TypeAlias = Callable[[bytes], bytes]
 """An encoded work to its encoded result."""
@@ -45,8 +47,20 @@ class SiteKernels:
     compute: Compute = engine
 
     def fidelities(self, sets: Sequence[Floats], feature_map: Map) -> list[Floats]:
-        """For each set the matrix (n, n) of |⟨φ(x)|φ(y)⟩|²."""
-        return [self.block(points, points, feature_map) for points in sets]
+        """For each set the matrix (n, n) of |⟨φ(x)|φ(y)⟩|².
+
+        One process for all where they are small, since it starts slowly.
+        """
+        if sum(len(points) ** 2 for points in sets) > _MOST_ENTRIES:
+            return [self._squares([points], feature_map)[0] for points in sets]
+        return self._squares(sets, feature_map)
+
+    def _squares(self, sets: Sequence[Floats], feature_map: Map) -> list[Floats]:
+        groups = tuple(workload.KernelGroup(at, _rows(points)) for at, points in enumerate(sets))
+        blocks = tuple(workload.KernelBlock(at, at, at) for at in range(len(sets)))
+        work = workload.KernelMatrix(program(feature_map, sets[0].shape[1]), 0, groups, blocks)
+        found = {item.index: item.values for item in self._run(work, workload.KernelResult).items}
+        return [_shaped(found.get(at, ()), (len(points),) * 2) for at, points in enumerate(sets)]
 
     def block(self, rows: Floats, columns: Floats, feature_map: Map) -> Floats:
         """The block (rows, columns) of |⟨φ(x)|φ(y)⟩|².
@@ -55,32 +69,26 @@ class SiteKernels:
             TooLarge: the states are too wide.
             UnexpectedResult: the engine answered something else.
         """
-        same = rows is columns
-        groups = tuple(
-            workload.KernelGroup(number, tuple(map(tuple, points.tolist())))
-            for number, points in enumerate((rows,) if same else (rows, columns))
-        )
-        blocks = (workload.KernelBlock(0, 0, 0 if same else 1),)
+        groups = (workload.KernelGroup(0, _rows(rows)), workload.KernelGroup(1, _rows(columns)))
+        blocks = (workload.KernelBlock(0, 0, 1),)
         work = workload.KernelMatrix(program(feature_map, rows.shape[1]), 0, groups, blocks)
         items = self._run(work, workload.KernelResult).items
         return _shaped([value for item in items for value in item.values], (len(rows), len(columns)))
 
     def projections(self, sets: Sequence[Floats]) -> list[Floats]:
-        """For each set the Pauli expectations (n, 3 features) of the qubits in the ZZ states."""
-        return [self._projected(points) for points in sets]
-
-    def _projected(self, points: Floats) -> Floats:
-        width = points.shape[1]
+        """For each set the Pauli expectations (n, 3 features) of the qubits in the ZZ states; one process."""
+        width, every = sets[0].shape[1], np.vstack(sets)
         observables = tuple(
             workload.Observable(f"{axis}{qubit}", (workload.PauliTerm(1.0, ((axis, qubit),)),))
             for qubit in range(width)
             for axis in AXES
         )
-        items = tuple(workload.ExpectItem(at, tuple(row)) for at, row in enumerate(points.tolist()))
+        items = tuple(workload.ExpectItem(at, tuple(row)) for at, row in enumerate(every.tolist()))
         work = workload.CircuitExpect(program("zz", width), 0, observables, items)
         found = sorted(self._run(work, workload.ExpectResult).items, key=lambda item: item.index)
         values = [value for item in found for moments in item.moments for value in moments.sums]
-        return _shaped(values, (len(points), 3 * width))
+        whole = _shaped(values, (len(every), 3 * width))
+        return np.split(whole, np.cumsum([len(points) for points in sets])[:-1])
 
     def _run(self, work: Any, kind: Any) -> Any:
         check_width(work.program.qubits)
@@ -112,6 +120,10 @@ def program(feature_map: Map, features: int) -> circuit.Program:
                 body += [flip, turn, flip]
     names = tuple(f"x{at}" for at in range(features))
     return circuit.Program(features, (), names, tuple(body * REPETITIONS))
+
+
+def _rows(points: Floats) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, points.tolist()))
 
 
 def _times(left: circuit.Expression, right: circuit.Expression) -> circuit.Expression:
