@@ -74,7 +74,7 @@ def test_the_law_of_total_probability_is_violated_by_both_and_not_by_a_mixture()
     assert disjunctions.violation(above).distance == pytest.approx(0.15)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(shares, shares, st.floats(-1, 1))
 def test_the_circuit_shows_the_probabilities_that_it_was_made_for(
     one: float, two: float, strength: float
