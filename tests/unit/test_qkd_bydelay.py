@@ -22,7 +22,7 @@ from qfleet_agent.qkd.reconciliation.ldpc import plan as layout
 from qfleet_agent.qkd.reconciliation.ldpc.oneway import Told, Wanted
 from qfleet_wire import codec
 
-SLOW = msgspec.structs.replace(of_bob(BRIGHT, misalignment=0.02), block_pulses=250_000, delay_s=0.6)
+SLOW = msgspec.structs.replace(of_bob(BRIGHT, misalignment=0.02), block_pulses=280_000, delay_s=0.6)
 CUT = msgspec.structs.replace(SLOW, secrecy=1e-3)
 
 
@@ -49,7 +49,7 @@ def said(world: World, kind: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    ("delay_s", "method", "most"), [(0.005, "cascade thrifty", 800), (0.6, "one-way", 6)]
+    ("delay_s", "method", "most"), [(0.005, "cascade thrifty confirmed", 800), (0.6, "one-way", 6)]
 )
 def test_the_delay_of_the_plan_chooses_the_method(delay_s: float, method: str, most: int) -> None:
     world = began(msgspec.structs.replace(SLOW, delay_s=delay_s))
@@ -88,7 +88,7 @@ def test_an_end_that_would_choose_otherwise_ends_the_session_by_name() -> None:
     assert world.settled()
     assert not world.disks["bob"].usable
     assert [(role, alarm.reason) for role, alarm in world.alarms] == [("bob", "protocol")]
-    assert "'one-way' was chosen where 'cascade thrifty' follows" in world.alarms[0][1].seen
+    assert "'one-way' was chosen where 'cascade thrifty confirmed' follows" in world.alarms[0][1].seen
 
 
 def test_a_frame_that_never_decodes_is_told_whole_and_counted_so() -> None:
@@ -134,9 +134,9 @@ def test_the_filling_suffices_for_every_key(bits: int, rate: float) -> None:
 def test_short_keys_and_rates_without_codes_stay_with_cascade() -> None:
     slow = ByDelay(0.6)
     assert slow.named(1_000_000, 0.02) == "one-way"
-    assert slow.named(30_000, 0.02) == "cascade original"
-    assert slow.named(1_000_000, 0.2) == "cascade original"
-    assert slow.named(1_000_000, 0.4) == "cascade original"
+    assert slow.named(30_000, 0.02) == "cascade original confirmed"
+    assert slow.named(1_000_000, 0.2) == "cascade original confirmed"
+    assert slow.named(1_000_000, 0.4) == "cascade original confirmed"
 
 
 @functools.cache

@@ -101,6 +101,17 @@ def test_the_errors_are_those_that_differ_and_no_others_change() -> None:
     assert done.corrected.tolist() == changed.sum(axis=1).tolist()
 
 
+def test_confirming_finds_what_four_passes_leave_and_asks_ten_bits_of_a_frame_for_it() -> None:
+    reference, noisy = keys(400, 500, 20)
+    plain, _, _ = reconcile(reference, noisy, Plan("original", 400, 500, 0.04, SEED))
+    sure, _, _ = reconcile(reference, noisy, Plan("original confirmed", 400, 500, 0.04, SEED))
+    left = (plain.key != reference).any(axis=1)
+    assert left.any()
+    assert (sure.key == reference).all()
+    assert set((sure.leaked - plain.leaked)[~left].tolist()) == {variants.CONFIRMING}
+    assert (sure.leaked > plain.leaked + variants.CONFIRMING)[left].all()
+
+
 @pytest.mark.parametrize(("name", "slack"), [("original", 0.0), ("option3", 0.02), ("yanetal", 0.02)])
 def test_a_plain_program_asks_as_many_parities(name: variants.Name, slack: float) -> None:
     frames, bits, errors = 5, 1000, 40
