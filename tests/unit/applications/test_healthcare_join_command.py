@@ -90,6 +90,7 @@ def test_two_sites_train_one_classifier_by_files_that_hold_no_row(tmp_path: Path
         assert comparison[side]["value"] == pytest.approx(found)
     assert comparison["classical"]["value"] > 0.8
     assert "Mr." not in told.stdout
+    assert "judged too well" in report["notes"][0]
     # without labels classes are told and nothing is judged
     own.write_text("\n".join(line.rpartition(",")[0] for line in own.read_text().splitlines()) + "\n")
     told = ran("tell", own, "--landmarks", points, "--classifier", both, "--json")
