@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
-import typer
 
-from qfleet import Fleet, JobFailed, JobRequest, SampleResultView
+from qfleet import Fleet, JobFailed, JobRequest, SampleResultView, Unreachable
 from qfleet_applications.errors import UnexpectedResult
-from qfleet_applications.frame import carrying
 from qfleet_applications.frame.desk import Desk, expect
 from qfleet_wire import api
 from qfleet_wire.names import Millis
@@ -30,9 +28,11 @@ class Stand:
         self.breaks = breaks
         self.cancelled: list[str] = []
         self.submitted = 0
+        self.keys: list[str] = []
 
-    def submit(self, _: JobRequest) -> api.JobView:
+    def submit(self, _: JobRequest, *, key: str) -> api.JobView:
         self.submitted += 1
+        self.keys.append(key)
         return detail(f"job-{self.submitted}", "running", 0.0).job
 
     def wait(self, job: str) -> api.JobDetail:
@@ -83,15 +83,36 @@ def test_whoever_gives_up_gets_the_devices_back() -> None:
     assert stand.cancelled == ["job-1", "job-2", "job-3"]
 
 
+def test_a_job_whose_answer_was_given_up_is_cancelled_too() -> None:
+    class Slow(Stand):
+        def submit(self, request: JobRequest, *, key: str) -> api.JobView:
+            stored = key in self.keys
+            answer = super().submit(request, key=key)
+            if self.submitted == 2 and not stored:
+                raise KeyboardInterrupt
+            return answer
+
+    stand = Slow()
+    desk = Desk(cast("Fleet", stand))
+    with pytest.raises(KeyboardInterrupt):
+        desk.run_all(REQUESTS)
+    assert stand.keys[1] == stand.keys[2] != stand.keys[0]
+    assert desk.cancelled == stand.cancelled == ["job-3", "job-1"]
+
+
+def test_jobs_that_nobody_could_cancel_are_named() -> None:
+    class Gone(Stand):
+        def cancel(self, _job: str) -> None:
+            raise Unreachable("gone")
+
+    desk = Desk(cast("Fleet", Gone(breaks="job-2")))
+    with pytest.raises(JobFailed):
+        desk.run_all(REQUESTS)
+    assert (desk.cancelled, desk.left) == ([], ["job-2", "job-3"])
+
+
 def test_a_result_of_another_kind_is_refused() -> None:
     view = SampleResultView("job-1", "succeeded", 1, (), ())
     assert expect(view, SampleResultView) is view
     with pytest.raises(UnexpectedResult, match="asked for KernelResultView, got SampleResultView"):
         expect(view, api.KernelResultView)
-
-
-def test_ctrl_c_is_answered_in_words(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(typer.Exit) as ended, carrying._interruptible():
-        raise KeyboardInterrupt
-    assert ended.value.exit_code == 130
-    assert "cancelled, and there is no report" in capsys.readouterr().err

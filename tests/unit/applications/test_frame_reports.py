@@ -1,12 +1,15 @@
 """Reports as Markdown, HTML and JSON: every number of one stands in the others."""
 
 import re
+from io import StringIO
 from pathlib import Path
 
 import msgspec
 import pytest
+from markdown_it import MarkdownIt
+from rich.console import Console
 
-from qfleet_applications.frame import html, markdown
+from qfleet_applications.frame import html, markdown, screen
 from qfleet_applications.frame.report import Comparison, Figure, Measured, Report, Series, Table
 from qfleet_applications.qubo.sampling import METHODS, Effort
 
@@ -54,6 +57,39 @@ def test_html_escapes_what_it_shows_and_needs_no_other_file(tmp_path: Path) -> N
     assert "It is &lt;simulated&gt;." in text
     assert re.findall(r'(?:src|href)="(.{10})', text) == ["data:image"]
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_users_text_is_no_markdown_and_no_table_of_another_shape() -> None:
+    wild = Table("*a* <script>", ("<b>load</b>", "x_y", "[z](http://z)"), (("a|b\nc", "_q_", "C:\\d"),))
+    report = msgspec.structs.replace(REPORT, title="<img src=x> *T*", tables=(wild,), notes=("2 < 3\n# n",))
+    told = markdown.text(report)
+    shown = "".join(
+        token.content
+        for block in MarkdownIt().enable("table").parse(told)
+        for token in block.children or ()
+        if token.type in {"text", "text_special"}
+    )
+    for part in (
+        "<img src=x> *T*",
+        "*a* <script>",
+        "<b>load</b>x_y[z](http://z)",
+        "a|b c_q_C:\\d",
+        "2 < 3 # n",
+    ):
+        assert part in shown
+    for part in ("<script>", "<img src=x>", "<b>"):
+        assert part not in html.text(report)
+
+
+@pytest.mark.parametrize("width", [30, 80, 200])
+def test_no_number_is_cut_off_at_a_terminal(width: int) -> None:
+    written = StringIO()
+    screen.show(REPORT, Console(file=written, width=width))
+    told = " ".join(written.getvalue().split())
+    assert "…" not in told
+    assert all(number in told for number in ("3.25 EUR", "3 to 3.5", "3.125 EUR", "0.95", "a|b"))
+    assert "Risk of <a> book" in told
+    assert ("value: 3.125 EUR" in told) == (width < 112)
 
 
 def test_both_forms_say_what_is_simulated() -> None:

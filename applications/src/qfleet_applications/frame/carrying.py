@@ -1,5 +1,6 @@
 """Carries a study out for somebody at a terminal: priced first, then run, then written."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,14 +9,12 @@ from typing import TypeAlias
 
 import msgspec
 import typer
-from rich.markdown import Markdown
 
 from qfleet import Fleet, JobRequest, PlanView
-from qfleet.command.following import INTERRUPTED
 from qfleet.errors import UserError
 from qfleet.render import plans, progress, terminal
 from qfleet_applications.errors import TooLarge
-from qfleet_applications.frame import html, markdown
+from qfleet_applications.frame import giving_up, html, markdown, screen
 from qfleet_applications.frame.desk import Desk, Progress
 from qfleet_applications.frame.report import Report
 from qfleet_applications.frame.study import Study
@@ -37,22 +36,21 @@ class Cost(msgspec.Struct, frozen=True):
 
 
 def carry_out(study: Study, *, plan: bool, json: bool, output: Path | None) -> None:
-    """Price a study, and run it unless only its price is asked for.
+    """Price a study, and run it unless only its price is asked for. Who gives up gets the devices back.
 
     Raises:
         TooLarge: no device can hold it.
         UserError: the report cannot be written where it should be.
+        Exit: it was given up.
     """
     write = _writer(output)
-    with _interruptible(), Fleet.from_configuration() as fleet:
+    with Fleet.from_configuration() as fleet, giving_up.raised():
         cost = price(fleet, study)
         if plan:
             _tell(cost, json=json)
             return
         terminal.say(_summary(cost), "dim")
-        with _bar() as shown:
-            desk = Desk(fleet, progress=shown)
-            report = conduct(study, desk)
+        report = _ran(fleet, study, cost)
     _deliver(report, write, json=json, output=output)
 
 
@@ -71,12 +69,38 @@ def carry_out_here(conduct: Callable[[], Report], *, json: bool, output: Path | 
 
 def _deliver(report: Report, write: Writer | None, *, json: bool, output: Path | None) -> None:
     if output is not None and write is not None:
-        write(report, output)
-        terminal.say(f"The report is in {output}.")
+        _written(write, report, output)
     if json:
         terminal.write_json(report)
     else:
-        terminal.output().print(Markdown(terminal.printable(markdown.text(report))))
+        screen.show(report, terminal.output())
+
+
+def _ran(fleet: Fleet, study: Study, cost: Cost) -> Report:
+    with _bar(study.title if cost.jobs == 0 else "") as shown:
+        desk = Desk(fleet, progress=shown)
+        try:
+            return conduct(study, desk)
+        except giving_up.GivenUp as error:
+            ending = error
+    terminal.say(f"Given up: {_cancelled(desk)}.")
+    raise typer.Exit(ending.exit_code)
+
+
+def _cancelled(desk: Desk) -> str:
+    if desk.left:
+        return f"some jobs may still run, end them by `qfleet job cancel`: {', '.join(desk.left)}"
+    number = len(desk.cancelled)
+    return f"{number} job{' was' if number == 1 else 's were'} cancelled" if number else "no job was running"
+
+
+def _written(write: Writer, report: Report, output: Path) -> None:
+    try:
+        write(report, output)
+    except OSError as error:
+        hint = "its jobs have run: `qfleet job list` has them"
+        raise UserError(f"--output {str(output)!r} cannot be written: {error}", hint=hint) from error
+    terminal.say(f"The report is in {output}.")
 
 
 def conduct(study: Study, desk: Desk) -> Report:
@@ -118,10 +142,15 @@ def _writer(output: Path | None) -> Writer | None:
         raise UserError(f"--output {str(output)!r} is of no kind known", hint="let it end in .md or .html")
     if not output.parent.is_dir():
         raise UserError(f"--output: there is no folder {str(output.parent)!r}", hint="make it first")
+    # before hours of work, not after them
+    if output.is_dir() or not os.access(output if output.exists() else output.parent, os.W_OK):
+        raise UserError(f"--output {str(output)!r} cannot be written", hint="give a file that can be")
     return writer
 
 
 def _summary(cost: Cost) -> str:
+    if cost.jobs == 0:
+        return f"{cost.title}: no job for the fleet, it is computed on this machine."
     width = f", the widest of {cost.qubits} qubits" if cost.qubits else ""
     jobs = f"{cost.jobs} job{'' if cost.jobs == 1 else 's'}"
     return f"{cost.title}: {jobs} to begin with{width}, about {plans.duration(cost.work_ms)} of work."
@@ -137,21 +166,12 @@ def _tell(cost: Cost, *, json: bool) -> None:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Say what Ctrl-C did: the desk has cancelled what ran by the time that it gets here."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        terminal.say("Interrupted: the jobs that had not ended are cancelled, and there is no report.")
-        raise typer.Exit(INTERRUPTED) from None
-
-
-@contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar(label: str) -> Iterator[Progress]:
+    """A bar with ``label`` until it is told more: it only moves where nobody knows how far things are."""
     with progress.bars() as shown:
-        line = shown.add_task("", total=1.0, state="")
+        line = shown.add_task(terminal.printable(label), total=None if label else 1.0, state="")
 
         def tell(label: str, share: float) -> None:
-            shown.update(line, description=terminal.printable(label), completed=share)
+            shown.update(line, description=terminal.printable(label), total=1.0, completed=share)
 
         yield tell

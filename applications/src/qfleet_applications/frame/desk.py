@@ -1,10 +1,12 @@
 """A fleet as packs use it: jobs with a progress that people see, cancelled together when they give up."""
 
+import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol, TypeAlias, TypeVar
 
-from qfleet import Fleet, JobFailed, JobRequest, QFleetError, ResultView
+from qfleet import Fleet, JobFailed, JobRequest, QFleetError, ResultView, Unreachable
 from qfleet_applications.errors import UnexpectedResult
 
 Progress: TypeAlias = Callable[[str, float], object]
@@ -37,6 +39,10 @@ class Desk:
         self._progress = progress
         self._clock = clock
         self._jobs: list[str] = []
+        self.cancelled: list[str] = []
+        """Jobs that were cancelled, in order."""
+        self.left: list[str] = []
+        """Jobs that were to be cancelled while the control plane did not answer: they may run on."""
         self.seconds = 0.0
 
     @property
@@ -56,7 +62,7 @@ class Desk:
         try:
             # one by one: what was submitted before an error is to be cancelled
             for request in requests:
-                started.append(self._fleet.submit(request).id)  # noqa: PERF401 - as above
+                started.append(self._submitted(request))  # noqa: PERF401 - as above
             self._jobs += started
             for job in started:
                 self._finish(job, label or requests[done].name, done, len(started))
@@ -69,6 +75,16 @@ class Desk:
         finally:
             self.seconds += self._clock() - began
         return tuple(self._fleet.result(job) for job in started)
+
+    def _submitted(self, request: JobRequest) -> str:
+        key = secrets.token_hex(16)
+        try:
+            return self._fleet.submit(request, key=key).id
+        except KeyboardInterrupt:
+            # it may be stored by now: the same key asks for the same job, which can be cancelled then
+            with suppress(QFleetError):
+                self._cancel(self._fleet.submit(request, key=key).id)
+            raise
 
     def _finish(self, job: str, label: str, before: int, number: int) -> None:
         if self._progress is None:
@@ -83,8 +99,12 @@ class Desk:
     def _cancel(self, job: str) -> None:
         try:
             self._fleet.cancel(job)
+        except Unreachable:
+            self.left.append(job)
         except QFleetError:
-            return  # it has ended, or nobody answers: the first error says more
+            return  # it has ended: the first error says more
+        else:
+            self.cancelled.append(job)
 
 
 def expect(result: ResultView, kind: type[View]) -> View:

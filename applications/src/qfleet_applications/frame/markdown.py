@@ -1,6 +1,11 @@
-"""A report in Markdown; its plots are files beside it."""
+"""A report in Markdown; its plots are files beside it.
 
+What it shows is plain text, often a user's: what Markdown would read as a sign of its own is escaped.
+"""
+
+import re
 from pathlib import Path
+from urllib.parse import quote
 
 from qfleet_applications.frame import drawing
 from qfleet_applications.frame.durations import duration
@@ -12,6 +17,10 @@ BASIS = (
 )
 
 
+_SIGNS = re.compile(r"[\\*\[]|<(?=[A-Za-z/!?])|\b_(?!\w)|(?<!\w)_")
+"""Signs of Markdown in plain text; ``_`` within a word is none."""
+
+
 def write(report: Report, file: Path) -> None:
     """Write a report, and its plots beside it under the file's name."""
     pictures = {one.name: f"{file.stem}-{one.name}.png" for one in report.figures}
@@ -20,14 +29,17 @@ def write(report: Report, file: Path) -> None:
     file.write_text(text(report, pictures), encoding="utf-8")
 
 
-def text(report: Report, pictures: dict[str, str] | None = None) -> str:
-    """A report; ``pictures`` gives the address of each figure by its name, others are left out."""
-    parts = [f"# {report.title}", *(one.sentence for one in report.comparisons)]
-    parts += [_comparisons(report.comparisons)] if report.comparisons else []
-    parts += [_table(one) for one in report.tables]
+def text(report: Report, pictures: dict[str, str] | None = None, *, most_columns: int | None = None) -> str:
+    """A report; ``pictures`` gives the address of each figure by its name, others are left out.
+
+    A table of more than ``most_columns`` columns becomes a list with an entry for each row.
+    """
+    parts = [f"# {_plain(report.title)}", *(_plain(one.sentence) for one in report.comparisons)]
+    parts += [_comparisons(report.comparisons, most_columns)] if report.comparisons else []
+    parts += [_table(one, most_columns) for one in report.tables]
     parts += [_figure(one, pictures[one.name]) for one in report.figures if pictures and one.name in pictures]
     if report.notes:
-        parts += ["## What to know", "\n".join(f"- {note}" for note in report.notes)]
+        parts += ["## What to know", "\n".join(f"- {_plain(note)}" for note in report.notes)]
     parts += ["## To get it again", _again(report)]
     return "\n\n".join(parts) + "\n"
 
@@ -57,24 +69,36 @@ def comparison_table(comparisons: tuple[Comparison, ...]) -> Table:
     return Table("Quantum against classical", columns, tuple(rows))
 
 
-def _comparisons(comparisons: tuple[Comparison, ...]) -> str:
-    meanings = sorted({one.interval for one in comparisons})
-    return f"{_table(comparison_table(comparisons))}\n\nIntervals: {'; '.join(meanings)}. {BASIS}"
+def _plain(shown: str) -> str:
+    return _SIGNS.sub(r"\\\g<0>", " ".join(shown.split("\n")))
 
 
-def _table(table: Table) -> str:
-    lines = [_row(table.columns), "|" + "---|" * len(table.columns)]
-    lines += [_row(tuple(spelled(cell) for cell in row)) for row in table.rows]
-    return f"## {table.title}\n\n" + "\n".join(lines)
+def _comparisons(comparisons: tuple[Comparison, ...], most_columns: int | None) -> str:
+    meanings = _plain("; ".join(sorted({one.interval for one in comparisons})))
+    return f"{_table(comparison_table(comparisons), most_columns)}\n\nIntervals: {meanings}. {BASIS}"
+
+
+def _table(table: Table, most_columns: int | None) -> str:
+    rows = [tuple(spelled(cell) for cell in row) for row in table.rows]
+    if most_columns is not None and len(table.columns) > most_columns:
+        lines = [_entry(table.columns, row) for row in rows]
+    else:
+        lines = [_row(table.columns), "|" + "---|" * len(table.columns), *(_row(row) for row in rows)]
+    return f"## {_plain(table.title)}\n\n" + "\n".join(lines)
+
+
+def _entry(columns: tuple[str, ...], row: tuple[str, ...]) -> str:
+    named = (f"{_plain(name)}: {_plain(cell)}" for name, cell in zip(columns, row, strict=True) if cell)
+    return f"- {'; '.join(named)}"
 
 
 def _row(cells: tuple[str, ...]) -> str:
-    escaped = (cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
+    escaped = (_plain(cell).replace("|", "\\|") for cell in cells)
     return f"| {' | '.join(escaped)} |"
 
 
 def _figure(figure: Figure, address: str) -> str:
-    return f"![{figure.title}]({address})"
+    return f"![{_plain(figure.title)}]({quote(address)})"
 
 
 def _again(report: Report) -> str:
