@@ -222,3 +222,10 @@ def test_highs_finds_what_all_fours_of_places_give() -> None:
     costs = np.array(problem.costs)
     best = min(combinations(range(24), 4), key=lambda chosen: float(costs[:, chosen].min(axis=1).sum()))
     assert problem.exact(0).solution == best
+
+
+def test_platoons_that_cannot_be_are_refused_before_anything_runs() -> None:
+    with pytest.raises(InvalidProblem, match="equal platoons"):
+        Traffic(SQUARE, (Demand("a", "c", 10.0), Demand("b", "d", 15.0)), platoon=10.0).model()
+    with pytest.raises(TooLarge, match="traffic needs 200000 variables"):
+        Traffic(SQUARE, (Demand("a", "c", 1000.0),), platoon=0.01, choices=2).model()

@@ -22,7 +22,7 @@ from qfleet_applications.qubo import linear, proving
 from qfleet_applications.qubo.linear import Row
 from qfleet_applications.qubo.model import Qubo
 from qfleet_applications.qubo.proving import Proof
-from qfleet_applications.qubo.sampling import Effort
+from qfleet_applications.qubo.sampling import Effort, check
 
 EFFORT = Effort(reads=64, sweeps=1000, keep=64)
 SHARE = 0.25
@@ -85,6 +85,7 @@ class Traffic:
 
     def model(self) -> Qubo:
         """The model, in units of the mean free-flow time of a platoon."""
+        self._check()
         qubo, curves = Qubo(), [_parabola(road) for road in self.roads.roads]
         rows: list[list[int]] = []
         users: list[list[tuple[int, float]]] = [[] for _ in curves]
@@ -185,6 +186,24 @@ class Traffic:
         for (pair, _), count in zip(taken, proof.solution[: len(taken)], strict=True):
             counts[pair].append(count)
         return Proof(self._named(counts), proof.value, proof.bound, proof.seconds)
+
+    def _check(self) -> None:
+        """Refuse before anything is built what no device takes, or what the exact methods cannot have.
+
+        Raises:
+            InvalidProblem: the platoons have not all equally many vehicles.
+            TooLarge: they have too many ways.
+        """
+        self._equal()
+        numbers = Counter(pair for pair, _ in self.platoons)
+        variables = sum(numbers[pair] * len(ways) for pair, ways in enumerate(self.ways))
+        users = Counter[int]()
+        for pair, ways in enumerate(self.ways):
+            for way in ways:
+                users.update(dict.fromkeys(way, numbers[pair]))
+        # all that use a road are coupled; other roads may add pairs
+        most = max(users.values())
+        check(variables, most * (most - 1) // 2, EFFORT, "traffic")
 
     def _equal(self) -> tuple[int, float]:
         """How many platoons there are, and the vehicles of each.
