@@ -87,6 +87,28 @@ def test_the_parities_are_those_of_a_matrix_without_short_cycles() -> None:
     assert matrix[:, punctured].reshape(13, codes.LIFT, -1).any(axis=1).sum(axis=1).max() == 1
 
 
+@pytest.mark.parametrize("rows", [27, 33, 49])
+def test_bits_of_degree_two_make_no_light_word(rows: int) -> None:
+    """Such bits are edges between parities, and words of them alone are cycles: none has 16 or fewer."""
+    ends: dict[int, list[int]] = {}
+    for at, row in enumerate(codes.code(rows).rows):
+        for places in row:
+            for parity, place in enumerate(places.tolist()):
+                ends.setdefault(place, []).append(at * codes.LIFT + parity)
+    near: dict[int, list[tuple[int, int]]] = {}
+    for bit, (one, other) in ((bit, both) for bit, both in ends.items() if len(both) == 2):
+        near.setdefault(one, []).append((other, bit))
+        near.setdefault(other, []).append((one, bit))
+    # By symmetry every cycle passes the first parity of some row of blocks.
+    for start in range(0, rows * codes.LIFT, codes.LIFT):
+        seen, edge = {start: -1}, [(start, -1)]
+        for _ in range(8):
+            edge = [(there, bit) for here, came in edge for there, bit in near.get(here, []) if bit != came]
+            assert not any(there in seen for there, _ in edge)
+            assert len({there for there, _ in edge}) == len(edge)
+            seen.update(dict(edge))
+
+
 @pytest.mark.parametrize(
     "change",
     [
