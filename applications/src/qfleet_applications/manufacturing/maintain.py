@@ -19,7 +19,7 @@ from qfleet_applications.qubo.sampling import Effort
 
 EFFORT = Effort(reads=16, sweeps=500, keep=16, beta=(0.2, 6.0))
 """A unit of energy is the mean square of the outages: at first they move freely, at last not at all."""
-CLASSICAL = "annealing of the starts, then CP-SAT,"
+CLASSICAL = "annealing of the starts and CP-SAT"
 
 
 @dataclass(frozen=True)
