@@ -229,3 +229,17 @@ def test_platoons_that_cannot_be_are_refused_before_anything_runs() -> None:
         Traffic(SQUARE, (Demand("a", "c", 10.0), Demand("b", "d", 15.0)), platoon=10.0).model()
     with pytest.raises(TooLarge, match="traffic needs 200000 variables"):
         Traffic(SQUARE, (Demand("a", "c", 1000.0),), platoon=0.01, choices=2).model()
+
+
+def test_hours_that_are_missing_and_units_that_are_there_twice_are_refused(tmp_path: Path) -> None:
+    units, load = tmp_path / "units.csv", tmp_path / "load.csv"
+    heading = "unit,minimum,maximum,fixed,linear,quadratic,startup\n"
+    units.write_text(heading + "x,0,9,0,1,0,0\n")
+    load.write_text("hour,load [MW]\n1,5\n3,6\n")
+    with pytest.raises(InvalidData, match="line 3, column 'hour': hour 3 follows hour 1"):
+        files.grid(units, load, 10)
+    load.write_text("hour,load [MW]\n7,5\n8,6\n")
+    assert files.grid(units, load, 10).load == (5.0, 6.0)
+    units.write_text(heading + "x,0,9,0,1,0,0\nx,0,9,0,1,0,0\n")
+    with pytest.raises(InvalidData, match="a unit is there twice"):
+        files.grid(units, load, 10)

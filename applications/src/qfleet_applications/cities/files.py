@@ -136,9 +136,22 @@ def grid(units: Path | None, load: Path | None, choices: int) -> Grid:
     for line, unit in zip(table.lines, found, strict=True):
         if unit.minimum > unit.maximum:
             raise InvalidData(path, f"unit {unit.name} has a minimum above its maximum", line=line)
-    loads = read(load or bundled("ieee30_load"), (Column("load", unit="MW", low=0.0, high=_MOST),))
+    if len(names := table.texts("unit")) > len(set(names)):
+        raise InvalidData(path, "a unit is there twice", column="unit")
+    loads = _loads(load or bundled("ieee30_load"))
     name = path.stem if units else "the IEEE 30-bus system"
-    return Grid(name, found, tuple(map(float, loads.numbers("load"))), choices)
+    return Grid(name, found, loads, choices)
+
+
+def _loads(path: Path) -> tuple[float, ...]:
+    table = read(path, (Column("hour", kind="integer"), Column("load", unit="MW", low=0.0, high=_MOST)))
+    hours = [int(hour) for hour in table.numbers("hour")]
+    for line, before, after in zip(table.lines[1:], hours, hours[1:], strict=False):
+        if after != before + 1:
+            what = f"hour {after} follows hour {before}"
+            hint = "give every hour once, in order"
+            raise InvalidData(path, what, line=line, column="hour", hint=hint)
+    return tuple(map(float, table.numbers("load")))
 
 
 def _together(file: Path | None, demand: Path | None) -> None:
