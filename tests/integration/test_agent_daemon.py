@@ -23,6 +23,7 @@ from tests.integration.agent_controller import (
 from qfleet_agent.journal import journal, vault
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.store import Store
+from qfleet_agent.peers.identity import Identity
 from qfleet_wire import codec, payloads
 from qfleet_wire.channel import invitation
 from qfleet_wire.names import TaskId
@@ -454,3 +455,12 @@ def test_a_revoked_agent_and_a_killed_one_do_not_claim_a_link(mosquitto: str, co
             await asyncio.sleep(0.5)
 
     asyncio.run(scenario())
+
+
+def test_the_key_process_may_be_started_before_the_agent_once_enrolled(mosquitto: str, config: Path) -> None:
+    async def scenario() -> None:
+        async with FakeController(mosquitto).running() as controller:
+            await enrol(controller, config)
+
+    asyncio.run(scenario())
+    assert Identity(config.parent / "state").device == "pi-1"

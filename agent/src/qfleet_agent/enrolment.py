@@ -15,7 +15,8 @@ import aiomqtt
 
 from qfleet_agent import clock
 from qfleet_agent.errors import AlreadyEnrolled, BrokerUnreachable, EnrolmentFailed, NotEnrolled
-from qfleet_agent.journal import membership, recovery, vault
+from qfleet_agent.journal import keepsake, membership, recovery, vault
+from qfleet_agent.journal.keepsake import Keepsake
 from qfleet_agent.journal.layout import Name
 from qfleet_agent.journal.membership import Membership
 from qfleet_agent.journal.store import Store
@@ -73,12 +74,10 @@ async def enrol(token: JoinToken, settings: Settings, facts: Facts) -> Joined:
         bound = bounds.lower_bound(
             stored=Millis(0), build=clock.RELEASED, own_not_before=own.peer.validity.not_before
         )
-        store.put(
-            {
-                Name.MEMBERSHIP: membership.write(joined),
-                Name.STANDING: codec.encode(Standing(bound, grant.revocations)),
-            }
-        )
+        standing = Standing(bound, grant.revocations)
+        store.put({Name.MEMBERSHIP: membership.write(joined), Name.STANDING: codec.encode(standing)})
+        # the agent keeps this copy too, but the key process, which reads it, may be started before the agent
+        await asyncio.to_thread(keepsake.save, settings.state, Keepsake(joined, standing))
         return Joined(joined, own.peer.validity.not_after)
     finally:
         store.close()

@@ -18,6 +18,7 @@ from qfleet_agent.delivery.application import Application
 from qfleet_agent.delivery.local import LocalAnnouncer, LocalListener
 from qfleet_agent.delivery.server import HttpsServer
 from qfleet_agent.errors import KeyDeliveryUnusable, NotEnrolled, ProfileNotFound
+from qfleet_agent.journal import keepsake
 from qfleet_agent.keylink.client import KeyLink
 from qfleet_agent.keyservice import standing
 from qfleet_agent.keyservice.desk import Desk, World
@@ -87,15 +88,21 @@ async def run(settings: Settings, notifier: Notifier) -> None:
 
 
 def _lines(settings: Settings) -> Lines | None:
-    """The lines to the peers that are not on this machine; None where this device has no identity."""
+    """The lines to the peers that are not on this machine; None where the settings name the device.
+
+    Raises:
+        KeyDeliveryUnusable: the device has no identity that can be read, or no profile.
+    """
     keys = settings.keys
     if keys.device is not None:
         log.info("device is set in [keys]: no lines to other devices.", extra={"action": "key-lines-off"})
         return None
     try:
         identity = Identity(settings.state)
-    except NotEnrolled:
-        return None
+    except NotEnrolled as error:
+        raise KeyDeliveryUnusable(
+            f"{keepsake.path_in(settings.state)} cannot be read: start the agent first, which writes it"
+        ) from error
     # The daemon's own runtime directory is not this process's: the socket is where the settings say,
     # else in the state that both share.
     link = KeyLink(settings.keys_socket or settings.state / _SOCKET)
