@@ -140,8 +140,12 @@ class Daemon:
         if where.port == 0:
             port = await ports.choose(where.host, 0, state / "api.port")
             where = msgspec.structs.replace(where, port=port)
-        made = application.make(
-            backends, version=version("qfleet-controlplane"), max_body_bytes=where.max_body_bytes
+        # In a thread: it takes a second of a small machine, and regions that are led already must not wait.
+        made = await asyncio.to_thread(
+            application.make,
+            backends,
+            version=version("qfleet-controlplane"),
+            max_body_bytes=where.max_body_bytes,
         )
         http = HttpServer(made, where)
         self._stack.push_async_callback(http.stop)
