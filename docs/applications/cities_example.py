@@ -8,7 +8,7 @@ from qfleet_applications.cities.sensors import Sensors
 from qfleet_applications.frame.desk import Desk
 from qfleet_applications.qubo.sampling import Effort
 
-ends = ["ab", "bc", "cd", "de", "ef", "fg", "ga", "ad", "be"]
+ends = map(str.split, ["a b", "b c", "c d", "d e", "e f", "f g", "g a", "a d", "b e"])
 quarter = Roads("a quarter", tuple(Road(one, other, 500.0, 2.0) for one, other in ends))
 watched = ProblemStudy(Sensors(quarter, (1.0,) * 7), Effort(method="qaoa", layers=2))
 
