@@ -129,8 +129,13 @@ def test_a_released_agent_serves_the_new_control_plane_and_is_upgraded_with_work
 ) -> None:
     with MixedFleet(tmp_path, controlplane=NEW, agents={"a": old}) as site:
         works_through_restarts(site, "a")
-        # The first leaves a result, the second is still to be computed when the agent stops.
-        both = [JobRequest(kind="circuit.sample", program=SLOW, shots=1024, seed=seed) for seed in (5, 9)]
+        # The first leaves a result, of the second some is still to be computed when the agent stops: it has
+        # more blocks than the agent has workers.
+        sizes = {5: 1024, 9: 4 * 1024}
+        both = [
+            JobRequest(kind="circuit.sample", program=SLOW, shots=shots, seed=seed)
+            for seed, shots in sizes.items()
+        ]
         with site.connect() as fleet:
             jobs = []
             for wanted in both:
