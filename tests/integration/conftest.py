@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.integration.postgres import (
+    database,
     database_url,
     dialect,
     empty_database_url,
@@ -20,7 +21,7 @@ from tests.integration.postgres import (
 if TYPE_CHECKING:
     from tests.integration.packaged_brokers import SecuredMosquitto
 
-__all__ = ["database_url", "dialect", "empty_database_url", "postgresql", "postgresql_server"]
+__all__ = ["database", "database_url", "dialect", "empty_database_url", "postgresql", "postgresql_server"]
 """Fixtures that are made elsewhere."""
 
 

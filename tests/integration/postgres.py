@@ -17,9 +17,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+
+if TYPE_CHECKING:
+    from qfleet_controlplane.store.database import Database
 
 PATIENCE_S = 60.0
 USER = "qfleet"
@@ -183,6 +187,16 @@ def empty_database_url(dialect: Server | None, tmp_path: Path) -> Iterator[str]:
     """URL of a database of each dialect, without tables."""
     with _made(dialect, tmp_path, migrated=False) as url:
         yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> "Iterator[Database]":
+    """A database of each dialect, open."""
+    from qfleet_controlplane.store.database import Database  # noqa: PLC0415 - see _migrate
+
+    opened = Database(database_url)
+    yield opened
+    opened.close()
 
 
 @contextlib.contextmanager

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from qfleet_controlplane.store.database import Database
 from qfleet_controlplane.store.tables import fleet, record
 from qfleet_controlplane.store.writer import StoreFailed
 from qfleet_wire.names import Millis
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def entry(number: int) -> audit.Entry:

@@ -1,7 +1,7 @@
 """The authority of keys over a real store: what it decides is stored and ordered in one, or not at all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import pytest
 import sqlalchemy as sa
@@ -24,13 +24,6 @@ from qfleet_wire.names import DeviceName, RegionName
 
 class PowerLost(Exception):
     """The process dies here."""
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def play(main: Callable[[], Awaitable[None]]) -> None:

@@ -1,7 +1,7 @@
 """A session or a relay that is asked for again under its key is ordered once: over HTTP, in a race, later."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
@@ -23,13 +23,6 @@ A_B = KeyExchangeRequest(a="a", b="b")
 OTHER = KeyExchangeRequest(a="b", b="c")
 A_TO_C = KeyRelayRequest(a="a", b="c")
 KEY = "a key/1"
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def play(main: Callable[[], Awaitable[None]]) -> None:

@@ -1,8 +1,5 @@
 """What the authority of keys decides is stored, on both dialects."""
 
-from collections.abc import Iterator
-
-import pytest
 import sqlalchemy as sa
 from msgspec.structs import replace
 
@@ -23,13 +20,6 @@ RELAY = Relay(
     who="eve", said={"b": "key"},
 )  # fmt: skip
 ALARM = Alarm(name="x", at=Millis(6), link="a|b", session="s1", seen="error-rate", action="marked", network=3)
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def save(database: Database, *what: Session | Relay | Alarm) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -105,13 +105,6 @@ class Controller:
             await self.runner.turn()
             await asyncio.sleep(0.01)
         return await waiting
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def play(main: Callable[[], Awaitable[None]]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ ME = ControllerName("c2")
 HERE, AGAIN, ELSEWHERE = Instance("a", "1"), Instance("a", "2"), Instance("b", "1")
 TTL_MS = 60_000
 SHORT = "\n[leases]\nttl_s = 1.2\nrenew_s = 0.3\nlook_s = 0.1\n"
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def claim(database: Database, instance: Instance, *, restarted: bool = False, ttl_ms: int = TTL_MS) -> int:

@@ -24,13 +24,6 @@ PATIENCE_S = 30.0
 
 
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
 def pair(postgresql: str) -> Iterator[tuple[Database, Database]]:
     """Two controllers on one database; a transaction that rests for 0.3 s is undone."""
     url = f"{postgresql}&options=-c%20idle_in_transaction_session_timeout%3D300"

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import random
-from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -24,13 +23,6 @@ NORTH, SOUTH = RegionName("north"), RegionName("south")
 REGIONS = (NORTH, SOUTH, RegionName("west"))
 JOBS = 260
 """More than are read at once."""
-
-
-@pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    opened = Database(database_url)
-    yield opened
-    opened.close()
 
 
 def share(name: str, region: str, tasks: tuple[str, ...], status: str, created: int) -> tuple[object, ...]:
